@@ -1,0 +1,33 @@
+# `make demo` and `make test` are all a newcomer needs; both make .venv on their first run and never again
+# unless pyproject.toml or constraints.txt changes.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: demo test lint benchmark clean
+
+demo: $(VENV)/installed
+	$(BIN)/python examples/demo.py --out demo $(if $(PHOTOS),--photos "$(PHOTOS)")
+
+test: $(VENV)/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest -n auto
+
+benchmark: $(VENV)/installed
+	$(BIN)/python benchmarks/hide.py
+
+clean:
+	rm -rf demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing (once, about 7 GB with torch) ..."
+	$(INSTALL) --editable .
+	@touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed
+	$(INSTALL) --editable ".[dev]"
+	@touch $@

@@ -1,0 +1,1 @@
+"""The folder job: protect, verify and reveal a folder of pictures."""

@@ -1,0 +1,211 @@
+"""The stages of a protection: decode, hide and encode overlap, memory is bounded, a killed run resumes.
+
+Threads decode and draw secrets ahead, the network hides in batches of one shape, threads add the enlarged
+perturbation to the full picture, project it on the budget and write. A file counts as done when its line
+stands in the manifest, which happens after the picture has been put in place whole.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from numpy import ndarray
+from PIL import Image
+
+from unlearnable.atomic import replacing
+from unlearnable.budget import Budget
+from unlearnable.folder.ahead import ahead
+from unlearnable.folder.manifest import MANIFEST, Entry, Report, read_manifest, write_manifest
+from unlearnable.folder.scan import Found, output_names
+from unlearnable.hiding.inference import perturbations
+from unlearnable.hiding.network import Hider
+from unlearnable.keys import Key
+from unlearnable.photos import SUFFIX, Photo, UnreadablePhotoError, encode_photo, read_limited, read_photo
+from unlearnable.quality import measure
+from unlearnable.semantics.render import render
+
+Per = Literal["class", "sample"]
+
+BATCH_PIXELS = 8_000_000  # of full-size photos that wait for the network together
+BATCH_FILES = 64
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """A photo with what the network needs: the picture at working size, and its secret."""
+
+    entry: Entry
+    photo: Photo
+    cover: UInt8[ndarray, "3 h w"]
+    secret: UInt8[ndarray, "3 h w"]
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """A photo with its perturbation at working size, in grey levels."""
+
+    entry: Entry
+    photo: Photo
+    change: Float[ndarray, "3 h w"]
+
+
+class Job:
+    """One run over a folder.
+
+    Args:
+        src, dst: source and destination.
+        key: decides the secrets.
+        report: options and classes of the run.
+    """
+
+    def __init__(self, src: Path, dst: Path, key: Key, report: Report) -> None:
+        self.src, self.dst, self.options = src, dst, report.options
+        self.budget = Budget.parse(report.options["budget"])
+        self.indices = {name: index for index, name in enumerate(report.classes)}
+        self.done = read_manifest(dst)
+        self.secret = lru_cache(maxsize=16)(lambda *place: render(key, *place))
+
+    def run(self, found: list[Found], hider: Hider, on_file: Callable[[int, int], None] | None) -> list[Entry]:
+        """Take every file through the stages and return all entries, in order."""
+        kept = {name: entry.output for name, entry in self.done.items() if entry.output}
+        names = output_names([file.name for file in found], SUFFIX[self.options["format"]], kept)
+        write_manifest(self.dst, self.done.values())  # drops a torn last line before more are appended
+        entries = []
+        with (
+            ThreadPoolExecutor(2) as readers,
+            ThreadPoolExecutor(2) as writers,
+            (self.dst / MANIFEST).open("a") as manifest,
+        ):
+            hidden = _hide(hider, ahead(readers, lambda file: self._decode(file, names[file.name]), found))
+            for entry in ahead(writers, self._finish, hidden):
+                if self.done.get(entry.file) != entry:
+                    manifest.write(entry.to_line() + "\n")
+                    manifest.flush()
+                entries.append(entry)
+                if on_file:
+                    on_file(len(entries), len(found))
+        return entries
+
+    def _decode(self, file: Found, output: str) -> Decoded | Entry:
+        """Read one file; a bare entry is final: skipped, or done by an earlier run from the same bytes."""
+        try:
+            if file.refused:
+                raise UnreadablePhotoError(file.refused)
+            content = read_limited(self.src / file.name)
+            sha256 = hashlib.sha256(content).hexdigest()
+            earlier = self.done.get(file.name)
+            if earlier and earlier.sha256_input == sha256 and (self.dst / output).is_file():
+                return earlier
+            photo = read_photo(content)
+        except UnreadablePhotoError as unreadable:
+            return Entry.skipped(file.name, str(unreadable))
+        cover = working_picture(photo, self.options["working_size"])
+        height, width = cover.shape[1:]
+        label = self.indices[file.class_name]
+        variation = 0 if self.options["per"] == "class" else variation_of(file.name)
+        entry = Entry(
+            file=file.name,
+            status="protected",
+            output=output,
+            sha256_input=sha256,
+            class_name=file.class_name,
+            class_index=label,
+            variation=variation,
+            height=photo.pixels.shape[0],
+            width=photo.pixels.shape[1],
+            working_height=height,
+            working_width=width,
+            notes=photo.notes,
+        )
+        return Decoded(entry, photo, cover, self.secret(label, variation, height, width))
+
+    def _finish(self, item: Hidden | Entry) -> Entry:
+        """Enlarge, project, write and measure one photo."""
+        if isinstance(item, Entry):
+            return item
+        photo, entry, format = item.photo, item.entry, self.options["format"]
+        published = self.budget.project(photo.pixels, enlarged(item.change, photo.pixels.shape))
+        try:
+            content = encode_photo(
+                photo.with_pixels(published), format, self.options.get("quality", 90), self.options["metadata"]
+            )
+        except UnreadablePhotoError as unreadable:
+            return Entry.skipped(entry.file, str(unreadable))
+        if format == "jpeg":  # it alters the pixels: measure what is written
+            published = read_photo(content).pixels
+        output = self.dst / str(entry.output)
+        output.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(output) as temporary:
+            temporary.write_bytes(content)
+        return replace(
+            entry,
+            sha256_output=hashlib.sha256(content).hexdigest(),
+            quality=measure(photo.pixels, published),
+        )
+
+
+def variation_of(name: str) -> int:
+    """The variation of its class's secret that a file gets in the sample-wise setting, from its name alone."""
+    return int.from_bytes(hashlib.sha256(name.encode(errors="surrogateescape")).digest()[:4], "big")
+
+
+def working_picture(photo: Photo, size: int) -> UInt8[ndarray, "3 h w"]:
+    """The photo as RGB with its long side reduced to ``size`` px; a smaller one as it is."""
+    height, width = photo.pixels.shape[:2]
+    reduction = max(1.0, max(height, width) / size)
+    picture = Image.fromarray(np.ascontiguousarray(photo.rgb))
+    if reduction > 1:
+        reduced = (max(1, round(width / reduction)), max(1, round(height / reduction)))
+        picture = picture.resize(reduced, Image.Resampling.BICUBIC, reducing_gap=3.0)
+    return np.asarray(picture).transpose(2, 0, 1)
+
+
+def enlarged(change: Float[ndarray, "3 h w"], shape: tuple[int, ...]) -> Float[ndarray, "h2 w2 c"]:
+    """The perturbation at full size (height, width, channels); for a grey photo the mean of its colours."""
+    height, width, channels = shape
+    planes = change if channels == 3 else change.mean(0, keepdims=True)
+    full = np.empty(shape, np.float32)
+    for channel, plane in enumerate(planes):
+        picture = Image.fromarray(plane)
+        if picture.size != (width, height):
+            picture = picture.resize((width, height), Image.Resampling.BICUBIC)
+        full[..., channel] = np.asarray(picture)
+    return full
+
+
+def _hide(hider: Hider, items: Iterable[Decoded | Entry]) -> Iterator[Hidden | Entry]:
+    """Hide in batches of consecutive photos of one working shape; final entries pass in their place."""
+    batch: list[Decoded | Entry] = []
+    for item in items:
+        if batch and not _fits(batch, item):
+            yield from _hide_batch(hider, batch)
+            batch = []
+        batch.append(item)
+    if batch:
+        yield from _hide_batch(hider, batch)
+
+
+def _fits(batch: list[Decoded | Entry], item: Decoded | Entry) -> bool:
+    photos = [member for member in [*batch, item] if isinstance(member, Decoded)]
+    pixels = sum(member.photo.pixels.shape[0] * member.photo.pixels.shape[1] for member in photos)
+    one_shape = len({member.cover.shape for member in photos}) <= 1
+    return one_shape and len(batch) < BATCH_FILES and pixels <= BATCH_PIXELS
+
+
+def _hide_batch(hider: Hider, batch: list[Decoded | Entry]) -> Iterator[Hidden | Entry]:
+    photos = [item for item in batch if isinstance(item, Decoded)]
+    if photos:
+        covers, secrets = (
+            torch.from_numpy(np.stack(pictures))
+            for pictures in ([item.cover for item in photos], [item.secret for item in photos])
+        )
+        changes = iter(perturbations(hider, covers, secrets).numpy())
+    for item in batch:
+        yield Hidden(item.entry, item.photo, next(changes)) if isinstance(item, Decoded) else item

@@ -1,0 +1,158 @@
+"""What a run leaves beside the pictures: one line a file (``manifest.jsonl``) and a summary (``report.json``).
+
+Both are plain JSON that needs no tool of ours to check; `docs/manifest.md` defines every field.
+"""
+
+import json
+import math
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from unlearnable.atomic import replacing
+from unlearnable.budget import Budget
+from unlearnable.quality import Quality
+
+MANIFEST = "manifest.jsonl"
+REPORT = "report.json"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One file of the source folder.
+
+    Attributes:
+        file: its path below the source; ``output`` its copy's below the destination.
+        status: ``protected`` or ``skipped``, then with a ``reason``.
+        sha256_input, sha256_output: of the two files.
+        class_name, class_index: its class; ``variation`` of the class's secret that it carries.
+        width, height: of the copy, in pixels; ``working_width`` and ``working_height`` of the picture in which
+            the secret was hidden.
+        quality: measured on the copy as written, against the original as decoded.
+        notes: what decoding had to change.
+    """
+
+    file: str
+    status: str
+    reason: str | None = None
+    output: str | None = None
+    sha256_input: str | None = None
+    sha256_output: str | None = None
+    class_name: str | None = None
+    class_index: int | None = None
+    variation: int | None = None
+    width: int | None = None
+    height: int | None = None
+    working_width: int | None = None
+    working_height: int | None = None
+    quality: Quality | None = None
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def skipped(cls, file: str, reason: str) -> Self:
+        """A file that was left out, and why."""
+        return cls(file, "skipped", reason)
+
+    def to_line(self) -> str:
+        """One line of JSON, ASCII, with ``quality`` unfolded."""
+        fields = asdict(self)
+        quality = fields.pop("quality") or {}
+        return json.dumps({name: value for name, value in (fields | quality).items() if value not in (None, ())})
+
+    @classmethod
+    def from_line(cls, line: str) -> Self:
+        """Read what `to_line` wrote."""
+        fields = json.loads(line)
+        if fields["status"] == "protected":
+            measures = {name: fields.pop(name, None) for name in ("linf", "rms", "psnr", "ssim")}
+            fields["quality"] = Quality(**measures)
+        return cls(**fields | {"notes": tuple(fields.get("notes", ()))})
+
+
+@dataclass
+class Report:
+    """The summary of a run, and what identifies it.
+
+    Attributes:
+        version: of this package; ``weights`` is the SHA-256 of the network's weights.
+        source: SHA-256 of the source folder's path: it names the run without giving the path away.
+        key: the key's fingerprint.
+        options: those that decide the pictures.
+        classes: names, in the order of their indices.
+        complete: whether the run has reached its end.
+        summary: counts and statistics; see `summarise`.
+        skipped: files left out, with the reason.
+    """
+
+    version: str
+    weights: str
+    source: str
+    key: str
+    options: dict[str, Any]
+    classes: list[str]
+    complete: bool = False
+    summary: dict[str, Any] = field(default_factory=dict)
+    skipped: list[dict[str, str]] = field(default_factory=list)
+
+    def save(self, folder: Path) -> None:
+        """Write ``report.json`` atomically."""
+        with replacing(folder / REPORT) as temporary:
+            temporary.write_text(json.dumps(asdict(self), indent=2) + "\n")
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read ``report.json``.
+
+        Raises:
+            FileNotFoundError: there is none, so ``folder`` is not the destination of a run.
+        """
+        file = folder / REPORT
+        if not file.is_file():
+            raise FileNotFoundError(f"expected {REPORT} in {folder}: is it a folder that `unlearnable protect` wrote?")
+        return cls(**json.loads(file.read_text()))
+
+    def differences(self, other: Self) -> list[str]:
+        """In what another run differs, in words; versions and classes may differ."""
+        found = [name for name in ("source", "key", "weights") if getattr(self, name) != getattr(other, name)]
+        return found + [name for name, value in self.options.items() if other.options.get(name) != value]
+
+    def summarise(self, entries: Iterable[Entry]) -> None:
+        """Fill ``summary`` and ``skipped``."""
+        entries = list(entries)
+        qualities = [entry.quality for entry in entries if entry.quality]
+        self.skipped = [{"file": e.file, "reason": e.reason or ""} for e in entries if e.status == "skipped"]
+        self.summary = {"protected": len(qualities), "skipped": len(self.skipped)}
+        if qualities:
+            budget = Budget.parse(self.options["budget"])
+            sizes = [q.rms if budget.norm == "rms" else q.linf for q in qualities]
+            self.summary |= {
+                "over_budget": sum(size > budget.radius for size in sizes),
+                "linf_max": max(q.linf for q in qualities),
+                "rms": _spread(q.rms for q in qualities),
+                "psnr": _spread(q.psnr for q in qualities if q.psnr is not None),
+                "ssim": _spread(q.ssim for q in qualities),
+            }
+
+
+def read_manifest(folder: Path) -> dict[str, Entry]:
+    """The last entry of every file; a torn last line (of a killed run) is passed over."""
+    file = folder / MANIFEST
+    if not file.is_file():
+        return {}
+    lines = file.read_text().split("\n")[:-1]  # what follows the last newline was being written
+    return {entry.file: entry for entry in map(Entry.from_line, lines)}
+
+
+def write_manifest(folder: Path, entries: Iterable[Entry]) -> None:
+    """Write a whole manifest, sorted by file, atomically."""
+    with replacing(folder / MANIFEST) as temporary:
+        lines = (entry.to_line() + "\n" for entry in sorted(entries, key=lambda entry: entry.file))
+        temporary.write_text("".join(lines))
+
+
+def _spread(values: Iterable[float]) -> dict[str, float]:
+    listed = list(values)
+    if not listed:
+        return {}
+    return {"min": min(listed), "mean": round(math.fsum(listed) / len(listed), 4), "max": max(listed)}

@@ -1,0 +1,126 @@
+"""Protect a folder: check that the job may begin, run it or resume it, and sum it up."""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, get_args
+
+import torch
+
+from unlearnable.budget import Budget
+from unlearnable.folder.job import Job, Per
+from unlearnable.folder.manifest import REPORT, Report, write_manifest
+from unlearnable.folder.scan import Found, scan
+from unlearnable.hiding.inference import prepare, shipped_weights
+from unlearnable.hiding.network import MIN_SIDE, WEIGHTS, Hider, weights_folder
+from unlearnable.keys import Key, default_key_file
+from unlearnable.photos import Format
+from unlearnable.semantics.render import MAX_CLASSES
+from unlearnable.version import __version__
+
+
+class RefusedError(ValueError):
+    """The job cannot begin; nothing has been written."""
+
+
+def protect_folder(
+    src: str | Path,
+    dst: str | Path,
+    *,
+    key: str | Path | None = None,
+    budget: str = "rms:8",
+    per: Per = "class",
+    working_size: int = 512,
+    format: Format = "png",
+    quality: int = 90,
+    metadata: bool = True,
+    weights: str | Path | None = None,
+    device: str | None = None,
+    on_file: Callable[[int, int], None] | None = None,
+) -> Report:
+    """Write a protected copy of every picture below ``src`` to ``dst``, with a manifest and a report.
+
+    Args:
+        src: class sub-folders, or pictures of one class. Never changed.
+        dst: a new or empty folder, or that of the same job, which then resumes.
+        key: the owner's key file, made on first use; one in the user's own settings when None.
+        budget: ``rms:8`` (the paper's) or ``linf:8``, any radius; kept by the rounded 8-bit file.
+        per: ``class`` hides one secret in all pictures of a class, ``sample`` a variation of it in each.
+        working_size: longest side, in pixels, of the picture in which the secret is hidden; the perturbation
+            is enlarged to the full size.
+        format: ``png`` and ``webp`` are lossless; ``jpeg`` alters the picture after the budget was enforced.
+        quality: of JPEG, 1 to 100.
+        metadata: ask, in the file's XMP, not to be mined for training.
+        weights: folder or hub id of a `Hider`; those that ship when None.
+        device: torch device; CUDA where there is one when None.
+        on_file: called with (files done, files in all) after every file.
+
+    Raises:
+        RefusedError: source or destination will not do; nothing has been written.
+    """
+    src, dst = Path(src), Path(dst)
+    options = _options(Budget.parse(budget), per, working_size, format, quality, metadata)
+    _check_places(src, dst)
+    key_file = Path(key) if key is not None else default_key_file()
+    if key_file.resolve().is_relative_to(dst.resolve()):
+        raise RefusedError(f"the key {key_file} would be published inside {dst}; keep it elsewhere")
+    found = scan(src)
+    if not found:
+        raise RefusedError(f"expected pictures in {src}, found no file")
+    folder = weights_folder(weights or shipped_weights())
+    hider = prepare(Hider.load(folder), torch.device(device) if device else None)
+    earlier = Report.load(dst) if (dst / REPORT).is_file() else None
+    classes = _classes(found, earlier.classes if earlier else [])
+    owner = Key.open(key_file)
+    report = Report(
+        version=__version__,
+        weights=hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest(),
+        source=hashlib.sha256(str(src.resolve()).encode(errors="surrogateescape")).hexdigest(),
+        key=owner.fingerprint,
+        options=options,
+        classes=classes,
+    )
+    if earlier and (differing := report.differences(earlier)):
+        raise RefusedError(f"{dst} holds another run (other {', '.join(differing)}); name another folder")
+    dst.mkdir(parents=True, exist_ok=True)
+    report.save(dst)
+    entries = Job(src, dst, owner, report).run(found, hider, on_file)
+    write_manifest(dst, entries)
+    report.complete = True
+    report.summarise(entries)
+    report.save(dst)
+    return report
+
+
+def _options(
+    budget: Budget, per: Per, working_size: int, format: Format, quality: int, metadata: bool
+) -> dict[str, Any]:
+    """The options that decide the pictures, checked, as the report keeps them."""
+    if per not in get_args(Per) or format not in get_args(Format):
+        raise RefusedError(f"expected per class or sample, and format png, webp or jpeg; got {per} and {format}")
+    if working_size < MIN_SIDE:
+        raise RefusedError(f"expected a working size of at least {MIN_SIDE} px, got {working_size}")
+    if not 1 <= quality <= 100:
+        raise RefusedError(f"expected a JPEG quality from 1 to 100, got {quality}")
+    options = {"budget": str(budget), "per": per, "working_size": working_size, "format": format}
+    return options | {"metadata": metadata} | ({"quality": quality} if format == "jpeg" else {})
+
+
+def _check_places(src: Path, dst: Path) -> None:
+    if not src.is_dir():
+        raise RefusedError(f"expected a folder of pictures, got {src}")
+    if dst.exists() and not dst.is_dir():
+        raise RefusedError(f"expected a folder to write to, got the file {dst}")
+    source, destination = src.resolve(), dst.resolve()
+    if destination.is_relative_to(source) or source.is_relative_to(destination):
+        raise RefusedError(f"{src} and {dst} lie one in the other; name a destination outside the source")
+    if dst.is_dir() and any(dst.iterdir()) and not (dst / REPORT).is_file():
+        raise RefusedError(f"{dst} is not empty and holds no earlier run; name a new or empty folder")
+
+
+def _classes(found: list[Found], earlier: list[str]) -> list[str]:
+    """Class names in the order of their indices; a resumed run keeps its own and appends new ones."""
+    names = earlier + sorted({file.class_name for file in found if not file.refused} - set(earlier))
+    if len(names) > MAX_CLASSES:
+        raise RefusedError(f"expected at most {MAX_CLASSES} classes, found {len(names)} sub-folders")
+    return names

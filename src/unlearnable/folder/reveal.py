@@ -1,0 +1,113 @@
+"""Take the hidden pictures out of protected files, and say whose they are."""
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from unlearnable.atomic import replacing
+from unlearnable.folder.job import working_picture
+from unlearnable.folder.manifest import MANIFEST, REPORT, Report, read_manifest
+from unlearnable.folder.scan import output_names, scan
+from unlearnable.hiding.inference import prepare, reveal_secrets, shipped_weights
+from unlearnable.hiding.network import Hider
+from unlearnable.keys import Key
+from unlearnable.photos import UnreadablePhotoError, read_limited, read_photo
+from unlearnable.semantics.identify import KeyScore, score_key, thumbnail
+
+
+@dataclass(frozen=True)
+class Revelation:
+    """What `reveal_folder` did.
+
+    Attributes:
+        revealed: protected file to the picture of its secret, both as paths.
+        skipped: file to the reason why nothing was revealed.
+        key_score: the score of the key, where one was given and any picture's class is known.
+    """
+
+    revealed: dict[str, str]
+    skipped: dict[str, str]
+    key_score: KeyScore | None
+
+
+def reveal_folder(
+    path: str | Path,
+    out: str | Path,
+    *,
+    key: str | Path | None = None,
+    class_index: int = 0,
+    weights: str | Path | None = None,
+    device: str | None = None,
+    on_file: Callable[[int, int], None] | None = None,
+) -> Revelation:
+    """Reveal the secrets of one file, or of every picture below a folder, as PNGs in ``out``.
+
+    Args:
+        path: a protected file or folder. Classes and working size come from the manifest in the folder (for a
+            file: in the nearest folder above it that has one).
+        out: where the pictures go; mirrors the folder.
+        key: a key to score against 1,000 decoys.
+        class_index: the class to assume of files that no manifest knows.
+        weights: as for `protect_folder`.
+        device: torch device; CUDA where there is one when None.
+        on_file: called with (files done, files in all) after every file.
+
+    Raises:
+        FileNotFoundError: ``path`` does not exist, or holds no file.
+        ValueError: ``key`` is not a key, or ``out`` lies inside ``path``.
+    """
+    path, out = Path(path), Path(out)
+    root, files = _files(path)
+    if out.resolve().is_relative_to(path.resolve()):
+        raise ValueError(f"{out} lies inside {path}; name an --out elsewhere")
+    claimed = Key.read(key) if key is not None else None
+    home = next((folder for folder in (root, *root.resolve().parents) if (folder / REPORT).is_file()), None)
+    labels, working_size = _known(home)
+    hider = prepare(Hider.load(weights or shipped_weights()), torch.device(device) if device else None)
+    names = output_names(files, ".png", {})
+    revealed, skipped = {}, {}
+    sums: dict[int, list[np.ndarray]] = defaultdict(list)
+    for done, name in enumerate(files, 1):
+        try:
+            photo = read_photo(read_limited(root / name))
+        except UnreadablePhotoError as unreadable:
+            skipped[name] = str(unreadable)
+            continue
+        stego = torch.from_numpy(working_picture(photo, working_size).copy())[None]
+        secret = reveal_secrets(hider, stego)[0].numpy()
+        target = out / names[name]
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(target) as temporary:
+            Image.fromarray(secret.transpose(1, 2, 0)).save(temporary, "PNG")
+        revealed[name] = str(target)
+        place = (root / name).resolve().relative_to(home.resolve()).as_posix() if home else name
+        sums[labels.get(place, class_index)].append(thumbnail(secret))
+        if on_file:
+            on_file(done, len(files))
+    means = {label: np.mean(thumbnails, axis=0) for label, thumbnails in sums.items()}
+    return Revelation(revealed, skipped, score_key(claimed, means) if claimed and means else None)
+
+
+def _files(path: Path) -> tuple[Path, list[str]]:
+    if path.is_file():
+        return path.parent, [path.name]
+    if not path.is_dir():
+        raise FileNotFoundError(f"expected a picture or a folder, got {path}")
+    names = [file.name for file in scan(path) if not file.refused and file.name not in (MANIFEST, REPORT)]
+    if not names:
+        raise FileNotFoundError(f"expected pictures in {path}, found no file")
+    return path, names
+
+
+def _known(home: Path | None) -> tuple[dict[str, int], int]:
+    """Class index of every copy that a manifest lists, and the working size of its run."""
+    if home is None:
+        return {}, 512
+    entries = read_manifest(home).values()
+    labels = {entry.output: entry.class_index for entry in entries if entry.output and entry.class_index is not None}
+    return labels, Report.load(home).options["working_size"]

@@ -1,0 +1,107 @@
+"""Check a protected folder against its originals: everything is computed again from the files alone."""
+
+import hashlib
+import math
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from unlearnable.budget import Budget
+from unlearnable.folder.ahead import ahead
+from unlearnable.folder.manifest import MANIFEST, REPORT, Entry, Report, read_manifest
+from unlearnable.folder.scan import scan
+from unlearnable.photos import UnreadablePhotoError, read_limited, read_photo
+from unlearnable.quality import measure
+
+
+@dataclass
+class Verification:
+    """What was checked and what does not hold.
+
+    Attributes:
+        checked: number of protected files recomputed.
+        violations: file name to what does not hold, in words.
+    """
+
+    checked: int = 0
+    violations: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def ok(self) -> bool:
+        """Whether everything holds."""
+        return not self.violations
+
+
+def verify_folder(
+    dst: str | Path, original: str | Path, *, on_file: Callable[[int, int], None] | None = None
+) -> Verification:
+    """Recompute every figure of a manifest from the pictures, and look for files that it does not know.
+
+    Args:
+        dst: what `protect_folder` wrote.
+        original: the source folder.
+        on_file: called with (files done, files in all) after every file.
+
+    Raises:
+        FileNotFoundError: one is not such a folder.
+    """
+    dst, original = Path(dst), Path(original)
+    if not original.is_dir():
+        raise FileNotFoundError(f"expected the folder of the originals, got {original}")
+    report, entries = Report.load(dst), read_manifest(dst)
+    verification = Verification()
+    if not report.complete:
+        verification.violations[REPORT] = ["the run has not come to its end; protect again to resume it"]
+    for file in scan(original):
+        if file.name not in entries:
+            verification.violations[file.name] = ["an original that is not in the manifest: it is not protected"]
+    known = {MANIFEST, REPORT} | {entry.output for entry in entries.values()}
+    for file in scan(dst):
+        if file.name not in known:
+            verification.violations[file.name] = ["a file that is not in the manifest"]
+    protected = [entry for entry in entries.values() if entry.status == "protected"]
+    with ThreadPoolExecutor(2) as pool:
+        checks = ahead(pool, lambda entry: _violations(entry, dst, original, report), protected)
+        for entry, violations in zip(protected, checks, strict=True):
+            verification.checked += 1
+            if violations:
+                verification.violations[str(entry.output)] = violations
+            if on_file:
+                on_file(verification.checked, len(protected))
+    return verification
+
+
+def _agree(value: float | None, stated: float | None) -> bool:
+    """Equal up to the last digit that a manifest writes, which may round otherwise on another machine."""
+    if value is None or stated is None:
+        return value is stated
+    return math.isclose(value, stated, abs_tol=2e-3)
+
+
+def _violations(entry: Entry, dst: Path, original: Path, report: Report) -> list[str]:
+    try:
+        before, after = read_limited(original / entry.file), read_limited(dst / str(entry.output))
+        found = []
+        if hashlib.sha256(before).hexdigest() != entry.sha256_input:
+            found.append("the original has changed since it was protected")
+        if hashlib.sha256(after).hexdigest() != entry.sha256_output:
+            found.append("the protected file has changed since it was written")
+        clean, published = read_photo(before).pixels, read_photo(after).pixels
+    except UnreadablePhotoError as unreadable:
+        return [f"missing or unreadable, original or copy: {unreadable}"]
+    if clean.shape[:2] != published.shape[:2]:
+        return [*found, f"its size is {published.shape[:2]}, the original's {clean.shape[:2]}"]
+    if clean.shape != published.shape:  # WebP and JPEG may hold a grey photo as RGB
+        clean, published = read_photo(before).rgb, read_photo(after).rgb
+    quality = measure(clean, published)
+    stated = asdict(entry.quality) if entry.quality else {}
+    found += [
+        f"{name} is {value}, the manifest says {stated.get(name)}"
+        for name, value in asdict(quality).items()
+        if not _agree(value, stated.get(name))
+    ]
+    budget = Budget.parse(report.options["budget"])
+    if report.options["format"] != "jpeg" and not budget.holds(clean, published):
+        found.append(f"outside its budget {budget}: rms {quality.rms}, linf {quality.linf}")
+    return found

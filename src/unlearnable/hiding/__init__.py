@@ -1,0 +1,1 @@
+"""Deep hiding: an invertible network that hides one picture inside another."""

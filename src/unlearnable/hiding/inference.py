@@ -1,0 +1,82 @@
+"""Hide and reveal 8-bit pictures fast: sub-networks in bf16 where the hardware gains, channels last, in chunks."""
+
+import copy
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+from torch.nn import functional as F
+
+from unlearnable.hiding.network import CHANNELS, MIN_SIDE, Hider
+
+Pictures8 = UInt8[Tensor, "n 3 h w"]
+
+CHUNK_PIXELS = 64 * 64 * 64  # a batch larger than this runs piece by piece: its features would leave the caches
+
+
+def shipped_weights() -> Path:
+    """The folder of the weights that come with the package."""
+    return Path(str(files("unlearnable.hiding") / "weights"))
+
+
+@cache
+def has_fast_bf16(device: torch.device) -> bool:
+    """Whether bf16 convolutions beat fp32 ones: CUDA from Ampere on, CPUs with AMX or AVX-512-BF16."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)
+    capabilities = torch.cpu.get_capabilities()
+    return device.type == "cpu" and any(capabilities.get(unit) for unit in ("amx_bf16", "avx512_bf16"))
+
+
+def best_device() -> torch.device:
+    """CUDA where there is one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def prepare(hider: Hider, device: torch.device | None = None) -> Hider:
+    """A copy of ``hider`` on ``device`` for use, not for training; its state stays in fp32."""
+    device = device or best_device()
+    dtype = torch.bfloat16 if has_fast_bf16(device) else torch.float32
+    prepared = copy.deepcopy(hider).to(device, dtype).to(memory_format=torch.channels_last)
+    prepared.eval().requires_grad_(False)
+    return prepared.compute_in(dtype)
+
+
+@torch.inference_mode()
+def perturbations(hider: Hider, covers: Pictures8, secrets: Pictures8) -> Float[Tensor, "n 3 h w"]:
+    """What hiding adds to each cover, in grey levels of 255, on the CPU; any side from 1 px up."""
+    chunks = [
+        hider.perturbation(_unit(hider, cover), _unit(hider, secret)).cpu() * 255
+        for cover, secret in zip(_chunks(covers), _chunks(secrets), strict=True)
+    ]
+    return torch.cat(chunks)[..., : covers.shape[-2], : covers.shape[-1]]
+
+
+@torch.inference_mode()
+def reveal_secrets(hider: Hider, published: Pictures8, seed: int = 0) -> Pictures8:
+    """The secrets in published pictures, on the CPU, with the latent noise of ``seed``."""
+    generator = torch.Generator().manual_seed(seed)
+    revealed = []
+    for chunk in _chunks(published):
+        stego = _unit(hider, chunk)
+        height, width = (-(-side // 2) for side in stego.shape[-2:])
+        latent = torch.randn(len(chunk), CHANNELS, height, width, generator=generator)
+        revealed.append(hider.reveal(stego, latent.to(stego.device))[1].cpu())
+    secrets = torch.cat(revealed)[..., : published.shape[-2], : published.shape[-1]]
+    return secrets.clamp(0, 1).mul(255).round().to(torch.uint8)
+
+
+def _chunks(pictures: Tensor) -> tuple[Tensor, ...]:
+    height, width = pictures.shape[-2:]
+    return torch.split(pictures, max(1, CHUNK_PIXELS // (height * width)))
+
+
+def _unit(hider: Hider, pictures: Tensor) -> Tensor:
+    """On the network's device, in [0, 1], with sides of at least 8 px."""
+    unit = pictures.to(next(hider.parameters()).device).float() / 255
+    height, width = unit.shape[-2:]
+    padding = (0, max(0, MIN_SIDE - width), 0, max(0, MIN_SIDE - height))
+    return F.pad(unit, padding, mode="replicate") if any(padding) else unit

@@ -1,0 +1,246 @@
+"""The invertible hiding network of Deep Hiding, eqs. 3 and 4 (its architecture: HiNet, Jing et al., ICCV 2021).
+
+The state is a pair of twelve wavelet channels at half resolution: the cover's and the secret's. Every block
+adds to the cover what it computes from the secret, then scales and shifts the secret by what it computes from
+the new cover. What leaves the network on the cover's side is the published picture (*stego*); what leaves on
+the secret's side is a *latent* that is thrown away and replaced by noise when the secret is revealed.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Self
+
+import torch
+from jaxtyping import Float
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from unlearnable.hiding.wavelet import haar, inverse_haar
+
+Pictures = Float[Tensor, "n 3 h w"]
+Bands = Float[Tensor, "n 12 h2 w2"]
+
+CONFIG, WEIGHTS = "config.json", "model.safetensors"
+MIN_SIDE = 8
+CHANNELS = 12  # three colours times four wavelet bands
+
+
+class DenseBlock(nn.Module):
+    """Five 3x3 convolutions, each seeing the input and all earlier outputs (HiNet's phi, rho and eta).
+
+    The block computes in ``dtype`` and answers in the type of its input: a network with bf16 sub-networks keeps
+    its state, and its weights in training, in fp32.
+    """
+
+    convs: Sequence[nn.Conv2d]
+
+    def __init__(self, growth: int) -> None:
+        super().__init__()
+        self.dtype = torch.float32
+        outputs = [growth] * 4 + [CHANNELS]
+        convs = [nn.Conv2d(CHANNELS + growth * depth, out, 3, padding=1) for depth, out in enumerate(outputs)]
+        self.convs = nn.ModuleList(convs)  # type: ignore[assignment]
+        for parameter in self.parameters():
+            nn.init.normal_(parameter, std=0.01)
+        nn.init.zeros_(self.convs[4].weight)  # the last layer is silent at first: identity at initialisation
+        nn.init.zeros_(convs[4].bias)  # type: ignore[arg-type]
+
+    def forward(self, bands: Bands) -> Bands:
+        """(n, 12, h, w) to the same shape."""
+        features = bands.to(self.dtype, memory_format=torch.channels_last)
+        for conv in self.convs[:4]:
+            features = torch.cat([features, F.leaky_relu_(self._apply_conv(conv, features), 0.01)], dim=1)
+        return self._apply_conv(self.convs[4], features).to(bands.dtype)
+
+    def _apply_conv(self, conv: nn.Conv2d, features: Tensor) -> Tensor:
+        return F.conv2d(features, conv.weight.to(self.dtype), conv.bias.to(self.dtype), padding=1)  # type: ignore[union-attr]
+
+
+class CouplingBlock(nn.Module):
+    """One affine coupling: eq. 3 forward, eq. 4 backward, exactly inverse to each other."""
+
+    def __init__(self, growth: int, alpha: float) -> None:
+        super().__init__()
+        self.alpha = alpha
+        self.phi, self.rho, self.eta = DenseBlock(growth), DenseBlock(growth), DenseBlock(growth)
+
+    def log_scale(self, cover: Bands) -> Bands:
+        """Alpha * rho(cover), squashed into [-alpha, alpha]: 2 alpha (sigmoid(r) - 1/2) = alpha tanh(r / 2)."""
+        log_scale: Bands = self.alpha * torch.tanh(self.rho(cover) / 2)
+        return log_scale
+
+    def hide_in_cover(self, cover: Bands, secret: Bands) -> Bands:
+        """Eq. 3, left: the cover takes up what phi sees in the secret."""
+        taken_up: Bands = cover + self.phi(secret)
+        return taken_up
+
+    def transform_secret(self, cover: Bands, secret: Bands) -> Bands:
+        """Eq. 3, right: the secret is scaled and shifted by what the new cover says."""
+        transformed: Bands = secret * torch.exp(self.log_scale(cover)) + self.eta(cover)
+        return transformed
+
+    def inverse(self, cover: Bands, secret: Bands) -> tuple[Bands, Bands]:
+        """Eq. 4."""
+        secret = (secret - self.eta(cover)) * torch.exp(-self.log_scale(cover))
+        return cover - self.phi(secret), secret
+
+
+class Hider(nn.Module):
+    """Hides a picture in a picture, and reveals it.
+
+    Pictures are float tensors (n, 3, h, w), RGB in [0, 1], any h and w from 8 px up. The defaults are the
+    paper's network: 4,050,240 parameters, and the exact identity before training.
+
+    Args:
+        blocks: number of coupling blocks (paper and HiNet: 16).
+        growth: channels that each layer of a dense block adds (HiNet: 32).
+        alpha: bound of the log-scale in eq. 3 (HiNet's ``clamp``: 2).
+    """
+
+    blocks: Sequence[CouplingBlock]
+
+    def __init__(self, blocks: int = 16, growth: int = 32, alpha: float = 2.0) -> None:
+        super().__init__()
+        self.config = {"blocks": blocks, "growth": growth, "alpha": alpha}
+        self.blocks = nn.ModuleList(CouplingBlock(growth, alpha) for _ in range(blocks))  # type: ignore[assignment]
+
+    def compute_in(self, dtype: torch.dtype) -> Self:
+        """Let the sub-networks compute in ``dtype``; state and stored weights stay as they are."""
+        for module in self.modules():
+            if isinstance(module, DenseBlock):
+                module.dtype = dtype
+        return self
+
+    def forward(self, cover: Pictures, secret: Pictures) -> tuple[Pictures, Bands]:
+        """Hide, and also return the true latent (n, 12, ceil(h/2), ceil(w/2)) that `reveal` would invert."""
+        start, hidden = haar(_even(cover)), haar(_even(secret))
+        state = start
+        for block in self.blocks:
+            state = block.hide_in_cover(state, hidden)
+            hidden = block.transform_secret(state, hidden)
+        return cover + _change(state - start, cover), hidden
+
+    def perturbation(self, cover: Pictures, secret: Pictures) -> Pictures:
+        """What `hide` adds to the cover. Spares the last block's rho and eta, which only make the latent."""
+        start, hidden = haar(_even(cover)), haar(_even(secret))
+        state = start
+        for block in self.blocks[:-1]:
+            state = block.hide_in_cover(state, hidden)
+            hidden = block.transform_secret(state, hidden)
+        state = self.blocks[-1].hide_in_cover(state, hidden)
+        return _change(state - start, cover)
+
+    def hide(self, cover: Pictures, secret: Pictures) -> Pictures:
+        """Hide ``secret`` in ``cover`` and return the stego picture: not clamped, not rounded.
+
+        Raises:
+            ValueError: the two shapes differ, or a side is shorter than 8 px.
+        """
+        _check(cover, secret)
+        return cover + self.perturbation(cover, secret)
+
+    def reveal(self, stego: Pictures, latent: Bands | None = None) -> tuple[Pictures, Pictures]:
+        """Run the network backwards: ``(cover, secret)``.
+
+        Args:
+            stego: published pictures.
+            latent: what `forward` returned beside the stego picture, for an exact inverse (of pictures with
+                even sides); fresh N(0, 1) noise when None, as the paper does.
+        """
+        _check(stego, stego)
+        state = haar(_even(stego))
+        hidden = torch.randn_like(state) if latent is None else latent
+        for block in reversed(self.blocks):
+            state, hidden = block.inverse(state, hidden)
+        height, width = stego.shape[-2:]
+        return inverse_haar(state)[..., :height, :width], inverse_haar(hidden)[..., :height, :width]
+
+    def save(self, folder: str | Path) -> None:
+        """Write ``model.safetensors`` and ``config.json`` into ``folder``, which is made if need be."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        tensors = {name: tensor.detach().contiguous().cpu() for name, tensor in self.state_dict().items()}
+        save_file(tensors, folder / WEIGHTS)
+        (folder / CONFIG).write_text(json.dumps(self.config, indent=2) + "\n")
+
+    @classmethod
+    def load(cls, source: str | Path) -> Self:
+        """Load a folder that `save` wrote, or a Hugging Face hub id such as ``user/hider``.
+
+        Weights may be stored in half precision; the network is built in fp32. Nothing is ever unpickled.
+
+        Raises:
+            FileNotFoundError: ``source`` is neither a folder with both files nor a hub id.
+        """
+        folder = weights_folder(source)
+        hider = cls(**json.loads((folder / CONFIG).read_text()))
+        hider.load_state_dict(load_file(folder / WEIGHTS))
+        return hider.eval()
+
+
+def weights_folder(source: str | Path) -> Path:
+    """The local folder of weights named by a path or a hub id; a hub id is downloaded, without any pickle.
+
+    Raises:
+        FileNotFoundError: it is neither, or a file is missing.
+    """
+    folder = Path(source)
+    if not folder.is_dir():
+        folder = _download(str(source))
+    for name in (CONFIG, WEIGHTS):
+        if not (folder / name).is_file():
+            raise FileNotFoundError(f"expected {name} in {folder}, as Hider.save writes it")
+    return folder
+
+
+def hinet_state_dict(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Rename weights in HiNet's own layout (``inv1.r.conv1.weight``) to a `Hider`'s.
+
+    Prefixes such as ``module.model.`` are dropped; HiNet calls phi ``f``, rho ``r`` and eta ``y``. Read a
+    published checkpoint with ``torch.load(path, weights_only=True)["net"]``.
+
+    Raises:
+        ValueError: a name is not in HiNet's layout.
+    """
+    networks = {"f": "phi", "r": "rho", "y": "eta", "g": "eta"}
+    renamed: dict[str, Tensor] = {}
+    for name, tensor in state.items():
+        match name.split(".")[-4:]:
+            case [block, letter, conv, kind] if block.startswith("inv") and letter in networks:
+                number, layer = int(block.removeprefix("inv")) - 1, int(conv.removeprefix("conv")) - 1
+                renamed[f"blocks.{number}.{networks[letter]}.convs.{layer}.{kind}"] = tensor
+            case _:
+                raise ValueError(f"expected a name like 'inv1.r.conv1.weight', got {name!r}")
+    return renamed
+
+
+def _check(cover: Tensor, secret: Tensor) -> None:
+    if cover.shape != secret.shape:
+        raise ValueError(f"cover and secret differ in shape: {tuple(cover.shape)} and {tuple(secret.shape)}")
+    if min(cover.shape[-2:]) < MIN_SIDE:
+        raise ValueError(f"expected sides of at least {MIN_SIDE} px, got {tuple(cover.shape[-2:])}")
+
+
+def _even(pictures: Tensor) -> Tensor:
+    """Reflect the last row and column where a side is odd."""
+    height, width = pictures.shape[-2:]
+    if height % 2 or width % 2:
+        return F.pad(pictures, (0, width % 2, 0, height % 2), mode="reflect")
+    return pictures
+
+
+def _change(bands: Tensor, like: Tensor) -> Tensor:
+    return inverse_haar(bands)[..., : like.shape[-2], : like.shape[-1]]
+
+
+def _download(hub_id: str) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError
+
+    try:
+        return Path(snapshot_download(hub_id, allow_patterns=[CONFIG, WEIGHTS]))
+    except HFValidationError as error:
+        message = f"expected a folder with weights or a hub id like 'user/hider', got {hub_id!r}"
+        raise FileNotFoundError(message) from error

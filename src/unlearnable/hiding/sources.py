@@ -1,0 +1,71 @@
+"""Where training pictures come from: random crops of photographs in folders, or rendered secrets."""
+
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from jaxtyping import UInt8
+from numpy import ndarray
+from PIL import Image, ImageOps
+
+from unlearnable.keys import Key
+from unlearnable.photos import MAX_PIXELS
+from unlearnable.semantics.render import MAX_CLASSES, render
+
+SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
+
+
+class Source(Protocol):
+    """Anything that draws square pictures."""
+
+    def draw(self, rng: np.random.Generator, count: int, size: int) -> UInt8[ndarray, "n 3 size size"]:
+        """Draw ``count`` pictures of ``size`` px, a function of ``rng`` alone."""
+
+
+class FolderCrops:
+    """Random square crops, between ``size`` px and the whole short side, resized to ``size`` and flipped.
+
+    Raises:
+        FileNotFoundError: a folder holds no picture.
+    """
+
+    def __init__(self, *folders: str | Path) -> None:
+        self.files: list[Path] = []
+        for folder in folders:
+            found = sorted(path for path in Path(folder).rglob("*") if path.suffix.lower() in SUFFIXES)
+            if not found:
+                raise FileNotFoundError(f"expected pictures ({', '.join(sorted(SUFFIXES))}) in {folder}, found none")
+            self.files += found
+
+    def draw(self, rng: np.random.Generator, count: int, size: int) -> UInt8[ndarray, "n 3 size size"]:
+        """Crop ``count`` random files."""
+        chosen = rng.integers(len(self.files), size=count)
+        return np.stack([_crop(self.files[i], rng, size) for i in chosen])
+
+
+class RenderedSecrets:
+    """Rendered secrets of random classes and variations, flipped at random."""
+
+    def __init__(self, seed: int) -> None:
+        self.key = Key(seed.to_bytes(32, "big"))
+
+    def draw(self, rng: np.random.Generator, count: int, size: int) -> UInt8[ndarray, "n 3 size size"]:
+        """Render ``count`` random secrets."""
+        drawn = [
+            render(self.key, int(rng.integers(MAX_CLASSES)), int(rng.integers(2**31)), size, size) for _ in range(count)
+        ]
+        return np.stack([np.flip(picture, -1) if rng.random() < 0.5 else picture for picture in drawn])
+
+
+def _crop(file: Path, rng: np.random.Generator, size: int) -> UInt8[ndarray, "3 size size"]:
+    with Image.open(file) as opened:
+        if opened.width * opened.height > MAX_PIXELS:
+            raise ValueError(f"{file} has more than {MAX_PIXELS:,} pixels; take it out of the training folder")
+        picture = opened.convert("RGB")
+    short = min(picture.size)
+    side = round(rng.uniform(min(size, short), short))
+    left, top = (int(rng.integers(0, length - side + 1)) for length in picture.size)
+    picture = picture.resize((size, size), Image.Resampling.BICUBIC, (left, top, left + side, top + side))
+    if rng.random() < 0.5:
+        picture = ImageOps.mirror(picture)
+    return np.asarray(picture).transpose(2, 0, 1)

@@ -1,0 +1,302 @@
+"""Train the hiding network: eqs. 5 and 6 on random crops, resumable at any moment.
+
+The optimiser is the paper's (section 4.1: Adam, betas 0.5 and 0.999, eps 1e-6). Invertible hiding networks are
+known to explode (HiNet's own log does, twice), so gradients are clipped, the rate warms up, and a loss or
+gradient that is not finite, or a loss far above its recent level, rolls the network back to its last good
+state and halves the rate.
+"""
+
+import json
+import math
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from unlearnable.atomic import replacing
+from unlearnable.hiding.inference import best_device, has_fast_bf16
+from unlearnable.hiding.losses import hiding_loss, low_frequency_loss, revealing_loss
+from unlearnable.hiding.network import Hider, Pictures
+from unlearnable.hiding.publish import Publishing
+from unlearnable.hiding.sources import FolderCrops, RenderedSecrets, Source
+
+CHECKPOINT = "checkpoint.safetensors"
+CHECKPOINT_SECONDS = 45
+SNAPSHOT_STEPS = 50
+RECORD_STEPS = 20
+MAX_ROLLBACKS = 12
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides a training.
+
+    Attributes:
+        blocks, growth: the network (paper: 16, 32).
+        steps: optimiser steps (paper: 5,000).
+        learning_rate: Adam's (paper: 10^-4.5 = 3.2e-5, constant).
+        final_rate: the fraction of it that a cosine reaches at the end; 1 keeps it constant.
+        warmup: steps over which the rate rises from zero.
+        clip: largest norm of the gradient.
+        eps: the budget of eq. 5, RMS in grey levels.
+        hiding, low_frequency, revealing: weights of the losses (paper: 1, 1, 1; with mean-reduced losses a
+            weight of 1 lets the network buy revealing quality with any amount of budget).
+        sizes: crop sides in pixels, one drawn a step (paper: 224).
+        pixels: pixels of covers in a step; the batch is this over the crop's area (paper: 24 x 224^2).
+        seed: of crops, secrets, noise and initial weights.
+    """
+
+    blocks: int = 6
+    growth: int = 16
+    steps: int = 4500
+    learning_rate: float = 1e-3
+    final_rate: float = 0.02
+    warmup: int = 100
+    clip: float = 1.0
+    eps: float = 8.0
+    hiding: float = 20.0
+    low_frequency: float = 1.0
+    revealing: float = 1.0
+    sizes: tuple[int, ...] = (32, 64, 128, 224)
+    pixels: int = 12 * 64 * 64
+    seed: int = 0
+
+    def rate(self, step: int) -> float:
+        """The learning rate of a step: linear warm-up, then a cosine down to ``final_rate``."""
+        rising = min(1.0, (step + 1) / self.warmup)
+        falling = (1 + math.cos(math.pi * step / self.steps)) / 2
+        return self.learning_rate * rising * (self.final_rate + (1 - self.final_rate) * falling)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The state of a training that a progress line shows. RMS is in grey levels, PSNRs in dB."""
+
+    step: int
+    steps: int
+    loss: float
+    rms: float
+    stego_psnr: float
+    secret_psnr: float
+    rollbacks: int
+
+
+class DivergedError(RuntimeError):
+    """The training exploded again and again, whatever the rate."""
+
+
+class _ExplosionError(ArithmeticError):
+    """One step's loss or gradient is not finite, or far above its recent level."""
+
+
+class Run:
+    """A training in progress: the network, its optimiser and what has to survive a kill."""
+
+    def __init__(self, recipe: Recipe, device: torch.device) -> None:
+        torch.manual_seed(recipe.seed)
+        self.recipe, self.device = recipe, device
+        self.hider = Hider(recipe.blocks, recipe.growth).to(device).to(memory_format=torch.channels_last)
+        self.hider.compute_in(torch.bfloat16 if has_fast_bf16(device) else torch.float32)
+        self.optimizer = torch.optim.Adam(self.hider.parameters(), betas=(0.5, 0.999), eps=1e-6)
+        self.publish = Publishing(recipe.eps)
+        self.step = 0
+        self.slowdown = 1.0
+        self.rollbacks = 0
+        self.level = math.inf  # running mean of the loss, for the explosion guard
+        self.history: list[dict[str, float]] = []
+        self.snapshot = self.tensors()
+
+    def tensors(self) -> dict[str, Tensor]:
+        """A copy of weights and Adam's moments under flat names."""
+        flat = {f"weight.{name}": tensor for name, tensor in self.hider.state_dict().items()}
+        for index, state in self.optimizer.state_dict()["state"].items():
+            flat |= {f"adam.{index}.{name}": tensor for name, tensor in state.items()}
+        return {name: tensor.detach().clone().contiguous() for name, tensor in flat.items()}
+
+    def restore(self, tensors: dict[str, Tensor]) -> None:
+        """Put back what `tensors` copied."""
+        weights: dict[str, Tensor] = {}
+        adam: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in tensors.items():
+            kind, _, rest = name.partition(".")
+            if kind == "weight":
+                weights[rest] = tensor
+            else:
+                index, _, moment = rest.partition(".")
+                adam.setdefault(int(index), {})[moment] = tensor.clone()
+        self.hider.load_state_dict(weights)
+        groups = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": adam, "param_groups": groups})
+
+    def save(self, file: Path) -> None:
+        """Write everything that a resumed training needs, atomically, without pickle."""
+        notes = {
+            "recipe": asdict(self.recipe),
+            "step": self.step,
+            "slowdown": self.slowdown,
+            "rollbacks": self.rollbacks,
+            "level": self.level,
+            "history": self.history,
+        }
+        with replacing(file) as temporary:
+            save_file(self.tensors(), temporary, metadata={"run": json.dumps(notes)})
+
+    def load(self, file: Path) -> None:
+        """Resume from `save`.
+
+        Raises:
+            ValueError: the checkpoint is of another recipe.
+        """
+        with safe_open(file, framework="pt", device=str(self.device)) as stored:
+            notes = json.loads(stored.metadata()["run"])
+            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+        mine = json.loads(json.dumps(asdict(self.recipe)))
+        if notes["recipe"] != mine:
+            differing = [name for name in mine if notes["recipe"].get(name) != mine[name]]
+            raise ValueError(f"{file.parent} holds a training with other {', '.join(differing)}; name another --out")
+        self.restore(tensors)
+        self.step, self.slowdown, self.rollbacks = notes["step"], notes["slowdown"], notes["rollbacks"]
+        self.level, self.history = notes["level"], notes["history"]
+        self.snapshot = self.tensors()
+
+    def advance(self, cover: Pictures, secret: Pictures) -> Progress:
+        """One step on one batch; on an explosion roll back instead.
+
+        Raises:
+            DivergedError: it has rolled back too often.
+        """
+        try:
+            progress = self._optimise(cover, secret)
+        except _ExplosionError as explosion:
+            self.rollbacks += 1
+            self.slowdown /= 2
+            if self.rollbacks > MAX_ROLLBACKS:
+                raise DivergedError(f"{explosion} after {MAX_ROLLBACKS} rollbacks; lower the learning rate") from None
+            self.restore(self.snapshot)
+            nothing = float("nan")
+            progress = Progress(self.step, self.recipe.steps, nothing, nothing, nothing, nothing, self.rollbacks)
+        self.step += 1
+        if self.step % SNAPSHOT_STEPS == 0:
+            self.snapshot = self.tensors()
+        return progress
+
+    def _optimise(self, cover: Pictures, secret: Pictures) -> Progress:
+        recipe = self.recipe
+        generator = torch.Generator().manual_seed(recipe.seed * 1_000_003 + self.step)
+        stego = self.hider.hide(cover, secret)
+        latent = torch.randn(_latent_shape(cover), generator=generator).to(self.device)
+        _, revealed = self.hider.reveal(self.publish(stego, cover, generator), latent)
+        revealing = revealing_loss(revealed, secret)
+        loss = (
+            recipe.hiding * hiding_loss(stego, cover, recipe.eps)
+            + recipe.low_frequency * low_frequency_loss(stego, cover)
+            + recipe.revealing * revealing
+        )
+        value = loss.item()
+        if not math.isfinite(value) or value > 10 * self.level:
+            raise _ExplosionError(f"loss {value:.3g} at step {self.step}")
+        self.optimizer.zero_grad()
+        torch.autograd.backward(loss)
+        norm = torch.nn.utils.clip_grad_norm_(self.hider.parameters(), recipe.clip)
+        if not math.isfinite(norm.item()):
+            raise _ExplosionError(f"gradient {norm.item()} at step {self.step}")
+        for group in self.optimizer.param_groups:
+            group["lr"] = recipe.rate(self.step) * self.slowdown
+        self.optimizer.step()
+        self.level = value if math.isinf(self.level) else 0.98 * self.level + 0.02 * value
+        mse = (stego.detach() - cover).square().mean().item()
+        return Progress(
+            self.step, recipe.steps, value, 255 * math.sqrt(mse), _psnr(mse), _psnr(revealing.item()), self.rollbacks
+        )
+
+
+def train(
+    recipe: Recipe,
+    covers: Sequence[str | Path],
+    secrets: Literal["render"] | Sequence[str | Path],
+    out: str | Path,
+    device: str | None = None,
+) -> Iterator[Progress]:
+    """Train a `Hider` into ``out``, yielding `Progress` after every step; resumes where ``out`` has a checkpoint.
+
+    Args:
+        recipe: network, losses and schedule.
+        covers: folders of photographs.
+        secrets: folders of pictures, or ``"render"``.
+        out: gets ``model.safetensors``, ``config.json``, ``training.png`` and the checkpoint.
+        device: torch device; CUDA where there is one when None.
+
+    Raises:
+        FileNotFoundError: a folder holds no pictures.
+        ValueError: ``out`` holds a training of another recipe.
+        DivergedError: the training keeps exploding.
+    """
+    out = Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    drawn = RenderedSecrets(recipe.seed) if secrets == "render" else FolderCrops(*secrets)
+    sources = FolderCrops(*covers), drawn
+    run = Run(recipe, torch.device(device) if device else best_device())
+    if (out / CHECKPOINT).exists():
+        run.load(out / CHECKPOINT)
+    saved = time.monotonic()
+    for cover, secret in _batches(recipe, sources, run.step):
+        progress = run.advance(cover.to(run.device), secret.to(run.device))
+        if progress.step % RECORD_STEPS == 0 and math.isfinite(progress.loss):
+            run.history.append(asdict(progress))
+        if time.monotonic() - saved > CHECKPOINT_SECONDS:
+            run.save(out / CHECKPOINT)
+            saved = time.monotonic()
+        yield progress
+    run.save(out / CHECKPOINT)
+    run.hider.save(out)
+    plot_curve(run.history, out / "training.png")
+
+
+def plot_curve(history: list[dict[str, Any]], file: Path) -> None:
+    """Draw PSNRs and RMS over the steps."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 3.5), layout="constrained")
+    quality, budget = figure.subplots(1, 2)
+    steps = [entry["step"] for entry in history]
+    for name, label in (("stego_psnr", "stego"), ("secret_psnr", "secret")):
+        quality.plot(steps, [entry[name] for entry in history], label=label, linewidth=0.8)
+    quality.set(xlabel="step", ylabel="PSNR (dB)")
+    quality.legend()
+    budget.plot(steps, [entry["rms"] for entry in history], linewidth=0.8)
+    budget.set(xlabel="step", ylabel="RMS (grey levels)", ylim=(0, 20))
+    figure.savefig(file, dpi=120)
+
+
+def _batches(recipe: Recipe, sources: tuple[Source, Source], first: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Batches from step ``first`` on, each a function of its step alone, drawn one ahead in a thread."""
+
+    def draw(step: int) -> list[Tensor]:
+        rng = np.random.default_rng((recipe.seed, step))
+        size = int(rng.choice(recipe.sizes))
+        count = max(1, recipe.pixels // size**2)
+        return [torch.from_numpy(source.draw(rng, count, size)).float() / 255 for source in sources]
+
+    with ThreadPoolExecutor(1) as pool:
+        upcoming = pool.submit(draw, first)
+        for step in range(first, recipe.steps):
+            cover, secret = upcoming.result()
+            upcoming = pool.submit(draw, min(step + 1, recipe.steps - 1))
+            yield cover, secret
+
+
+def _latent_shape(cover: Tensor) -> tuple[int, int, int, int]:
+    count, _, height, width = cover.shape
+    return count, 12, -(-height // 2), -(-width // 2)
+
+
+def _psnr(mse: float) -> float:
+    return -10 * math.log10(max(mse, 1e-12))

@@ -1,0 +1,173 @@
+"""Sets of pictures with labels: clean data, protected data and banks of secrets are all this one thing."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from jaxtyping import Int64, UInt8
+from numpy import ndarray
+from PIL import Image, ImageOps
+from torch import Tensor
+
+from unlearnable.folder.scan import scan
+from unlearnable.photos import UnreadablePhotoError, read_limited, read_photo
+from unlearnable.spec import Registry
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """Pictures as they are published.
+
+    Attributes:
+        images: uint8 (n, 3, h, w), RGB.
+        labels: int64 (n,), indices into ``classes``.
+        classes: names.
+    """
+
+    images: UInt8[Tensor, "n 3 h w"]
+    labels: Int64[Tensor, " n"]
+    classes: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.images) != len(self.labels) or not len(self.labels):
+            raise ValueError(f"expected as many labels as images, got {len(self.labels)} and {len(self.images)}")
+        if not 0 <= int(self.labels.min()) <= int(self.labels.max()) < len(self.classes):
+            raise ValueError(f"expected labels below {len(self.classes)}, got up to {int(self.labels.max())}")
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, chosen: slice | Tensor) -> "ImageSet":
+        """A part of the set, by slice, indices or mask."""
+        return replace(self, images=self.images[chosen], labels=self.labels[chosen])
+
+
+@runtime_checkable
+class Dataset(Protocol):
+    """Something registered that can be loaded."""
+
+    def load(self) -> ImageSet:
+        """Read or make the pictures."""
+
+
+datasets: Registry[Dataset] = Registry("datasets")
+
+
+def load(spec: str) -> ImageSet:
+    """Load a set by name: ``cifar10:root=…,split=train``, ``folder:path=…,size=32``, ``toy``.
+
+    Raises:
+        ValueError: unknown name or parameter.
+        FileNotFoundError: the data are not there.
+    """
+    return datasets.make(spec).load()
+
+
+@datasets.register("folder")
+class Folder:
+    """Pictures in class sub-folders, centre-cropped to a square.
+
+    Attributes:
+        path: the folder.
+        size: side in pixels.
+    """
+
+    path: str
+    size: int = 224
+
+    def load(self) -> ImageSet:
+        """Decode every picture; a file that is none is an error, so that nothing is left out unseen."""
+        files = [file for file in scan(Path(self.path)) if not file.refused] if Path(self.path).is_dir() else []
+        if not files:
+            raise FileNotFoundError(f"expected pictures in {self.path}, found none")
+        classes = tuple(sorted({file.class_name for file in files}))
+        pictures = []
+        for file in files:
+            try:
+                photo = read_photo(read_limited(Path(self.path) / file.name))
+            except UnreadablePhotoError as unreadable:
+                raise ValueError(f"{file.name}: {unreadable}; take it out of the data set") from None
+            square = ImageOps.fit(Image.fromarray(np.ascontiguousarray(photo.rgb)), (self.size, self.size))
+            pictures.append(np.asarray(square))
+        labels = [classes.index(file.class_name) for file in files]
+        return ImageSet(_channels_first(np.stack(pictures)), torch.tensor(labels), classes)
+
+
+@datasets.register("cifar10")
+class Cifar10:
+    """CIFAR-10 (Krizhevsky, 2009) from lossless sheets of 1,000 pictures and ``labels.npz``.
+
+    Attributes:
+        root: the folder of the sheets.
+        split: ``train`` or ``test``.
+        per_class: the first so many of each class, in official order; 0 for all.
+    """
+
+    root: str
+    split: str = "train"
+    per_class: int = 0
+
+    def load(self) -> ImageSet:
+        """Read the sheets."""
+        sheets = sorted(Path(self.root).glob(f"{self.split}_*.webp"))
+        if not sheets:
+            raise FileNotFoundError(f"expected {self.split}_00.webp and so on in {self.root}, found none")
+        images = _channels_first(np.concatenate([_sheet(sheet) for sheet in sheets]))
+        with np.load(Path(self.root) / "labels.npz", allow_pickle=False) as stored:
+            labels = torch.from_numpy(stored[f"y_{self.split}"].astype(np.int64))
+            classes = tuple(map(str, stored["class_names"]))
+        whole = ImageSet(images, labels, classes)
+        if not self.per_class:
+            return whole
+        first = [torch.nonzero(labels == label)[: self.per_class, 0] for label in range(len(classes))]
+        return whole[torch.cat(first).sort().values]
+
+
+@datasets.register("toy")
+class Toy:
+    """Grey shapes of random polarity in noise, four classes: hard enough that a shortcut is easier.
+
+    Attributes:
+        count: number of pictures.
+        size: side in pixels.
+        seed: of everything.
+    """
+
+    count: int = 1500
+    size: int = 16
+    seed: int = 0
+
+    def load(self) -> ImageSet:
+        """Draw the pictures: a disc, a square, a cross or a triangle, anywhere, light or dark."""
+        rng = np.random.default_rng(self.seed)
+        labels = rng.integers(4, size=self.count)
+        pictures = np.stack([_shape(int(label), self.size, rng) for label in labels])
+        images = torch.from_numpy(pictures)[:, None].expand(-1, 3, -1, -1).contiguous()
+        return ImageSet(images, torch.from_numpy(labels), ("disc", "square", "cross", "triangle"))
+
+
+def _shape(label: int, size: int, rng: np.random.Generator) -> UInt8[ndarray, "h w"]:
+    ys, xs = np.mgrid[0:size, 0:size]
+    radius = rng.uniform(0.2, 0.3) * size
+    x, y = xs - rng.uniform(radius, size - radius), ys - rng.uniform(radius, size - radius)
+    inside = (
+        np.hypot(x, y) < radius,
+        np.maximum(abs(x), abs(y)) < radius * 0.85,
+        (np.minimum(abs(x), abs(y)) < radius * 0.35) & (np.maximum(abs(x), abs(y)) < radius),
+        (y < radius * 0.8) & (y > 2 * abs(x) - radius),
+    )[label]
+    grey = 128 + rng.choice((-1, 1)) * rng.uniform(20, 50) * inside + rng.normal(0, 25, (size, size))
+    drawn: UInt8[ndarray, "h w"] = grey.clip(0, 255).astype(np.uint8)
+    return drawn
+
+
+def _sheet(file: Path) -> UInt8[ndarray, "1000 32 32 3"]:
+    with Image.open(file) as sheet:
+        tiles = np.asarray(sheet.convert("RGB")).reshape(25, 32, 40, 32, 3)
+    return tiles.transpose(0, 2, 1, 3, 4).reshape(1000, 32, 32, 3)
+
+
+def _channels_first(pictures: UInt8[ndarray, "n h w 3"]) -> UInt8[Tensor, "n 3 h w"]:
+    return torch.from_numpy(np.ascontiguousarray(pictures.transpose(0, 3, 1, 2)))

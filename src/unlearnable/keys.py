@@ -1,0 +1,69 @@
+"""The owner's secret key: 32 random bytes that decide which secrets a set of pictures gets."""
+
+import hashlib
+import hmac
+import os
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+KEY_BYTES = 32
+
+
+@dataclass(frozen=True)
+class Key:
+    """32 bytes; `repr` and errors show the fingerprint at most, never the bytes."""
+
+    secret: bytes = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if len(self.secret) != KEY_BYTES:
+            raise ValueError(f"expected a key of {KEY_BYTES} bytes, got {len(self.secret)}")
+
+    @classmethod
+    def open(cls, path: str | Path) -> Self:
+        """Read the key at ``path``; make it, readable by the owner alone (mode 0600), where there is none.
+
+        Raises:
+            ValueError: the file there is not a key.
+        """
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        except FileExistsError:
+            return cls.read(path)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(secrets.token_bytes(KEY_BYTES))
+        return cls.read(path)
+
+    @classmethod
+    def read(cls, path: str | Path) -> Self:
+        """Read an existing key."""
+        with Path(path).open("rb") as file:
+            content = file.read(KEY_BYTES + 1)
+        try:
+            return cls(content)
+        except ValueError as error:
+            raise ValueError(f"{path} is not a key file: {error}; name another --key") from None
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits that name the key without giving it away."""
+        return hmac.new(self.secret, b"unlearnable fingerprint", hashlib.sha256).hexdigest()[:16]
+
+    def rng(self, *purpose: str | int) -> np.random.Generator:
+        """A random generator for one purpose, the same on every machine, unrelated to every other purpose's."""
+        message = "/".join(map(str, purpose)).encode()
+        digest = hmac.new(self.secret, message, hashlib.sha256).digest()
+        return np.random.Generator(np.random.PCG64(int.from_bytes(digest, "big")))
+
+
+def default_key_file() -> Path:
+    """The key in the user's own settings folder."""
+    import typer
+
+    return Path(typer.get_app_dir("unlearnable")) / "key"

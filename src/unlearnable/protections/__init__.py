@@ -1,0 +1,6 @@
+"""Methods that make a set of pictures unlearnable. Importing this package registers all of them."""
+
+from unlearnable.protections import deep_hiding
+from unlearnable.protections.base import Protection, protections
+
+__all__ = ["Protection", "deep_hiding", "protections"]

@@ -1,0 +1,51 @@
+"""What every protection is: an algorithm that perturbs, and one place that keeps the budget.
+
+An author writes `Protection.perturb`. Calling a protection seeds, perturbs, projects on the budget and rounds to
+the 8 bits that are published.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import replace
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from unlearnable.budget import Budget
+from unlearnable.images import ImageSet
+from unlearnable.spec import Registry
+
+
+class Protection(ABC):
+    """A frozen dataclass of defaulted parameters with one verb."""
+
+    budget: str
+
+    @abstractmethod
+    def perturb(self, data: ImageSet, seed: int) -> Float[Tensor, "n 3 h w"]:
+        """What to add to every picture, in grey levels of 255; the budget is not its business."""
+
+    def __call__(self, data: ImageSet, seed: int = 0) -> ImageSet:
+        """The published set: perturbed, inside ``budget`` picture by picture, 8 bits.
+
+        Raises:
+            ValueError: `perturb` answered with another shape or with values that are not finite.
+        """
+        torch.manual_seed(seed)
+        change = self.perturb(data, seed)
+        if change.shape != data.images.shape or not change.isfinite().all():
+            raise ValueError(f"{self} answered {tuple(change.shape)}, maybe not finite, for {tuple(data.images.shape)}")
+        budget = Budget.parse(self.budget)
+        published = [
+            budget.project(original, step)
+            for original, step in zip(_channels_last(data.images), _channels_last(change.float()), strict=True)
+        ]
+        return replace(data, images=torch.from_numpy(np.stack(published)).permute(0, 3, 1, 2).contiguous())
+
+
+protections: Registry[Protection] = Registry("protections")
+
+
+def _channels_last(pictures: Tensor) -> np.ndarray:
+    return np.ascontiguousarray(pictures.cpu().permute(0, 2, 3, 1).numpy())

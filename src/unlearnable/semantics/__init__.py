@@ -1,0 +1,1 @@
+"""Semantic images: the secrets that are hidden."""

@@ -1,0 +1,93 @@
+"""Names with parameters, such as ``jpeg:quality=10``, and the registries in which they are looked up.
+
+The only extension mechanism: a frozen dataclass with defaulted fields, registered under a name, can be listed,
+made from text, and turned back into the same text.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Registry(Generic[T]):
+    """Frozen dataclasses by name.
+
+    Args:
+        kind: what they are, in the plural, for messages.
+    """
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self._classes: dict[str, type[T]] = {}
+
+    def register(self, name: str) -> Callable[[type[T]], type[T]]:
+        """Decorate a dataclass: freeze it and list it under ``name``."""
+
+        def add(cls: type[T]) -> type[T]:
+            if name in self._classes:
+                raise ValueError(f"two {self.kind} are called {name}")
+            frozen = dataclass(frozen=True)(cls)
+            self._classes[name] = frozen
+            return frozen
+
+        return add
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(self._classes))
+
+    def parameters(self, name: str) -> dict[str, Any]:
+        """Parameter names and defaults; None where there is none and a value must be given."""
+        return {
+            field.name: None if field.default is MISSING else field.default
+            for field in fields(self._find(name))  # type: ignore[arg-type]
+        }
+
+    def make(self, spec: str) -> T:
+        """Make ``name`` or ``name:parameter=value,parameter=value``.
+
+        Raises:
+            ValueError: unknown name or parameter, a value of the wrong type, or a missing one.
+        """
+        name, _, rest = spec.partition(":")
+        cls = self._find(name)
+        types = {field.name: field.type for field in fields(cls)}  # type: ignore[arg-type]
+        values: dict[str, Any] = {}
+        for part in filter(None, rest.split(",")):
+            parameter, equals, text = part.partition("=")
+            if not equals or parameter not in types:
+                expected = ", ".join(types) or "no parameter"
+                raise ValueError(f"expected parameters of {name} as name=value with {expected}; got {part!r}")
+            values[parameter] = _parse(text, types[parameter], f"{name}:{parameter}")
+        try:
+            return cls(**values)
+        except TypeError as error:
+            raise ValueError(f"{name}: {error}") from None
+
+    def _find(self, name: str) -> type[T]:
+        if name not in self._classes:
+            known = ", ".join(self) or "none yet"
+            raise ValueError(f"unknown among the {self.kind}: {name!r}; known: {known}")
+        return self._classes[name]
+
+
+def spec_of(name: str, instance: Any) -> str:
+    """The text that makes ``instance`` again, with the parameters that are not at their defaults."""
+    assert is_dataclass(instance)
+    changed = [
+        f"{field.name}={getattr(instance, field.name)}"
+        for field in fields(instance)
+        if getattr(instance, field.name) != field.default
+    ]
+    return name + (":" + ",".join(changed) if changed else "")
+
+
+def _parse(text: str, kind: Any, place: str) -> Any:
+    if kind is bool:
+        kind = {"true": True, "false": False}.__getitem__
+        text = text.lower()
+    try:
+        return kind(text) if callable(kind) else text
+    except (ValueError, KeyError):
+        raise ValueError(f"expected a value of another type for {place}, got {text!r}") from None
