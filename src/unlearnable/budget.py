@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, Self, get_args
+from typing import Literal, cast, get_args
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -30,11 +30,11 @@ class Budget:
     radius: float = 8.0
 
     def __post_init__(self) -> None:
-        if self.norm not in get_args(Norm) or not 0 < self.radius <= 255:
-            raise ValueError(f"expected a budget such as rms:8 or linf:8, up to 255 grey levels; got {self}")
+        if not 0 < self.radius <= 255:
+            raise ValueError(f"expected a radius above 0 and up to 255 grey levels, got {self.radius}")
 
     @classmethod
-    def parse(cls, text: str) -> Self:
+    def parse(cls, text: str) -> "Budget":
         """Read ``rms:8`` or ``linf:4.5``.
 
         Raises:
@@ -42,9 +42,11 @@ class Budget:
         """
         norm, _, radius = text.partition(":")
         try:
-            return cls(norm, float(radius))  # type: ignore[arg-type]  # checked in __post_init__
+            if norm in get_args(Norm):
+                return cls(cast(Norm, norm), float(radius))
         except ValueError:
-            raise ValueError(f"expected a budget such as rms:8 or linf:8, up to 255 grey levels; got {text}") from None
+            pass
+        raise ValueError(f"expected a budget such as rms:8 or linf:8, up to 255 grey levels; got {text!r}")
 
     def __str__(self) -> str:
         return f"{self.norm}:{self.radius:g}"
@@ -70,7 +72,7 @@ class Budget:
 
     def _size(self, original: Pixels, published: Pixels) -> float:
         linf, rms = difference(original, published)
-        return rms if self.norm == "rms" else linf
+        return rms if self.norm == "rms" else float(linf)
 
 
 def difference(original: Pixels, published: Pixels) -> tuple[int, float]:

@@ -6,7 +6,6 @@ import os
 import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
 
 import numpy as np
 
@@ -24,7 +23,7 @@ class Key:
             raise ValueError(f"expected a key of {KEY_BYTES} bytes, got {len(self.secret)}")
 
     @classmethod
-    def open(cls, path: str | Path) -> Self:
+    def open(cls, path: str | Path) -> "Key":
         """Read the key at ``path``; make it, readable by the owner alone (mode 0600), where there is none.
 
         Raises:
@@ -41,7 +40,7 @@ class Key:
         return cls.read(path)
 
     @classmethod
-    def read(cls, path: str | Path) -> Self:
+    def read(cls, path: str | Path) -> "Key":
         """Read an existing key."""
         with Path(path).open("rb") as file:
             content = file.read(KEY_BYTES + 1)

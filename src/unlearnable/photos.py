@@ -19,7 +19,7 @@ from PIL.PngImagePlugin import PngInfo
 Pixels = UInt8[ndarray, "h w c"]
 Format = Literal["png", "webp", "jpeg"]
 
-READ_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "TIFF", "GIF")
+READ_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 SUFFIX: dict[Format, str] = {"png": ".png", "webp": ".webp", "jpeg": ".jpg"}
 MAX_PIXELS = 178_956_970  # where Pillow, too, speaks of a decompression bomb
 MAX_BYTES = 1 << 30
@@ -153,8 +153,8 @@ def _decode(opened: Image.Image) -> Photo:
     if getattr(opened, "n_frames", 1) > 1 and opened.format != "MPO":
         notes.append("only its first frame")
     icc = opened.info.get("icc_profile")
-    exif = _exif(opened)
     picture = ImageOps.exif_transpose(opened)
+    exif = _exif(opened)
     if picture.mode.startswith("I") or picture.mode == "F":
         picture = _eight_bits(picture)
         notes.append("16 bits reduced to 8")

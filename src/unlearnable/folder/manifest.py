@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from unlearnable.atomic import replacing
 from unlearnable.budget import Budget
@@ -50,7 +50,7 @@ class Entry:
     notes: tuple[str, ...] = ()
 
     @classmethod
-    def skipped(cls, file: str, reason: str) -> Self:
+    def skipped(cls, file: str, reason: str) -> "Entry":
         """A file that was left out, and why."""
         return cls(file, "skipped", reason)
 
@@ -61,7 +61,7 @@ class Entry:
         return json.dumps({name: value for name, value in (fields | quality).items() if value not in (None, ())})
 
     @classmethod
-    def from_line(cls, line: str) -> Self:
+    def from_line(cls, line: str) -> "Entry":
         """Read what `to_line` wrote."""
         fields = json.loads(line)
         if fields["status"] == "protected":
@@ -101,7 +101,7 @@ class Report:
             temporary.write_text(json.dumps(asdict(self), indent=2) + "\n")
 
     @classmethod
-    def load(cls, folder: Path) -> Self:
+    def load(cls, folder: Path) -> "Report":
         """Read ``report.json``.
 
         Raises:
@@ -112,7 +112,7 @@ class Report:
             raise FileNotFoundError(f"expected {REPORT} in {folder}: is it a folder that `unlearnable protect` wrote?")
         return cls(**json.loads(file.read_text()))
 
-    def differences(self, other: Self) -> list[str]:
+    def differences(self, other: "Report") -> list[str]:
         """In what another run differs, in words; versions and classes may differ."""
         found = [name for name in ("source", "key", "weights") if getattr(self, name) != getattr(other, name)]
         return found + [name for name, value in self.options.items() if other.options.get(name) != value]

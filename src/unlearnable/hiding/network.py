@@ -9,7 +9,6 @@ the secret's side is a *latent* that is thrown away and replaced by noise when t
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Self
 
 import torch
 from jaxtyping import Float
@@ -42,10 +41,10 @@ class DenseBlock(nn.Module):
         outputs = [growth] * 4 + [CHANNELS]
         convs = [nn.Conv2d(CHANNELS + growth * depth, out, 3, padding=1) for depth, out in enumerate(outputs)]
         self.convs = nn.ModuleList(convs)  # type: ignore[assignment]
-        for parameter in self.parameters():
+        for parameter in self.parameters():  # as HiNet draws them
             nn.init.normal_(parameter, std=0.01)
-        nn.init.zeros_(self.convs[4].weight)  # the last layer is silent at first: identity at initialisation
-        nn.init.zeros_(convs[4].bias)  # type: ignore[arg-type]
+        for parameter in self.convs[4].parameters():  # the last layer is silent at first: the exact identity
+            nn.init.zeros_(parameter)
 
     def forward(self, bands: Bands) -> Bands:
         """(n, 12, h, w) to the same shape."""
@@ -106,7 +105,7 @@ class Hider(nn.Module):
         self.config = {"blocks": blocks, "growth": growth, "alpha": alpha}
         self.blocks = nn.ModuleList(CouplingBlock(growth, alpha) for _ in range(blocks))  # type: ignore[assignment]
 
-    def compute_in(self, dtype: torch.dtype) -> Self:
+    def compute_in(self, dtype: torch.dtype) -> "Hider":
         """Let the sub-networks compute in ``dtype``; state and stored weights stay as they are."""
         for module in self.modules():
             if isinstance(module, DenseBlock):
@@ -166,7 +165,7 @@ class Hider(nn.Module):
         (folder / CONFIG).write_text(json.dumps(self.config, indent=2) + "\n")
 
     @classmethod
-    def load(cls, source: str | Path) -> Self:
+    def load(cls, source: str | Path) -> "Hider":
         """Load a folder that `save` wrote, or a Hugging Face hub id such as ``user/hider``.
 
         Weights may be stored in half precision; the network is built in fp32. Nothing is ever unpickled.

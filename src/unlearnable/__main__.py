@@ -1,0 +1,5 @@
+"""``python -m unlearnable``."""
+
+from unlearnable.cli import app
+
+app()

@@ -1,0 +1,55 @@
+import pytest
+import torch
+
+from unlearnable.hiding.losses import hiding_loss, low_frequency_loss, revealing_loss
+from unlearnable.hiding.publish import Publishing
+
+
+def test_hiding_loss_is_the_hinge_of_eq_5():
+    cover = torch.full((2, 3, 8, 8), 0.5)
+    inside, outside = cover + 4 / 255, cover + 16 / 255
+    assert hiding_loss(inside, cover, 8.0).item() == pytest.approx((8 / 255) ** 2)
+    assert hiding_loss(outside, cover, 8.0).item() == pytest.approx((16 / 255) ** 2)
+    mixed = torch.stack([inside[0], outside[0]])
+    assert hiding_loss(mixed, cover, 8.0).item() == pytest.approx(((8 / 255) ** 2 + (16 / 255) ** 2) / 2)
+    stego = inside.clone().requires_grad_()
+    hiding_loss(stego, cover, 8.0).backward()
+    assert stego.grad is not None
+    assert not stego.grad.any()
+
+
+def test_low_frequency_loss_sees_means_and_not_checkerboards():
+    cover = torch.rand(1, 3, 8, 8)
+    checkerboard = (torch.arange(8)[:, None] + torch.arange(8)) % 2 * 0.2 - 0.1
+    assert low_frequency_loss(cover + checkerboard, cover).item() == pytest.approx(0, abs=1e-10)
+    assert low_frequency_loss(cover + 0.1, cover).item() == pytest.approx(0.2**2, rel=1e-4)
+
+
+def test_revealing_loss():
+    assert revealing_loss(torch.ones(1, 3, 8, 8), torch.zeros(1, 3, 8, 8)).item() == 1
+
+
+@pytest.mark.parametrize(
+    "publishing", [Publishing(enlarge=0.0, grey=0.0), Publishing(enlarge=1.0), Publishing(grey=1.0)]
+)
+def test_publishing_keeps_budget_and_range_and_passes_gradients(publishing):
+    generator = torch.Generator().manual_seed(0)
+    cover = torch.rand(2, 3, 16, 16)
+    stego = (cover + 0.2 * torch.randn(2, 3, 16, 16)).requires_grad_()
+    published = publishing(stego, cover, generator)
+    grey_levels = published.detach() * 255
+    torch.testing.assert_close(grey_levels, grey_levels.round(), atol=1e-3, rtol=0)
+    assert 0 <= published.min() <= published.max() <= 1
+    assert (published.detach() - cover).square().mean().sqrt() * 255 < 8.1
+    published.sum().backward()
+    assert stego.grad is not None
+    assert stego.grad.isfinite().all()
+
+
+def test_publishing_the_cover_itself_has_finite_gradients():
+    """At initialisation nothing is hidden; the RMS of zero must not make the gradient infinite."""
+    cover = torch.rand(1, 3, 8, 8)
+    stego = cover.clone().requires_grad_()
+    Publishing()(stego, cover, torch.Generator().manual_seed(0)).square().sum().backward()
+    assert stego.grad is not None
+    assert stego.grad.isfinite().all()
