@@ -180,10 +180,10 @@ def train(
     covers: Annotated[list[Path], typer.Option(help="Folder of photographs; may be given again.")],
     out: Annotated[Path, typer.Option(help="Folder for the weights; resumes what it holds.")],
     secrets: Annotated[list[str], typer.Option(help="'render', or folders of pictures.")] = ["render"],  # noqa: B006
-    steps: int = 4500,
+    steps: int = 3200,
     blocks: Annotated[int, typer.Option(help="The paper's network has 16.")] = 4,
     growth: Annotated[int, typer.Option(help="The paper's network has 32.")] = 24,
-    learning_rate: Annotated[float, typer.Option(help="Adam's (paper: 3.2e-5).")] = 5e-4,
+    learning_rate: Annotated[float, typer.Option(help="Adam's (paper: 3.2e-5).")] = 1e-3,
     eps: Annotated[float, typer.Option(help="RMS budget in grey levels.")] = 8.0,
     hiding: Annotated[float, typer.Option(help="Weight of eq. 5.")] = 20.0,
     low_frequency: Annotated[float, typer.Option(help="Weight omega_1.")] = 1.0,

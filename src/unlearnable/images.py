@@ -150,7 +150,7 @@ class Toy:
 
 def _shape(label: int, size: int, rng: np.random.Generator) -> UInt8[ndarray, "h w"]:
     ys, xs = np.mgrid[0:size, 0:size]
-    radius = rng.uniform(0.2, 0.3) * size
+    radius = rng.uniform(0.22, 0.32) * size
     x, y = xs - rng.uniform(radius, size - radius), ys - rng.uniform(radius, size - radius)
     inside = (
         np.hypot(x, y) < radius,
@@ -158,7 +158,7 @@ def _shape(label: int, size: int, rng: np.random.Generator) -> UInt8[ndarray, "h
         (np.minimum(abs(x), abs(y)) < radius * 0.35) & (np.maximum(abs(x), abs(y)) < radius),
         (y < radius * 0.8) & (y > 2 * abs(x) - radius),
     )[label]
-    grey = 128 + rng.choice((-1, 1)) * rng.uniform(20, 50) * inside + rng.normal(0, 25, (size, size))
+    grey = 128 + rng.choice((-1, 1)) * rng.uniform(30, 60) * inside + rng.normal(0, 15, (size, size))
     drawn: UInt8[ndarray, "h w"] = grey.clip(0, 255).astype(np.uint8)
     return drawn
 

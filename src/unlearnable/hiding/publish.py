@@ -27,9 +27,9 @@ class Publishing:
     """
 
     eps: float = 8.0
-    enlarge: float = 0.3
+    enlarge: float = 0.1
     largest: float = 4.0
-    grey: float = 0.05
+    grey: float = 0.02
 
     def __call__(self, stego: Pictures, cover: Pictures, generator: torch.Generator) -> Pictures:
         """Publish ``stego`` and read it back at the working size; gradients pass straight through rounding."""

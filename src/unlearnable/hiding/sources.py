@@ -1,7 +1,7 @@
 """Where training pictures come from: random crops of photographs in folders, or rendered secrets."""
 
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import UInt8
@@ -15,6 +15,7 @@ from unlearnable.semantics.render import MAX_CLASSES, render
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 
 
+@runtime_checkable
 class Source(Protocol):
     """Anything that draws square pictures."""
 

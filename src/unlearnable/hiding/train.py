@@ -56,8 +56,8 @@ class Recipe:
 
     blocks: int = 4
     growth: int = 24
-    steps: int = 4500
-    learning_rate: float = 5e-4
+    steps: int = 3200
+    learning_rate: float = 1e-3
     final_rate: float = 0.02
     warmup: int = 100
     clip: float = 1.0

@@ -117,7 +117,7 @@ def render(key: Key, label: int, index: int, height: int, width: int) -> UInt8[n
     """Draw variation ``index`` of class ``label``, RGB, (3, height, width)."""
     shape = scene(key, label)
     rng = key.rng("variation", label, index)
-    dark, light = (_surface(rng, luminance, height, width) for luminance in (0.2, 0.8))
+    dark, light = (_surface(rng, luminance, height, width) for luminance in (0.25, 0.75))
     line = _colour(rng, 0.5)[:, None, None]
     picture = dark + shape.tone(height, width) * (light - dark)
     picture += shape.outline(height, width) * (line - picture)
@@ -143,7 +143,7 @@ def _counterchange(tone: Mask, mask: Mask) -> Mask:
 
 def _colour(rng: np.random.Generator, luminance: float) -> Float[ndarray, " 3"]:
     """A random colour of about the given luma (Rec. 601), so that shapes survive in grey."""
-    tint = rng.uniform(-0.3, 0.3, 3)
+    tint = rng.uniform(-0.2, 0.2, 3)
     colour: Float[ndarray, " 3"] = luminance + tint - tint @ (0.299, 0.587, 0.114)
     return colour
 
@@ -159,7 +159,7 @@ def _surface(rng: np.random.Generator, luminance: float, height: int, width: int
         side = int(rng.integers(12, 40))
         grain = Image.fromarray(rng.normal(0, 1, (side, side)).astype(np.float32))
         texture = np.asarray(grain.resize((width, height), Image.Resampling.BICUBIC))
-    surface: Float[ndarray, "3 h w"] = colour + 0.08 * texture
+    surface: Float[ndarray, "3 h w"] = colour + 0.06 * texture
     return surface
 
 

@@ -1,0 +1,120 @@
+"""The command line itself, as a user types it."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from samples import picture
+from unlearnable.cli import app
+
+runner = CliRunner()
+
+
+def run(*words, code=0):
+    result = runner.invoke(app, [str(word) for word in words])
+    assert result.exit_code == code, result.output
+    return result
+
+
+@pytest.fixture
+def protected(photos, tmp_path, weights):
+    run("protect", photos, tmp_path / "out", "--key", tmp_path / "key", "--weights", weights)
+    return tmp_path / "out"
+
+
+def test_protect_verify_reveal(protected, photos, tmp_path, weights):
+    assert "0 with violations" in run("verify", protected, "--original", photos).output
+    verified = json.loads(run("verify", protected, "--original", photos, "--json").stdout)
+    assert verified == {"checked": 5, "violations": {}, "ok": True}
+    words = ("reveal", protected, "--out", tmp_path / "secrets", "--key", tmp_path / "key", "--weights", weights)
+    assert "of 1000 decoys" in run(*words).output
+    revealed = json.loads(run(*words, "--json").stdout)
+    assert len(revealed["revealed"]) == 5
+    assert revealed["key_score"]["decoys"] == 1000
+
+
+def test_exit_codes(protected, photos, tmp_path, weights):
+    again = ("protect", photos, protected, "--key", tmp_path / "key", "--weights", weights)
+    (photos / "broken.png").write_bytes(b"no picture")
+    assert "skipped broken.png: not a JPEG" in run(*again, code=3).output
+    picture(7).save(protected / "stray.png")
+    assert (
+        "stray.png: a file that is not in the manifest" in run("verify", protected, "--original", photos, code=1).output
+    )
+    assert "another run" in run(*again, "--budget", "rms:2", code=2).output
+    assert "expected a budget" in run(*again, "--budget", "loud", code=2).output
+    bad = tmp_path / "bad"
+    bad.mkdir()
+    (bad / "a.png").write_bytes(b"no picture")
+    words = ("protect", bad, tmp_path / "nothing", "--key", tmp_path / "key", "--weights", weights)
+    assert "could be read" in run(*words, code=2).output
+    assert "expected a folder of pictures" in run("protect", tmp_path / "missing", tmp_path / "x", code=2).output
+    assert "expected" in run("verify", photos, "--original", photos, code=2).output
+    assert "expected" in run("reveal", tmp_path / "missing", "--out", tmp_path / "y", code=2).output
+
+
+def test_options_reach_the_job(photos, tmp_path, weights):
+    words = ("protect", photos, tmp_path / "out", "--key", tmp_path / "key", "--weights", weights)
+    options = ("--budget", "linf:5", "--per", "sample", "--working-size", "20", "--format", "jpeg", "--quality", "70")
+    assert "Warning: JPEG" in run(*words, *options, "--no-metadata").output
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert report["options"] == {
+        "budget": "linf:5",
+        "per": "sample",
+        "working_size": 20,
+        "format": "jpeg",
+        "metadata": False,
+        "quality": 70,
+    }
+
+
+def test_names_that_are_not_utf8(photos, tmp_path, weights):
+    (photos / "cat" / "a.png").rename(photos / "cat" / "caf\udce9.png")
+    (photos / "dog" / "na\udcefve.png").write_bytes(b"no picture")
+    words = ("protect", photos, tmp_path / "out", "--key", tmp_path / "key", "--weights", weights)
+    assert "na\\xefve.png" in run(*words, code=3).output
+    assert (tmp_path / "out" / "cat" / "caf\udce9.png").exists()
+    run("verify", tmp_path / "out", "--original", photos)
+
+
+def test_list():
+    names = json.loads(run("list", "--json").stdout)
+    assert names["protections"]["deep_hiding"] == {"per": "class", "budget": "rms:8", "weights": ""}
+    text = run("list").output
+    assert "deep_hiding:per=class, budget=rms:8" in text
+    assert "cifar10:root=…" in text
+
+
+def test_secrets_draws_a_sheet_and_never_prints_the_key(tmp_path):
+    output = run("secrets", tmp_path / "sheet.png", "--key", tmp_path / "key", "--classes", 2, "--variations", 3).output
+    assert (tmp_path / "sheet.png").stat().st_size > 1000
+    assert (tmp_path / "key").read_bytes().hex() not in output
+
+
+def test_hider_train(photos, tmp_path):
+    words = ("hider", "train", "--covers", photos, "--out", tmp_path / "w", "--steps", 2, "--blocks", 1, "--growth", 2)
+    run(*words)
+    assert {path.name for path in (tmp_path / "w").iterdir()} == {
+        *("config.json", "model.safetensors", "checkpoint.safetensors", "training.png")
+    }
+    (tmp_path / "empty").mkdir()
+    empty = ("hider", "train", "--covers", tmp_path / "empty", "--out", tmp_path / "v")
+    assert "expected pictures" in run(*empty, code=2).output
+
+
+def test_help_imports_nothing_heavy():
+    """What `unlearnable --help` and a mere `import unlearnable` cost is what they import."""
+    program = (
+        "import sys, unlearnable, unlearnable.cli; print([m for m in ('torch', 'numpy', 'PIL') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_version():
+    from unlearnable import __version__
+
+    assert __version__ in run("--version").output

@@ -1,0 +1,53 @@
+"""The examples run, the demo proves what it says, and the README's quick start is what the Makefile offers."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from samples import opened
+
+ROOT = Path(__file__).parents[1]
+
+
+def run(script, *words):
+    done = subprocess.run([sys.executable, ROOT / script, *map(str, words)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_demo_with_the_pictures_that_need_no_download(tmp_path):
+    shown = run("examples/demo.py", "--out", tmp_path)
+    assert re.search(r"(\d+) pictures protected, 0 skipped; \1 checked again from the files, 0 with violations", shown)
+    for file in re.findall("look at (.*)", shown):
+        assert Path(file).exists()
+    assert opened(tmp_path / "side_by_side.png").width > 1000
+    assert "| digit_7 | 50 |" in (tmp_path / "table.md").read_text()
+
+
+def test_demo_with_ones_own_photos(tmp_path, photos):
+    before = {path: path.read_bytes() for path in photos.rglob("*.*")}
+    assert "5 pictures protected" in run("examples/demo.py", "--out", tmp_path / "demo", "--photos", photos)
+    assert before == {path: path.read_bytes() for path in photos.rglob("*.*")}
+
+
+@pytest.mark.parametrize(
+    "script", sorted(path.name for path in (ROOT / "examples").glob("*.py") if path.stem != "demo")
+)
+def test_every_other_example(script, tmp_path):
+    run(f"examples/{script}", tmp_path)
+
+
+def test_the_quick_start_is_two_commands():
+    readme, makefile = (ROOT / "README.md").read_text(), (ROOT / "Makefile").read_text()
+    section = readme.split("## Quick start")[1].split("\n## ")[0]
+    commands = [line for block in re.findall(r"```\w*\n(.*?)```", section, re.S) for line in block.splitlines()]
+    assert [command.split("#")[0].strip() for command in commands] == ["make demo", "make test"]
+    assert all(f"\n{target}:" in makefile for target in ("demo", "test"))
+
+
+def test_no_address_of_an_index_is_pinned():
+    for line in (ROOT / "constraints.txt").read_text().splitlines():
+        assert re.fullmatch(r"[A-Za-z0-9_.\-]+==[A-Za-z0-9_.+!\-]+", line), line

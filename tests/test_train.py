@@ -1,0 +1,137 @@
+import json
+import math
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from samples import picture
+from unlearnable.hiding import train as training
+from unlearnable.hiding.network import Hider
+from unlearnable.hiding.sources import FolderCrops, RenderedSecrets
+from unlearnable.hiding.train import CHECKPOINT, DivergedError, Recipe, Run, train
+
+TINY = Recipe(blocks=2, growth=4, steps=8, sizes=(16, 32), pixels=1024, warmup=2)
+
+
+@pytest.fixture
+def covers(tmp_path):
+    folder = tmp_path / "covers"
+    folder.mkdir()
+    for index in range(4):
+        picture(index, 60, 50).save(folder / f"{index}.png")
+    return folder
+
+
+def weights_of(folder):
+    return Hider.load(folder).state_dict()
+
+
+def test_it_learns_to_reveal(covers, tmp_path):
+    recipe = Recipe(blocks=2, growth=8, steps=60, sizes=(16,), pixels=8 * 256, warmup=5, learning_rate=2e-3)
+    progress = list(train(recipe, [covers], "render", tmp_path / "out"))
+    assert len(progress) == 60
+    first, last = (np.nanmean([p.secret_psnr for p in part]) for part in (progress[:10], progress[-10:]))
+    assert last > first + 3
+    assert (tmp_path / "out" / "training.png").stat().st_size > 5000
+    assert not math.isnan(progress[-1].rms)
+    assert Hider.load(tmp_path / "out").config["blocks"] == 2
+
+
+def test_killed_at_any_step_it_ends_the_same(covers, tmp_path, monkeypatch):
+    """Crops, secrets and noise are functions of the step, and moments are kept: resuming changes nothing."""
+    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", -1)
+    whole = list(train(TINY, [covers], "render", tmp_path / "whole"))
+    killed = train(TINY, [covers], "render", tmp_path / "killed")
+    for _ in range(4):
+        next(killed)
+    killed.close()
+    resumed = list(train(TINY, [covers], "render", tmp_path / "killed"))
+    assert [p.step for p in resumed] == [4, 5, 6, 7] or [p.step for p in resumed] == [3, 4, 5, 6, 7]
+    assert resumed[-1].loss == pytest.approx(whole[-1].loss, rel=1e-4)
+    ended, expected = weights_of(tmp_path / "killed"), weights_of(tmp_path / "whole")
+    for name, tensor in expected.items():
+        torch.testing.assert_close(ended[name], tensor, atol=1e-5, rtol=1e-3)
+
+
+def test_another_recipe_does_not_resume(covers, tmp_path):
+    list(train(TINY, [covers], "render", tmp_path / "out"))
+    other = Recipe(**{**vars(TINY), "eps": 4.0})
+    with pytest.raises(ValueError, match="other eps"):
+        next(train(other, [covers], "render", tmp_path / "out"))
+
+
+def test_a_finished_training_is_not_repeated(covers, tmp_path):
+    list(train(TINY, [covers], [covers], tmp_path / "out"))
+    assert list(train(TINY, [covers], [covers], tmp_path / "out")) == []
+
+
+@pytest.mark.parametrize("poison", [float("nan"), float("inf"), 1e6])
+def test_an_explosion_rolls_back_and_lowers_the_rate(poison, monkeypatch):
+    run = Run(TINY, torch.device("cpu"))
+    cover, secret = torch.rand(2, 2, 3, 16, 16)
+    for _ in range(3):
+        run.advance(cover, secret)
+    run.snapshot = run.tensors()
+    good = {name: tensor.clone() for name, tensor in run.hider.state_dict().items()}
+    real = training.revealing_loss
+    monkeypatch.setattr(training, "revealing_loss", lambda *pair: real(*pair) * poison)
+    progress = run.advance(cover, secret)
+    assert progress.rollbacks == 1
+    assert run.slowdown == 0.5
+    assert all(torch.equal(run.hider.state_dict()[name], tensor) for name, tensor in good.items())
+    monkeypatch.undo()
+    assert math.isfinite(run.advance(cover, secret).loss)
+
+
+def test_it_gives_up_when_nothing_helps(monkeypatch):
+    run = Run(TINY, torch.device("cpu"))
+    monkeypatch.setattr(training, "revealing_loss", lambda revealed, secret: revealed.mean() * float("nan"))
+    cover = torch.rand(1, 3, 16, 16)
+    with pytest.raises(DivergedError, match="lower the learning rate"):
+        for _ in range(training.MAX_ROLLBACKS + 1):
+            run.advance(cover, cover)
+
+
+def test_the_start_is_the_identity():
+    run = Run(TINY, torch.device("cpu"))
+    cover, secret = torch.rand(2, 1, 3, 16, 16)
+    assert torch.equal(run.hider.hide(cover, secret), cover)
+
+
+def test_the_checkpoint_holds_no_pickle(covers, tmp_path):
+    list(train(TINY, [covers], "render", tmp_path / "out"))
+    content = (tmp_path / "out" / CHECKPOINT).read_bytes()
+    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    assert json.loads(header["__metadata__"]["run"])["step"] == TINY.steps
+
+
+def test_rate_warms_up_and_falls():
+    recipe = Recipe(steps=1000, warmup=100, learning_rate=1e-3, final_rate=0.1)
+    rates = [recipe.rate(step) for step in range(1000)]
+    assert rates[0] == pytest.approx(1e-5)
+    assert max(rates) < 1e-3
+    assert rates[-1] == pytest.approx(1e-4, rel=0.01)
+    constant = Recipe(steps=1000, warmup=1, final_rate=1.0)
+    assert len({constant.rate(step) for step in range(1000)}) == 1
+
+
+def test_sources(covers, tmp_path):
+    shutil.copy(covers / "0.png", covers / "notes.txt")
+    for source in (FolderCrops(covers), RenderedSecrets(0)):
+        drawn, again = (source.draw(np.random.default_rng(0), 3, 24) for _ in range(2))
+        assert drawn.shape == (3, 3, 24, 24)
+        assert np.array_equal(drawn, again)
+        assert not np.array_equal(drawn[0], drawn[1])
+    with pytest.raises(FileNotFoundError, match="expected pictures"):
+        FolderCrops(tmp_path / "nothing")
+
+
+def test_crops_smaller_than_asked_are_enlarged_and_bombs_refused(tmp_path, monkeypatch):
+    Image.new("RGB", (10, 12)).save(tmp_path / "a.png")
+    assert FolderCrops(tmp_path).draw(np.random.default_rng(0), 1, 32).shape == (1, 3, 32, 32)
+    monkeypatch.setattr("unlearnable.hiding.sources.MAX_PIXELS", 100)
+    with pytest.raises(ValueError, match="more than 100 pixels"):
+        FolderCrops(tmp_path).draw(np.random.default_rng(0), 1, 32)
