@@ -10,6 +10,8 @@ from sklearn.datasets import load_digits, load_sample_images
 from unlearnable import protect_folder, verify_folder
 from unlearnable.report.side_by_side import quality_table, side_by_side
 
+SHOWN = ("china/china.png", "flower/flower.png", "digit_0/000.png", "digit_3/000.png", "digit_8/000.png")
+
 
 def sample_pictures(folder: Path, digits_a_class: int = 50) -> None:
     """The two photographs and handwritten digits that ship inside scikit-learn, in class sub-folders."""
@@ -38,7 +40,8 @@ def main() -> None:
         sample_pictures(photos)
     report = protect_folder(photos, out / "protected", key=out / "key")
     verification = verify_folder(out / "protected", photos)
-    side_by_side(photos, out / "protected", out / "key", out / "side_by_side.png")
+    shown = None if arguments.photos else SHOWN
+    side_by_side(photos, out / "protected", out / "key", out / "side_by_side.png", files=shown)
     (out / "table.md").write_text(quality_table(out / "protected"))
     print((out / "table.md").read_text())
     print(f"{report.summary['protected']} pictures protected, {report.summary['skipped']} skipped;", end=" ")

@@ -9,6 +9,7 @@ import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
+from zlib import Z_HUFFMAN_ONLY
 
 import numpy as np
 from jaxtyping import UInt8
@@ -116,8 +117,9 @@ def encode_photo(photo: Photo, format: Format, quality: int = 90, ask_not_to_min
             text = PngInfo()
             if ask_not_to_mine:
                 text.add_itxt("XML:com.adobe.xmp", DATA_MINING.decode())
-            # A perturbed photo hardly compresses: level 1 is several times faster and a few per cent larger.
-            options |= {"pnginfo": text, "compress_level": 1}
+            # A perturbed photo repeats nothing: looking for repetitions costs time and, at level 1, even space
+            # (24 megapixels: 1.9 s and 30.8 MB with, 1.4 s and 25.1 MB without).
+            options |= {"pnginfo": text, "compress_level": 1, "compress_type": Z_HUFFMAN_ONLY}
         case "webp":
             options |= {"lossless": True, "exact": True, "quality": 0, "method": 0}
         case "jpeg":

@@ -18,6 +18,7 @@ import torch
 from jaxtyping import Float, UInt8
 from numpy import ndarray
 from PIL import Image
+from torch.nn import functional as F
 
 from unlearnable.atomic import replacing
 from unlearnable.budget import Budget
@@ -172,11 +173,11 @@ def enlarged(change: Float[ndarray, "3 h w"], shape: tuple[int, ...]) -> Float[n
     height, width, channels = shape
     planes = change if channels == 3 else change.mean(0, keepdims=True)
     full = np.empty(shape, np.float32)
-    for channel, plane in enumerate(planes):
-        picture = Image.fromarray(plane)
-        if picture.size != (width, height):
-            picture = picture.resize((width, height), Image.Resampling.BICUBIC)
-        full[..., channel] = np.asarray(picture)
+    for channel, plane in enumerate(planes):  # one at a time: a large photo's planes are hundreds of megabytes
+        picture = torch.from_numpy(plane)[None, None]
+        if plane.shape != (height, width):
+            picture = F.interpolate(picture, size=(height, width), mode="bicubic")
+        full[..., channel] = picture[0, 0].numpy()
     return full
 
 
