@@ -10,8 +10,9 @@ from PIL import Image
 from samples import picture
 from unlearnable.hiding import train as training
 from unlearnable.hiding.network import Hider
+from unlearnable.hiding.recipe import Recipe
 from unlearnable.hiding.sources import FolderCrops, RenderedSecrets
-from unlearnable.hiding.train import CHECKPOINT, DivergedError, Recipe, Run, train
+from unlearnable.hiding.train import CHECKPOINT, DivergedError, Run, train
 
 TINY = Recipe(blocks=2, growth=4, steps=8, sizes=(16, 32), pixels=1024, warmup=2)
 

@@ -194,7 +194,8 @@ def train(
     """Train the hiding network on your own pictures."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from unlearnable.hiding.train import DivergedError, Recipe, train
+    from unlearnable.hiding.recipe import Recipe
+    from unlearnable.hiding.train import DivergedError, train
 
     recipe = Recipe(
         blocks=blocks,

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -26,54 +26,15 @@ from unlearnable.hiding.inference import best_device, has_fast_bf16
 from unlearnable.hiding.losses import hiding_loss, low_frequency_loss, revealing_loss
 from unlearnable.hiding.network import DenseBlock, Hider, Pictures
 from unlearnable.hiding.publish import Publishing
+from unlearnable.hiding.recipe import Recipe
 from unlearnable.hiding.sources import FolderCrops, RenderedSecrets, Source
+from unlearnable.report.training_curve import draw_curve
 
 CHECKPOINT = "checkpoint.safetensors"
 CHECKPOINT_SECONDS = 45
 SNAPSHOT_STEPS = 50
 RECORD_STEPS = 20
 MAX_ROLLBACKS = 12
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """Everything that decides a training.
-
-    Attributes:
-        blocks, growth: the network (paper: 16, 32).
-        steps: optimiser steps (paper: 5,000).
-        learning_rate: Adam's (paper: 10^-4.5 = 3.2e-5, constant).
-        final_rate: the fraction of it that a cosine reaches at the end; 1 keeps it constant.
-        warmup: steps over which the rate rises from zero.
-        clip: largest norm of the gradient.
-        eps: the budget of eq. 5, RMS in grey levels.
-        hiding, low_frequency, revealing: weights of the losses (paper: 1, 1, 1; with mean-reduced losses a
-            weight of 1 lets the network buy revealing quality with any amount of budget).
-        sizes: crop sides in pixels, one drawn a step (paper: 224).
-        pixels: pixels of covers in a step; the batch is this over the crop's area (paper: 24 x 224^2).
-        seed: of crops, secrets, noise and initial weights.
-    """
-
-    blocks: int = 4
-    growth: int = 24
-    steps: int = 3200
-    learning_rate: float = 1e-3
-    final_rate: float = 0.02
-    warmup: int = 100
-    clip: float = 1.0
-    eps: float = 8.0
-    hiding: float = 20.0
-    low_frequency: float = 1.0
-    revealing: float = 1.0
-    sizes: tuple[int, ...] = (32, 64, 128, 224)
-    pixels: int = 8 * 64 * 64
-    seed: int = 0
-
-    def rate(self, step: int) -> float:
-        """The learning rate of a step: linear warm-up, then a cosine down to ``final_rate``."""
-        rising = min(1.0, (step + 1) / self.warmup)
-        falling = (1 + math.cos(math.pi * step / self.steps)) / 2
-        return self.learning_rate * rising * (self.final_rate + (1 - self.final_rate) * falling)
 
 
 @dataclass(frozen=True)
@@ -257,23 +218,7 @@ def train(
         yield progress
     run.save(out / CHECKPOINT)
     run.hider.save(out)
-    plot_curve(run.history, out / "training.png")
-
-
-def plot_curve(history: list[dict[str, Any]], file: Path) -> None:
-    """Draw PSNRs and RMS over the steps."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7, 3.5), layout="constrained")
-    quality, budget = figure.subplots(1, 2)
-    steps = [entry["step"] for entry in history]
-    for name, label in (("stego_psnr", "stego"), ("secret_psnr", "secret")):
-        quality.plot(steps, [entry[name] for entry in history], label=label, linewidth=0.8)
-    quality.set(xlabel="step", ylabel="PSNR (dB)")
-    quality.legend()
-    budget.plot(steps, [entry["rms"] for entry in history], linewidth=0.8)
-    budget.set(xlabel="step", ylabel="RMS (grey levels)", ylim=(0, 20))
-    figure.savefig(file, dpi=120)
+    draw_curve(run.history, out / "training.png")
 
 
 def _batches(recipe: Recipe, sources: tuple[Source, Source], first: int) -> Iterator[tuple[Tensor, Tensor]]:
