@@ -22,13 +22,13 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from unlearnable.atomic import replacing
+from unlearnable.hiding.curve import draw_curve
 from unlearnable.hiding.inference import best_device, has_fast_bf16
 from unlearnable.hiding.losses import hiding_loss, low_frequency_loss, revealing_loss
 from unlearnable.hiding.network import DenseBlock, Hider, Pictures
 from unlearnable.hiding.publish import Publishing
 from unlearnable.hiding.recipe import Recipe
 from unlearnable.hiding.sources import FolderCrops, RenderedSecrets, Source
-from unlearnable.report.training_curve import draw_curve
 
 CHECKPOINT = "checkpoint.safetensors"
 CHECKPOINT_SECONDS = 45
