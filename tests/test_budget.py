@@ -6,7 +6,7 @@ from hypothesis.extra import numpy as hnp
 
 from unlearnable.budget import Budget, difference
 
-budgets = st.builds(Budget, st.sampled_from(["rms", "linf"]), st.floats(0.05, 64))
+budgets = st.builds(Budget, st.just("rms"), st.floats(0.05, 64)) | st.builds(Budget, st.just("linf"), st.floats(1, 64))
 shapes = st.tuples(st.integers(1, 12), st.integers(1, 12), st.sampled_from([1, 3]))
 
 
@@ -54,9 +54,17 @@ def test_bands_do_not_change_the_result(monkeypatch):
     assert np.array_equal(Budget().project(original, change), whole)
 
 
+@pytest.mark.parametrize("budget", [Budget("rms", 8.0), Budget("linf", 8.0)])
+def test_what_is_not_finite_is_refused(budget):
+    change = np.full((4, 4, 3), np.nan, np.float32)
+    with pytest.raises(ValueError, match="finite"):
+        budget.project(np.zeros((4, 4, 3), np.uint8), change)
+
+
 def test_text():
     assert str(Budget.parse("rms:8")) == "rms:8"
+    assert str(Budget.parse("rms:7.1234567")) == "rms:7.1234567"
     assert Budget.parse("linf:4.5") == Budget("linf", 4.5)
-    for wrong in ("rms", "8", "l2:8", "rms:0", "rms:-1", "rms:999", "rms:x", "linf:nan"):
+    for wrong in ("rms", "8", "l2:8", "rms:0", "rms:-1", "rms:999", "rms:x", "linf:nan", "linf:0.5"):
         with pytest.raises(ValueError, match="expected a budget such as rms:8"):
             Budget.parse(wrong)

@@ -1,5 +1,6 @@
 """The command line itself, as a user types it."""
 
+import inspect
 import json
 import subprocess
 import sys
@@ -8,7 +9,9 @@ import pytest
 from typer.testing import CliRunner
 
 from samples import picture
+from unlearnable import cli, protect_folder, reveal_folder
 from unlearnable.cli import app
+from unlearnable.hiding.recipe import Recipe
 
 runner = CliRunner()
 
@@ -29,9 +32,9 @@ def test_protect_verify_reveal(protected, photos, tmp_path, weights):
     assert "0 with violations" in run("verify", protected, "--original", photos).output
     verified = json.loads(run("verify", protected, "--original", photos, "--json").stdout)
     assert verified == {"checked": 5, "violations": {}, "ok": True}
-    words = ("reveal", protected, "--out", tmp_path / "secrets", "--key", tmp_path / "key", "--weights", weights)
-    assert "of 1000 decoys" in run(*words).output
-    revealed = json.loads(run(*words, "--json").stdout)
+    words = ("reveal", protected, "--key", tmp_path / "key", "--weights", weights, "--out")
+    assert "of 1000 decoys" in run(*words, tmp_path / "secrets").output
+    revealed = json.loads(run(*words, tmp_path / "again", "--json").stdout)
     assert len(revealed["revealed"]) == 5
     assert revealed["key_score"]["decoys"] == 1000
 
@@ -54,6 +57,13 @@ def test_exit_codes(protected, photos, tmp_path, weights):
     assert "expected a folder of pictures" in run("protect", tmp_path / "missing", tmp_path / "x", code=2).output
     assert "expected" in run("verify", photos, "--original", photos, code=2).output
     assert "expected" in run("reveal", tmp_path / "missing", "--out", tmp_path / "y", code=2).output
+    assert "torch device" in run(*words[:2], tmp_path / "z", *words[3:], "--device", "gpu0", code=2).output
+    (weights_copy := tmp_path / "weights").mkdir()
+    (weights_copy / "config.json").write_text('{"blocks": 2, "growth": 4}')
+    (weights_copy / "model.safetensors").write_bytes(b"nonsense")
+    broken = (*words[:2], tmp_path / "z", *words[3:5], "--weights", weights_copy)
+    assert "the weights of a hider in" in run(*broken, code=2).output
+    assert "Error" in run("protect", photos, photos / "cat" / "a.png" / "x", "--key", tmp_path / "key", code=2).output
 
 
 def test_options_reach_the_job(photos, tmp_path, weights):
@@ -112,6 +122,20 @@ def test_help_imports_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_defaults_are_those_of_python():
+    """Every option of `protect`, `reveal` and `hider train` has the default of the function that it calls."""
+    for command, function in [
+        ("protect", protect_folder),
+        ("reveal", reveal_folder),
+        ("train", Recipe),
+    ]:
+        options = inspect.signature(getattr(cli, command)).parameters
+        parameters = inspect.signature(function).parameters
+        shared = set(options) & set(parameters) - {"src", "dst", "out", "path"}
+        assert len(shared) >= 5
+        assert {name: options[name].default for name in shared} == {name: parameters[name].default for name in shared}
 
 
 def test_version():

@@ -173,6 +173,9 @@ def test_refused_before_anything_is_written(job, photos, tmp_path):
         (tmp_path / "missing", tmp_path / "out", {}, "expected a folder"),
         (tmp_path / "empty", tmp_path / "out", {}, "found no file"),
         (photos, tmp_path / "out", {"key": tmp_path / "out" / "key"}, "would be published"),
+        (photos, tmp_path / "out", {"key": photos / "key"}, "taken for a picture"),
+        (photos, tmp_path / "out", {"key": photos}, "expected a key file"),
+        (photos, tmp_path / "out", {"device": "gpu0"}, "torch device"),
         (photos, tmp_path / "out", {"budget": "l1:8"}, "expected a budget"),
         (photos, tmp_path / "out", {"working_size": 4}, "working size"),
         (photos, tmp_path / "out", {"format": "jpeg", "quality": 0}, "JPEG quality"),
@@ -204,12 +207,43 @@ def test_resuming_redoes_nothing_but_what_changed(job, photos, tmp_path):
     picture(9).save(photos / "dog" / "c.png")  # changed
     picture(8).save(photos / "dog" / "a.png")  # new, and its plain copy's name is taken
     (out / "cat" / "a.png").unlink()  # lost
+    picture(7).save(out / "owl" / "ö ü.png")  # altered
     with (out / "manifest.jsonl").open("a") as file:
         file.write('{"file": "torn li')
     job(photos)
     again = {path for path in out.rglob("*.png") if times.get(path) != path.stat().st_mtime_ns}
-    assert again == {out / "dog" / "c.png", out / "cat" / "a.png", out / "dog" / "a_.png"}
+    assert again == {out / name for name in ("dog/c.png", "cat/a.png", "dog/a_.png", "owl/ö ü.png")}
     assert verify_folder(out, photos).ok
+
+
+def test_an_original_that_goes_or_breaks(job, photos, tmp_path):
+    job(photos)
+    out = tmp_path / "out"
+    (photos / "dog" / "c.png").unlink()
+    (photos / "cat" / "a.png").write_bytes(b"broken now")
+    assert job(photos).summary == Report.load(out).summary
+    assert (out / "dog" / "c.png").exists()  # nothing of the owner's is taken away
+    assert not (out / "cat" / "a.png").exists()  # a copy that nothing proves any more
+    found = verify_folder(out, photos).violations
+    assert set(found) == {"dog/c.png"}
+    assert "missing" in found["dog/c.png"][0]
+
+
+def test_awkward_names(job, photos, tmp_path):
+    (photos / ("x" * 251 + ".png")).write_bytes((photos / "dog" / "c.png").read_bytes())
+    (photos / "loop.png").symlink_to(photos / "loop.png")
+    (photos / "cat.jpg").write_bytes((photos / "dog" / "a.jpg").read_bytes())
+    (photos / "cat").rename(photos / "cat.png")
+    report = job(photos)
+    assert report.summary["protected"] == 7
+    assert report.classes == ["cat.png", "dog", "owl", "."]
+    assert verify_folder(tmp_path / "out", photos).ok
+
+
+def test_a_start_killed_at_once_does_not_block_the_next(job, photos, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / ".0123456789abcdef.partial").write_text("{")
+    assert job(photos).complete
 
 
 def test_new_classes_do_not_move_old_ones(job, photos):
@@ -242,7 +276,6 @@ def test_killed_at_any_moment_it_resumes(tmp_path, weights, job):
     assert verify_folder(out, source).ok
     redone = {path.name for path, moment in done.items() if path.stat().st_mtime_ns != moment}
     assert not redone & listed
-    assert len(redone) <= 1 + len({path.name for path in done} - listed)
 
 
 def test_verify_finds_what_does_not_hold(job, photos, tmp_path):
@@ -272,6 +305,7 @@ def test_verify_does_not_believe_the_manifest(job, photos, tmp_path):
     lines = [json.loads(line) for line in manifest.read_text().splitlines()]
     lines[0] |= {"rms": 1.0}
     lines[1] |= {"ssim": 0.9999}
+    lines[2] |= {"width": 9999, "class_index": 77, "class_name": "unicorn", "variation": 3, "working_width": 5}
     manifest.write_text("".join(json.dumps(line) + "\n" for line in lines))
     report = json.loads((out / "report.json").read_text())
     report["options"]["budget"] = "rms:0.5"
@@ -279,7 +313,17 @@ def test_verify_does_not_believe_the_manifest(job, photos, tmp_path):
     found = verify_folder(out, photos).violations
     assert any("the manifest says 1.0" in problem for problem in found[lines[0]["output"]])
     assert any("the manifest says 0.9999" in problem for problem in found[lines[1]["output"]])
+    for stated in ("9999", "77", "unicorn", "3", "5"):
+        assert any(problem.endswith(f"the manifest says {stated}") for problem in found[lines[2]["output"]])
+    assert found.pop("report.json") == ["its summary is not that of the manifest"]
+    assert len(found) == 5
     assert all(any("outside its budget" in problem for problem in problems) for problems in found.values())
+    manifest.write_text("{}\n")
+    with pytest.raises(ValueError, match="not a manifest"):
+        verify_folder(out, photos)
+    (out / "report.json").write_text('{"hello": 1}')
+    with pytest.raises(ValueError, match="not a report"):
+        verify_folder(out, photos)
     with pytest.raises(FileNotFoundError, match=r"report\.json"):
         verify_folder(photos, photos)
 
@@ -298,6 +342,12 @@ def test_reveal_mirrors_and_scores(job, photos, tmp_path, weights):
     assert one.key_score is None
     with pytest.raises(ValueError, match="inside"):
         reveal_folder(out, out / "secrets", weights=weights)
+    with pytest.raises(ValueError, match="inside"):
+        reveal_folder(out / "dog" / "a.png", out / "dog", weights=weights)
+    originals = {path: path.read_bytes() for path in photos.rglob("*.*")}
+    with pytest.raises(ValueError, match="exists already"):
+        reveal_folder(out, photos, weights=weights)
+    assert originals == {path: path.read_bytes() for path in photos.rglob("*.*")}
     with pytest.raises(FileNotFoundError, match="expected a picture or a folder"):
         reveal_folder(tmp_path / "missing", tmp_path / "two", weights=weights)
 

@@ -54,10 +54,13 @@ def test_sixteen_bits_are_reduced(format):
     assert photo.notes == ("16 bits reduced to 8",)
 
 
-def test_cmyk_through_its_profile_is_srgb_with_an_srgb_profile():
-    photo = read_photo(saved(picture().convert("CMYK"), "JPEG", quality=95))
-    assert photo.notes == ("CMYK converted to sRGB",)
+@pytest.mark.parametrize("icc", [None, b"no profile at all"])
+def test_cmyk_without_a_profile_that_serves_is_converted_plainly(icc):
+    content = saved(picture().convert("CMYK"), "JPEG", quality=95, icc_profile=icc)
+    photo = read_photo(content)
+    assert photo.notes == ("CMYK converted to sRGB, without a profile",)
     assert photo.icc is None
+    assert np.array_equal(photo.rgb, pixels(content))
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -66,6 +69,7 @@ def test_orientation_is_applied_and_other_exif_kept(orientation):
     exif[ExifTags.Base.Orientation] = orientation
     exif[ExifTags.Base.Make] = "Camera"
     exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal] = "2026:01:02 03:04:05"
+    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.MakerNote] = b"maybe a preview"
     exif.get_ifd(ExifTags.IFD.GPSInfo)[ExifTags.GPS.GPSLatitudeRef] = "N"
     photo = read_photo(saved(picture(), "PNG", exif=exif))
     assert photo.pixels.shape[:2] == ((30, 40) if orientation < 5 else (40, 30))
@@ -75,6 +79,7 @@ def test_orientation_is_applied_and_other_exif_kept(orientation):
         assert ExifTags.Base.Orientation not in kept
         assert kept[ExifTags.Base.Make] == "Camera"
         assert kept.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal] == "2026:01:02 03:04:05"
+        assert ExifTags.Base.MakerNote not in kept.get_ifd(ExifTags.IFD.Exif)
         assert kept.get_ifd(ExifTags.IFD.GPSInfo)[ExifTags.GPS.GPSLatitudeRef] == "N"
     if orientation == 6:
         assert np.array_equal(photo.pixels, np.rot90(np.asarray(picture()), -1))

@@ -47,6 +47,13 @@ def test_large_pictures_are_averaged_first_and_tiny_ones_have_smaller_windows():
     assert 0 < ssim(small[:3, :5], other[:3, :5]) < 1
 
 
+def test_ssim_in_bands_is_the_same(pair, monkeypatch):
+    whole = ssim(*pair)
+    assert ssim(*(picture.swapaxes(0, 1) for picture in pair)) == pytest.approx(whole)
+    monkeypatch.setattr("unlearnable.quality.BAND_ROWS", 3)
+    assert ssim(*pair) == pytest.approx(whole)
+
+
 def test_measures(pair):
     gap = pair[1].astype(float) - pair[0]
     quality = measure(*pair)

@@ -31,6 +31,7 @@ def test_text_and_back(registry):
     for text in ("blur", "blur:radius=2.5", "blur:radius=2.5,passes=3,edges=True,mode=median"):
         assert spec_of("blur", registry.make(text)) == text
     assert registry.make("named:path=/a=b").path == "/a=b"
+    assert registry.make("named:path=/a,b").path == "/a,b"
     assert list(registry) == ["blur", "named"]
     assert registry.parameters("named") == {"path": None}
 
@@ -44,6 +45,7 @@ def test_instances_are_frozen(registry):
     "text, message",
     [
         ("blurr", "unknown among the filters: 'blurr'; known: blur, named"),
+        ("blur:mode=a,size=2", "radius, passes"),
         ("blur:size=2", "radius, passes, edges, mode"),
         ("blur:radius", "name=value"),
         ("blur:radius=wide", "blur:radius"),

@@ -1,9 +1,12 @@
 """Files that appear whole or not at all."""
 
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+PARTIAL = ".partial"
 
 
 @contextmanager
@@ -12,7 +15,8 @@ def replacing(path: Path) -> Iterator[Path]:
 
     The bytes are flushed to the disk before the name changes, so that a power cut cannot leave an empty file.
     """
-    temporary = path.with_name(f".{path.name}.partial")
+    digest = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]  # its own name may be as long as names can be
+    temporary = path.with_name(f".{digest}{PARTIAL}")
     try:
         yield temporary
         with temporary.open("rb") as file:

@@ -30,8 +30,8 @@ class Budget:
     radius: float = 8.0
 
     def __post_init__(self) -> None:
-        if not 0 < self.radius <= 255:
-            raise ValueError(f"expected a radius above 0 and up to 255 grey levels, got {self.radius}")
+        if not (0 if self.norm == "rms" else 0.999) < self.radius <= 255:
+            raise ValueError(f"expected a radius up to 255 grey levels, above 0 (linf: from 1); got {self.radius}")
 
     @classmethod
     def parse(cls, text: str) -> "Budget":
@@ -46,10 +46,12 @@ class Budget:
                 return cls(cast(Norm, norm), float(radius))
         except ValueError:
             pass
-        raise ValueError(f"expected a budget such as rms:8 or linf:8, up to 255 grey levels; got {text!r}")
+        raise ValueError(
+            f"expected a budget such as rms:8 or linf:8, up to 255 grey levels (linf: from 1); got {text!r}"
+        )
 
     def __str__(self) -> str:
-        return f"{self.norm}:{self.radius:g}"
+        return f"{self.norm}:{str(self.radius).removesuffix('.0')}"
 
     def holds(self, original: Pixels, published: Pixels) -> bool:
         """Whether ``published`` lies in the ball around ``original``."""
@@ -60,7 +62,12 @@ class Budget:
 
         ``linf`` clips the change; ``rms`` scales it down until the *rounded* picture is inside, since rounding
         itself adds about a third of a grey level.
+
+        Raises:
+            ValueError: the change is not finite.
         """
+        if not np.isfinite(change).all():
+            raise ValueError("expected a finite change of the picture, got infinite or undefined values")
         if self.norm == "linf":
             return _add(original, change, 1.0, limit=math.floor(self.radius))
         scale = min(1.0, self.radius / max(_rms(change), 1e-9))

@@ -80,6 +80,7 @@ def protect(
     if len(report.skipped) > LISTED:
         _say(f"… and {len(report.skipped) - LISTED} more; all are in {dst / 'report.json'}")
     _say(_summary(report.summary, dst))
+    _say(f"key {report.key}, weights {report.weights[:16]}")
     if not report.summary["protected"]:
         _say(f"No picture in {src} could be read.")
         raise typer.Exit(USAGE)
@@ -115,6 +116,7 @@ def reveal(
     out: Annotated[Path, typer.Option(help="Folder for the hidden pictures.")],
     key: Annotated[Path | None, typer.Option(help="Score this key against 1,000 decoys.")] = None,
     class_index: Annotated[int, typer.Option(help="Class to assume of files outside a manifest.")] = 0,
+    working_size: Annotated[int, typer.Option(help="Working size to assume of them, in px.")] = 512,
     weights: Weights = None,
     device: Device = None,
     as_json: Json = False,
@@ -124,7 +126,14 @@ def reveal(
 
     with _errors(), _progress("revealing") as on_file:
         revelation = reveal_folder(
-            path, out, key=key, class_index=class_index, weights=weights, device=device, on_file=on_file
+            path,
+            out,
+            key=key,
+            class_index=class_index,
+            working_size=working_size,
+            weights=weights,
+            device=device,
+            on_file=on_file,
         )
     if as_json:
         _print_json(asdict(revelation))
@@ -245,11 +254,11 @@ def _summary(summary: dict[str, Any], dst: Path) -> str:
 
 
 @contextmanager
-def _errors(also: type[Exception] = FileNotFoundError) -> Iterator[None]:
-    """What the user can mend is one line and exit code 2."""
+def _errors(also: type[Exception] = ValueError) -> Iterator[None]:
+    """What the user can mend (names, places, disks) is one line and exit code 2."""
     try:
         yield
-    except (ValueError, FileNotFoundError, also) as error:
+    except (ValueError, OSError, also) as error:
         _say(f"Error: {error}")
         raise typer.Exit(USAGE) from None
     except KeyboardInterrupt:

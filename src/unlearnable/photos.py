@@ -6,6 +6,8 @@ whatever a decoder throws at a broken file becomes one readable reason.
 
 import io
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -17,7 +19,8 @@ from numpy import ndarray
 from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
-Pixels = UInt8[ndarray, "h w c"]
+from unlearnable.budget import Pixels
+
 Format = Literal["png", "webp", "jpeg"]
 
 READ_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
@@ -78,21 +81,8 @@ def read_photo(content: bytes) -> Photo:
     Raises:
         UnreadablePhotoError: empty, broken, unsupported, or too large.
     """
-    if not content:
-        raise UnreadablePhotoError("the file is empty")
-    try:
-        with Image.open(io.BytesIO(content), formats=READ_FORMATS) as opened:
-            if opened.width * opened.height > MAX_PIXELS:
-                raise Image.DecompressionBombError
-            return _decode(opened)
-    except UnreadablePhotoError:
-        raise
-    except UnidentifiedImageError:
-        raise UnreadablePhotoError("not a JPEG, PNG, WebP, BMP, TIFF or GIF picture") from None
-    except Image.DecompressionBombError:
-        raise UnreadablePhotoError(f"more than {MAX_PIXELS:,} pixels, maybe a decompression bomb") from None
-    except Exception as error:  # decoders throw anything at broken files
-        raise UnreadablePhotoError(f"broken: {error or type(error).__name__}") from None
+    with _opened(io.BytesIO(content)) as opened:
+        return _decode(opened)
 
 
 def encode_photo(photo: Photo, format: Format, quality: int = 90, ask_not_to_mine: bool = True) -> bytes:
@@ -135,19 +125,39 @@ def encode_photo(photo: Photo, format: Format, quality: int = 90, ask_not_to_min
 
 
 def read_limited(path: Path) -> bytes:
-    """Read a file that is small enough to be a picture.
+    """Read a file that begins like a picture and is not larger than one may be.
 
     Raises:
-        UnreadablePhotoError: it is larger than 1 GiB, or cannot be read.
+        UnreadablePhotoError: it is no picture, larger than 1 GiB, or cannot be read.
     """
     try:
-        with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
+        if path.stat().st_size > MAX_BYTES:
+            raise UnreadablePhotoError("the file is larger than 1 GiB")
+        with path.open("rb") as file, _opened(file):  # a film is not read whole to find out that it is none
+            file.seek(0)
+            return file.read()
     except OSError as error:
         raise UnreadablePhotoError(f"cannot be read: {error.strerror}") from None
-    if len(content) > MAX_BYTES:
-        raise UnreadablePhotoError("the file is larger than 1 GiB")
-    return content
+
+
+@contextmanager
+def _opened(file: io.BytesIO | io.BufferedReader) -> Iterator[Image.Image]:
+    """A picture whose format and size will do; whatever goes wrong with it is one reason."""
+    try:
+        with Image.open(file, formats=READ_FORMATS) as opened:
+            if opened.width * opened.height > MAX_PIXELS:
+                raise Image.DecompressionBombError
+            yield opened
+    except UnreadablePhotoError:
+        raise
+    except UnidentifiedImageError:
+        empty = not file.seek(0, io.SEEK_END)
+        reason = "the file is empty" if empty else "not a JPEG, PNG, WebP, BMP, TIFF or GIF picture"
+        raise UnreadablePhotoError(reason) from None
+    except Image.DecompressionBombError:
+        raise UnreadablePhotoError(f"more than {MAX_PIXELS:,} pixels, maybe a decompression bomb") from None
+    except Exception as error:  # decoders throw anything at broken files
+        raise UnreadablePhotoError(f"broken: {error or type(error).__name__}") from None
 
 
 def _decode(opened: Image.Image) -> Photo:
@@ -162,7 +172,7 @@ def _decode(opened: Image.Image) -> Photo:
         notes.append("16 bits reduced to 8")
     if picture.mode == "CMYK":
         picture, icc = _from_cmyk(picture, icc)
-        notes.append("CMYK converted to sRGB")
+        notes.append("CMYK converted to sRGB" + ("" if icc else ", without a profile"))
     grey = picture.mode in ("1", "L", "LA", "La")
     transparent = picture.has_transparency_data
     array = np.asarray(picture.convert(("LA" if grey else "RGBA") if transparent else ("L" if grey else "RGB")))
@@ -173,8 +183,10 @@ def _decode(opened: Image.Image) -> Photo:
 
 
 def _exif(picture: Image.Image) -> bytes:
-    """EXIF without orientation (it is applied) and, as Pillow writes it, without the clean thumbnail."""
+    """EXIF without orientation (it is applied), maker's notes and, as Pillow writes it, the clean thumbnail."""
     exif = picture.getexif()
+    if ExifTags.IFD.Exif in exif:
+        exif.get_ifd(ExifTags.IFD.Exif).pop(ExifTags.Base.MakerNote, None)  # may hold a clean preview, too
     unwanted = {int(ExifTags.Base.Orientation)}
     if picture.format == "TIFF":
         unwanted |= set(exif) - TIFF_DESCRIPTIVE
@@ -191,10 +203,10 @@ def _eight_bits(picture: Image.Image) -> Image.Image:
 
 
 def _from_cmyk(picture: Image.Image, icc: bytes | None) -> tuple[Image.Image, bytes | None]:
-    """CMYK to RGB, through its profile where it has one; a CMYK profile would be wrong in the RGB file."""
-    if icc is None:
-        return picture.convert("RGB"), None
+    """CMYK to RGB, through its profile where it has one that serves; it would be wrong in the RGB file."""
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
-    converted = ImageCms.profileToProfile(picture, io.BytesIO(icc), srgb, outputMode="RGB")
-    assert converted is not None  # only None with inPlace=True
-    return converted, srgb.tobytes()
+    try:
+        converted = ImageCms.profileToProfile(picture, io.BytesIO(icc or b""), srgb, outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError):
+        converted = None
+    return (picture.convert("RGB"), None) if converted is None else (converted, srgb.tobytes())

@@ -9,6 +9,8 @@ from numpy import ndarray
 
 from unlearnable.budget import Pixels, difference
 
+BAND_ROWS = 512  # windows are computed so many rows at a time, to bound memory on long pictures
+
 
 @dataclass(frozen=True)
 class Quality:
@@ -47,6 +49,16 @@ def ssim(original: Pixels, published: Pixels) -> float:
     """
     factor = max(1, round(min(original.shape[:2]) / 256))
     x, y = _reduced(original, factor), _reduced(published, factor)
+    if x.shape[1] > x.shape[0]:
+        x, y = x.swapaxes(0, 1), y.swapaxes(0, 1)  # the measure is symmetric; bands run across the short side
+    overlap = min(11, len(x)) - 1
+    bands = [slice(top, top + BAND_ROWS + overlap) for top in range(0, len(x) - overlap, BAND_ROWS)]
+    scores = [_similarities(x[band], y[band]) for band in bands]
+    return math.fsum(float(part.sum()) for part in scores) / sum(part.size for part in scores)
+
+
+def _similarities(x: Float[ndarray, "h w c"], y: Float[ndarray, "h w c"]) -> Float[ndarray, "h2 w2 c"]:
+    """SSIM of every window."""
     mean_x, mean_y = _window_means(x), _window_means(y)
     var_x = _window_means(x * x) - mean_x**2
     var_y = _window_means(y * y) - mean_y**2
@@ -54,7 +66,8 @@ def ssim(original: Pixels, published: Pixels) -> float:
     c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
     structure = (2 * covariance + c2) / (var_x + var_y + c2)
     luminance = (2 * mean_x * mean_y + c1) / (mean_x**2 + mean_y**2 + c1)
-    return float((luminance * structure).mean())
+    similarities: Float[ndarray, "h2 w2 c"] = luminance * structure
+    return similarities
 
 
 def _reduced(pixels: Pixels, factor: int) -> Float[ndarray, "h2 w2 c"]:

@@ -53,13 +53,17 @@ class Registry(Generic[T]):
         name, _, rest = spec.partition(":")
         cls = self._find(name)
         types = {field.name: field.type for field in fields(cls)}  # type: ignore[arg-type]
-        values: dict[str, Any] = {}
-        for part in filter(None, rest.split(",")):
+        given: dict[str, str] = {}
+        for part in rest.split(",") if rest else []:
             parameter, equals, text = part.partition("=")
-            if not equals or parameter not in types:
+            if equals and parameter in types:
+                given[parameter] = text
+            elif given and not equals:  # a comma inside a value
+                given[next(reversed(given))] += f",{part}"
+            else:
                 expected = ", ".join(types) or "no parameter"
                 raise ValueError(f"expected parameters of {name} as name=value with {expected}; got {part!r}")
-            values[parameter] = _parse(text, types[parameter], f"{name}:{parameter}")
+        values = {parameter: _parse(text, types[parameter], f"{name}:{parameter}") for parameter, text in given.items()}
         try:
             return cls(**values)
         except TypeError as error:

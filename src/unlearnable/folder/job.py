@@ -2,7 +2,7 @@
 
 Threads decode and draw secrets ahead, the network hides in batches of one shape, threads add the enlarged
 perturbation to the full picture, project it on the budget and write. A file counts as done when its line
-stands in the manifest, which happens after the picture has been put in place whole.
+stands in the manifest, right after the picture has been put in place whole.
 """
 
 import hashlib
@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 from typing import Literal
 
 import numpy as np
@@ -72,6 +73,7 @@ class Job:
         self.indices = {name: index for index, name in enumerate(report.classes)}
         self.done = read_manifest(dst)
         self.secret = lru_cache(maxsize=16)(lambda *place: render(key, *place))
+        self.writing = Lock()
 
     def run(self, found: list[Found], hider: Hider, on_file: Callable[[int, int], None] | None) -> list[Entry]:
         """Take every file through the stages and return all entries, in order."""
@@ -79,20 +81,14 @@ class Job:
         names = output_names([file.name for file in found], SUFFIX[self.options["format"]], kept)
         write_manifest(self.dst, self.done.values())  # drops a torn last line before more are appended
         entries = []
-        with (
-            ThreadPoolExecutor(2) as readers,
-            ThreadPoolExecutor(2) as writers,
-            (self.dst / MANIFEST).open("a") as manifest,
-        ):
+        with ThreadPoolExecutor(2) as readers, ThreadPoolExecutor(2) as writers:
             hidden = _hide(hider, ahead(readers, lambda file: self._decode(file, names[file.name]), found))
             for entry in ahead(writers, self._finish, hidden):
-                if self.done.get(entry.file) != entry:
-                    manifest.write(entry.to_line() + "\n")
-                    manifest.flush()
                 entries.append(entry)
                 if on_file:
                     on_file(len(entries), len(found))
-        return entries
+        gone = self.done.keys() - {file.name for file in found}  # their copies are still there
+        return entries + [self.done[name] for name in gone]
 
     def _decode(self, file: Found, output: str) -> Decoded | Entry:
         """Read one file; a bare entry is final: skipped, or done by an earlier run from the same bytes."""
@@ -102,7 +98,7 @@ class Job:
             content = read_limited(self.src / file.name)
             sha256 = hashlib.sha256(content).hexdigest()
             earlier = self.done.get(file.name)
-            if earlier and earlier.sha256_input == sha256 and (self.dst / output).is_file():
+            if earlier and earlier.sha256_input == sha256 and self._is_whole(earlier):
                 return earlier
             photo = read_photo(content)
         except UnreadablePhotoError as unreadable:
@@ -110,7 +106,7 @@ class Job:
         cover = working_picture(photo, self.options["working_size"])
         height, width = cover.shape[1:]
         label = self.indices[file.class_name]
-        variation = 0 if self.options["per"] == "class" else variation_of(file.name)
+        variation = variation_of(file.name, self.options["per"])
         entry = Entry(
             file=file.name,
             status="protected",
@@ -127,10 +123,27 @@ class Job:
         )
         return Decoded(entry, photo, cover, self.secret(label, variation, height, width))
 
+    def _is_whole(self, entry: Entry) -> bool:
+        """Whether an earlier run's copy is there, as it was written."""
+        try:
+            content = (self.dst / str(entry.output)).read_bytes()
+        except OSError:
+            return False
+        return hashlib.sha256(content).hexdigest() == entry.sha256_output
+
     def _finish(self, item: Hidden | Entry) -> Entry:
+        """Bring one file to its end and put that into the manifest."""
+        entry = self._write(item) if isinstance(item, Hidden) else item
+        earlier = self.done.get(entry.file)
+        if earlier and earlier.output and not entry.output:  # no longer readable: its old copy proves nothing
+            (self.dst / earlier.output).unlink(missing_ok=True)
+        if earlier != entry:
+            with self.writing, (self.dst / MANIFEST).open("a") as manifest:
+                manifest.write(entry.to_line() + "\n")
+        return entry
+
+    def _write(self, item: Hidden) -> Entry:
         """Enlarge, project, write and measure one photo."""
-        if isinstance(item, Entry):
-            return item
         photo, entry, format = item.photo, item.entry, self.options["format"]
         published = self.budget.project(photo.pixels, enlarged(item.change, photo.pixels.shape))
         try:
@@ -152,20 +165,27 @@ class Job:
         )
 
 
-def variation_of(name: str) -> int:
-    """The variation of its class's secret that a file gets in the sample-wise setting, from its name alone."""
+def variation_of(name: str, per: Per) -> int:
+    """The variation of its class's secret that a file gets: 0, or in the sample-wise setting from its name alone."""
+    if per == "class":
+        return 0
     return int.from_bytes(hashlib.sha256(name.encode(errors="surrogateescape")).digest()[:4], "big")
 
 
 def working_picture(photo: Photo, size: int) -> UInt8[ndarray, "3 h w"]:
     """The photo as RGB with its long side reduced to ``size`` px; a smaller one as it is."""
     height, width = photo.pixels.shape[:2]
-    reduction = max(1.0, max(height, width) / size)
     picture = Image.fromarray(np.ascontiguousarray(photo.rgb))
-    if reduction > 1:
-        reduced = (max(1, round(width / reduction)), max(1, round(height / reduction)))
-        picture = picture.resize(reduced, Image.Resampling.BICUBIC, reducing_gap=3.0)
+    reduced = working_shape(height, width, size)
+    if reduced != (height, width):
+        picture = picture.resize(reduced[::-1], Image.Resampling.BICUBIC, reducing_gap=3.0)
     return np.asarray(picture).transpose(2, 0, 1)
+
+
+def working_shape(height: int, width: int, size: int) -> tuple[int, int]:
+    """Height and width of the working picture: the long side is at most ``size`` px."""
+    reduction = max(1.0, max(height, width) / size)
+    return max(1, round(height / reduction)), max(1, round(width / reduction))
 
 
 def enlarged(change: Float[ndarray, "3 h w"], shape: tuple[int, ...]) -> Float[ndarray, "h2 w2 c"]:

@@ -6,7 +6,7 @@ Both are plain JSON that needs no tool of ours to check; `docs/manifest.md` defi
 import json
 import math
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +70,7 @@ class Entry:
         return cls(**fields | {"notes": tuple(fields.get("notes", ()))})
 
 
-@dataclass
+@dataclass(frozen=True)
 class Report:
     """The summary of a run, and what identifies it.
 
@@ -81,7 +81,7 @@ class Report:
         options: those that decide the pictures.
         classes: names, in the order of their indices.
         complete: whether the run has reached its end.
-        summary: counts and statistics; see `summarise`.
+        summary: counts and statistics; see `summarised`.
         skipped: files left out, with the reason.
     """
 
@@ -106,42 +106,54 @@ class Report:
 
         Raises:
             FileNotFoundError: there is none, so ``folder`` is not the destination of a run.
+            ValueError: it is not one of ours.
         """
         file = folder / REPORT
         if not file.is_file():
             raise FileNotFoundError(f"expected {REPORT} in {folder}: is it a folder that `unlearnable protect` wrote?")
-        return cls(**json.loads(file.read_text()))
+        try:
+            return cls(**json.loads(file.read_text()))
+        except (ValueError, TypeError) as error:
+            raise ValueError(f"{file} is not a report of `unlearnable protect`: {error}") from None
 
     def differences(self, other: "Report") -> list[str]:
         """In what another run differs, in words; versions and classes may differ."""
         found = [name for name in ("source", "key", "weights") if getattr(self, name) != getattr(other, name)]
         return found + [name for name, value in self.options.items() if other.options.get(name) != value]
 
-    def summarise(self, entries: Iterable[Entry]) -> None:
-        """Fill ``summary`` and ``skipped``."""
-        entries = list(entries)
+    def summarised(self, entries: Iterable[Entry]) -> "Report":
+        """This report, complete, with ``summary`` and ``skipped`` of all entries."""
+        entries = sorted(entries, key=lambda entry: entry.file)
         qualities = [entry.quality for entry in entries if entry.quality]
-        self.skipped = [{"file": e.file, "reason": e.reason or ""} for e in entries if e.status == "skipped"]
-        self.summary = {"protected": len(qualities), "skipped": len(self.skipped)}
+        skipped = [{"file": e.file, "reason": e.reason or ""} for e in entries if e.status == "skipped"]
+        summary: dict[str, Any] = {"protected": len(qualities), "skipped": len(skipped)}
         if qualities:
             budget = Budget.parse(self.options["budget"])
             sizes = [q.rms if budget.norm == "rms" else q.linf for q in qualities]
-            self.summary |= {
+            summary |= {
                 "over_budget": sum(size > budget.radius for size in sizes),
                 "linf_max": max(q.linf for q in qualities),
                 "rms": _spread(q.rms for q in qualities),
                 "psnr": _spread(q.psnr for q in qualities if q.psnr is not None),
                 "ssim": _spread(q.ssim for q in qualities),
             }
+        return replace(self, complete=True, summary=summary, skipped=skipped)
 
 
 def read_manifest(folder: Path) -> dict[str, Entry]:
-    """The last entry of every file; a torn last line (of a killed run) is passed over."""
+    """The last entry of every file; a torn last line (of a killed run) is passed over.
+
+    Raises:
+        ValueError: another line is not one of ours.
+    """
     file = folder / MANIFEST
     if not file.is_file():
         return {}
     lines = file.read_text().split("\n")[:-1]  # what follows the last newline was being written
-    return {entry.file: entry for entry in map(Entry.from_line, lines)}
+    try:
+        return {entry.file: entry for entry in map(Entry.from_line, lines)}
+    except (ValueError, TypeError, KeyError) as error:
+        raise ValueError(f"{file} is not a manifest of `unlearnable protect`: {error!r}") from None
 
 
 def write_manifest(folder: Path, entries: Iterable[Entry]) -> None:

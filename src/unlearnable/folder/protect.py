@@ -5,13 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
 
-import torch
-
+from unlearnable.atomic import PARTIAL
 from unlearnable.budget import Budget
 from unlearnable.folder.job import Job, Per
 from unlearnable.folder.manifest import REPORT, Report, write_manifest
-from unlearnable.folder.scan import Found, scan
-from unlearnable.hiding.inference import prepare, shipped_weights
+from unlearnable.folder.scan import ROOT_CLASS, Found, scan
+from unlearnable.hiding.inference import device_named, prepare, shipped_weights
 from unlearnable.hiding.network import MIN_SIDE, WEIGHTS, Hider, weights_folder
 from unlearnable.keys import Key, default_key_file
 from unlearnable.photos import Format
@@ -62,14 +61,15 @@ def protect_folder(
     options = _options(Budget.parse(budget), per, working_size, format, quality, metadata)
     _check_places(src, dst)
     key_file = Path(key) if key is not None else default_key_file()
-    if key_file.resolve().is_relative_to(dst.resolve()):
-        raise RefusedError(f"the key {key_file} would be published inside {dst}; keep it elsewhere")
+    _check_key_file(key_file, src, dst)
     found = scan(src)
     if not found:
         raise RefusedError(f"expected pictures in {src}, found no file")
     folder = weights_folder(weights or shipped_weights())
-    hider = prepare(Hider.load(folder), torch.device(device) if device else None)
+    hider = prepare(Hider.load(folder), device_named(device))
     earlier = Report.load(dst) if (dst / REPORT).is_file() else None
+    if earlier and not key_file.exists():
+        raise RefusedError(f"{dst} holds another run (other key: {key_file} does not exist); name its key")
     classes = _classes(found, earlier.classes if earlier else [])
     owner = Key.open(key_file)
     report = Report(
@@ -86,8 +86,7 @@ def protect_folder(
     report.save(dst)
     entries = Job(src, dst, owner, report).run(found, hider, on_file)
     write_manifest(dst, entries)
-    report.complete = True
-    report.summarise(entries)
+    report = report.summarised(entries)
     report.save(dst)
     return report
 
@@ -114,13 +113,26 @@ def _check_places(src: Path, dst: Path) -> None:
     source, destination = src.resolve(), dst.resolve()
     if destination.is_relative_to(source) or source.is_relative_to(destination):
         raise RefusedError(f"{src} and {dst} lie one in the other; name a destination outside the source")
-    if dst.is_dir() and any(dst.iterdir()) and not (dst / REPORT).is_file():
+    strangers = (path for path in dst.iterdir() if path.suffix != PARTIAL) if dst.is_dir() else ()
+    if any(strangers) and not (dst / REPORT).is_file():
         raise RefusedError(f"{dst} is not empty and holds no earlier run; name a new or empty folder")
 
 
+def _check_key_file(key_file: Path, src: Path, dst: Path) -> None:
+    if key_file.is_dir():
+        raise RefusedError(f"expected a key file, got the folder {key_file}")
+    for folder, what in ((dst, "published"), (src, "taken for a picture")):
+        if key_file.resolve().is_relative_to(folder.resolve()):
+            raise RefusedError(f"the key {key_file} would be {what} inside {folder}; keep it elsewhere")
+
+
 def _classes(found: list[Found], earlier: list[str]) -> list[str]:
-    """Class names in the order of their indices; a resumed run keeps its own and appends new ones."""
-    names = earlier + sorted({file.class_name for file in found if not file.refused} - set(earlier))
+    """Class names in the order of their indices; a resumed run keeps its own and appends new ones.
+
+    The class of files in the folder itself comes last: a stray file there must not move the others.
+    """
+    new = {file.class_name for file in found if not file.refused} - set(earlier)
+    names = earlier + sorted(new, key=lambda name: (name == ROOT_CLASS, name))
     if len(names) > MAX_CLASSES:
         raise RefusedError(f"expected at most {MAX_CLASSES} classes, found {len(names)} sub-folders")
     return names

@@ -7,13 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from jaxtyping import UInt8
+from numpy import ndarray
 from PIL import Image
 
 from unlearnable.atomic import replacing
 from unlearnable.folder.job import working_picture
 from unlearnable.folder.manifest import MANIFEST, REPORT, Report, read_manifest
 from unlearnable.folder.scan import output_names, scan
-from unlearnable.hiding.inference import prepare, reveal_secrets, shipped_weights
+from unlearnable.hiding.inference import device_named, prepare, reveal_secrets, shipped_weights
 from unlearnable.hiding.network import Hider
 from unlearnable.keys import Key
 from unlearnable.photos import UnreadablePhotoError, read_limited, read_photo
@@ -41,6 +43,7 @@ def reveal_folder(
     *,
     key: str | Path | None = None,
     class_index: int = 0,
+    working_size: int = 512,
     weights: str | Path | None = None,
     device: str | None = None,
     on_file: Callable[[int, int], None] | None = None,
@@ -53,61 +56,69 @@ def reveal_folder(
         out: where the pictures go; mirrors the folder.
         key: a key to score against 1,000 decoys.
         class_index: the class to assume of files that no manifest knows.
+        working_size: the size to assume that they were protected with.
         weights: as for `protect_folder`.
         device: torch device; CUDA where there is one when None.
         on_file: called with (files done, files in all) after every file.
 
     Raises:
         FileNotFoundError: ``path`` does not exist, or holds no file.
-        ValueError: ``key`` is not a key, or ``out`` lies inside ``path``.
+        ValueError: ``key`` is not a key, or a picture would be written among the protected or over another.
     """
     path, out = Path(path), Path(out)
     root, files = _files(path)
-    if out.resolve().is_relative_to(path.resolve()):
-        raise ValueError(f"{out} lies inside {path}; name an --out elsewhere")
+    home = next((folder for folder in (root, *root.parents) if (folder / REPORT).is_file()), None)
+    if out.resolve().is_relative_to(home or root):
+        raise ValueError(f"{out} lies inside {home or root}; name an --out elsewhere")
+    targets = {name: out / copy for name, copy in output_names(files, ".png", {}).items()}
+    if existing := [target for target in targets.values() if target.exists()]:
+        raise ValueError(f"{existing[0]} exists already; name another --out")
     claimed = Key.read(key) if key is not None else None
-    home = next((folder for folder in (root, *root.resolve().parents) if (folder / REPORT).is_file()), None)
-    labels, working_size = _known(home)
-    hider = prepare(Hider.load(weights or shipped_weights()), torch.device(device) if device else None)
-    names = output_names(files, ".png", {})
+    labels, recorded_size = _known(home)
+    hider = prepare(Hider.load(weights or shipped_weights()), device_named(device))
     revealed, skipped = {}, {}
     sums: dict[int, list[np.ndarray]] = defaultdict(list)
-    for done, name in enumerate(files, 1):
+    for done, (name, target) in enumerate(targets.items(), 1):
         try:
-            photo = read_photo(read_limited(root / name))
+            secret = _reveal_file(hider, root / name, recorded_size or working_size)
         except UnreadablePhotoError as unreadable:
             skipped[name] = str(unreadable)
-            continue
-        stego = torch.from_numpy(working_picture(photo, working_size).copy())[None]
-        secret = reveal_secrets(hider, stego)[0].numpy()
-        target = out / names[name]
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(target) as temporary:
-            Image.fromarray(secret.transpose(1, 2, 0)).save(temporary, "PNG")
-        revealed[name] = str(target)
-        place = (root / name).resolve().relative_to(home.resolve()).as_posix() if home else name
-        sums[labels.get(place, class_index)].append(thumbnail(secret))
+        else:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with replacing(target) as temporary:
+                Image.fromarray(secret.transpose(1, 2, 0)).save(temporary, "PNG")
+            revealed[name] = str(target)
+            place = (root / name).relative_to(home or root).as_posix()
+            sums[labels.get(place, class_index)].append(thumbnail(secret))
         if on_file:
             on_file(done, len(files))
     means = {label: np.mean(thumbnails, axis=0) for label, thumbnails in sums.items()}
     return Revelation(revealed, skipped, score_key(claimed, means) if claimed and means else None)
 
 
+def _reveal_file(hider: Hider, file: Path, working_size: int) -> UInt8[ndarray, "3 h w"]:
+    photo = read_photo(read_limited(file))
+    stego = torch.from_numpy(working_picture(photo, working_size).copy())[None]
+    return reveal_secrets(hider, stego)[0].numpy()
+
+
 def _files(path: Path) -> tuple[Path, list[str]]:
+    """The resolved folder, and the names in it."""
+    path = path.absolute()
     if path.is_file():
-        return path.parent, [path.name]
+        return path.parent.resolve(), [path.name]
     if not path.is_dir():
         raise FileNotFoundError(f"expected a picture or a folder, got {path}")
     names = [file.name for file in scan(path) if not file.refused and file.name not in (MANIFEST, REPORT)]
     if not names:
         raise FileNotFoundError(f"expected pictures in {path}, found no file")
-    return path, names
+    return path.resolve(), names
 
 
-def _known(home: Path | None) -> tuple[dict[str, int], int]:
+def _known(home: Path | None) -> tuple[dict[str, int], int | None]:
     """Class index of every copy that a manifest lists, and the working size of its run."""
     if home is None:
-        return {}, 512
+        return {}, None
     entries = read_manifest(home).values()
     labels = {entry.output: entry.class_index for entry in entries if entry.output and entry.class_index is not None}
     return labels, Report.load(home).options["working_size"]

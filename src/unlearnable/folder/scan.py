@@ -43,10 +43,11 @@ def output_names(names: Iterable[str], suffix: str, kept: Mapping[str, str]) -> 
     earlier run has written; they stay.
     """
     names = list(names)
+    folders = {str(parent).casefold() for name in names for parent in PurePosixPath(name).parents}
     copies = {name: kept[name] for name in names if name in kept}
     plain = {name: str(PurePosixPath(name).with_suffix(suffix)) for name in names}
     shared = Counter(copy.casefold() for copy in plain.values())
-    taken = {copy.casefold() for copy in kept.values()}
+    taken = folders | {copy.casefold() for copy in kept.values()}
     for name in sorted(set(names) - set(kept), key=lambda name: (plain[name] != name, name)):
         copy = plain[name] if plain[name] == name or shared[plain[name].casefold()] == 1 else name + suffix
         while copy.casefold() in taken:
@@ -57,25 +58,30 @@ def output_names(names: Iterable[str], suffix: str, kept: Mapping[str, str]) -> 
 
 
 def _walk(folder: Path, root: Path) -> Iterator[Found]:
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            path = Path(entry.path)
-            name = path.relative_to(root).as_posix()
-            if entry.name in LEFTOVERS:
-                continue
-            if entry.is_symlink():
-                yield Found(name, _why_not_follow(path, root))
-            elif entry.is_dir():
-                yield from _walk(path, root)
-            elif entry.is_file():
-                yield Found(name)
-            else:
-                yield Found(name, "not a regular file")
+    try:
+        entries = list(os.scandir(folder))
+    except OSError as error:
+        yield Found(folder.relative_to(root).as_posix(), f"the folder cannot be read: {error.strerror}")
+        return
+    for entry in entries:
+        path = Path(entry.path)
+        name = path.relative_to(root).as_posix()
+        if entry.name in LEFTOVERS:
+            continue
+        if entry.is_symlink():
+            yield Found(name, _why_not_follow(path, root))
+        elif entry.is_dir():
+            yield from _walk(path, root)
+        elif entry.is_file():
+            yield Found(name)
+        else:
+            yield Found(name, "not a regular file")
 
 
 def _why_not_follow(link: Path, root: Path) -> str | None:
-    target = link.resolve()
-    if not target.exists():
+    try:
+        target = link.resolve(strict=True)
+    except (OSError, RuntimeError):  # nothing there, or a loop
         return "a symbolic link to nothing"
     if not target.is_relative_to(root):
         return "a symbolic link that leaves the folder"

@@ -6,11 +6,13 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from unlearnable.budget import Budget
 from unlearnable.folder.ahead import ahead
+from unlearnable.folder.job import variation_of, working_shape
 from unlearnable.folder.manifest import MANIFEST, REPORT, Entry, Report, read_manifest
-from unlearnable.folder.scan import scan
+from unlearnable.folder.scan import Found, scan
 from unlearnable.photos import UnreadablePhotoError, read_limited, read_photo
 from unlearnable.quality import measure
 
@@ -26,6 +28,11 @@ class Verification:
 
     checked: int = 0
     violations: dict[str, list[str]] = field(default_factory=dict)
+
+    def add(self, file: str, violations: list[str]) -> None:
+        """Note what does not hold of a file."""
+        if violations:
+            self.violations.setdefault(file, []).extend(violations)
 
     @property
     def ok(self) -> bool:
@@ -52,31 +59,56 @@ def verify_folder(
     report, entries = Report.load(dst), read_manifest(dst)
     verification = Verification()
     if not report.complete:
-        verification.violations[REPORT] = ["the run has not come to its end; protect again to resume it"]
+        verification.add(REPORT, ["the run has not come to its end; protect again to resume it"])
+    elif report != report.summarised(entries.values()):
+        verification.add(REPORT, ["its summary is not that of the manifest"])
     for file in scan(original):
         if file.name not in entries:
-            verification.violations[file.name] = ["an original that is not in the manifest: it is not protected"]
+            verification.add(file.name, ["an original that is not in the manifest: it is not protected"])
     known = {MANIFEST, REPORT} | {entry.output for entry in entries.values()}
     for file in scan(dst):
         if file.name not in known:
-            verification.violations[file.name] = ["a file that is not in the manifest"]
+            verification.add(file.name, ["a file that is not in the manifest"])
     protected = [entry for entry in entries.values() if entry.status == "protected"]
     with ThreadPoolExecutor(2) as pool:
         checks = ahead(pool, lambda entry: _violations(entry, dst, original, report), protected)
         for entry, violations in zip(protected, checks, strict=True):
             verification.checked += 1
-            if violations:
-                verification.violations[str(entry.output)] = violations
+            verification.add(str(entry.output), violations)
             if on_file:
                 on_file(verification.checked, len(protected))
     return verification
 
 
-def _agree(value: float | None, stated: float | None) -> bool:
-    """Equal up to the last digit that a manifest writes, which may round otherwise on another machine."""
-    if value is None or stated is None:
-        return value is stated
-    return math.isclose(value, stated, abs_tol=2e-3)
+def _expected(entry: Entry, report: Report, height: int, width: int) -> dict[str, Any]:
+    """What a manifest must say of a file besides its measures."""
+    class_name = Found(entry.file).class_name
+    working_height, working_width = working_shape(height, width, report.options["working_size"])
+    return {
+        "class_name": class_name,
+        "class_index": report.classes.index(class_name) if class_name in report.classes else None,
+        "variation": variation_of(entry.file, report.options["per"]),
+        "height": height,
+        "width": width,
+        "working_height": working_height,
+        "working_width": working_width,
+    }
+
+
+def _disagreements(computed: dict[str, Any], entry: Entry) -> list[str]:
+    stated = asdict(entry) | (asdict(entry.quality) if entry.quality else {})
+    return [
+        f"{name} is {value}, the manifest says {stated.get(name)}"
+        for name, value in computed.items()
+        if not _agree(value, stated.get(name))
+    ]
+
+
+def _agree(value: float | str | None, stated: float | str | None) -> bool:
+    """Equal, up to the last digit that a manifest writes: it may round otherwise on another machine."""
+    if isinstance(value, float) and isinstance(stated, float):
+        return math.isclose(value, stated, abs_tol=2e-3)
+    return value == stated
 
 
 def _violations(entry: Entry, dst: Path, original: Path, report: Report) -> list[str]:
@@ -95,12 +127,8 @@ def _violations(entry: Entry, dst: Path, original: Path, report: Report) -> list
     if clean.shape != published.shape:  # WebP and JPEG may hold a grey photo as RGB
         clean, published = read_photo(before).rgb, read_photo(after).rgb
     quality = measure(clean, published)
-    stated = asdict(entry.quality) if entry.quality else {}
-    found += [
-        f"{name} is {value}, the manifest says {stated.get(name)}"
-        for name, value in asdict(quality).items()
-        if not _agree(value, stated.get(name))
-    ]
+    height, width = published.shape[:2]
+    found += _disagreements(asdict(quality) | _expected(entry, report, height, width), entry)
     budget = Budget.parse(report.options["budget"])
     if report.options["format"] != "jpeg" and not budget.holds(clean, published):
         found.append(f"outside its budget {budget}: rms {quality.rms}, linf {quality.linf}")

@@ -13,7 +13,7 @@ def draw_curve(history: Sequence[Mapping[str, float]], file: Path) -> None:
     steps = [entry["step"] for entry in history]
     for name, label in (("stego_psnr", "stego"), ("secret_psnr", "secret")):
         quality.plot(steps, [entry[name] for entry in history], label=label, linewidth=0.8)
-    quality.set(xlabel="step", ylabel="PSNR (dB)")
+    quality.set(xlabel="step", ylabel="PSNR (dB)", ylim=(0, 50))
     quality.legend()
     budget.plot(steps, [entry["rms"] for entry in history], linewidth=0.8)
     budget.set(xlabel="step", ylabel="RMS (grey levels)", ylim=(0, 20))

@@ -36,6 +36,20 @@ def best_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
+def device_named(name: str | None) -> torch.device:
+    """The device of a name such as ``cuda:0``; the best one when None.
+
+    Raises:
+        ValueError: there is no such device here.
+    """
+    if name is None:
+        return best_device()
+    try:
+        return torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(f"expected a torch device that is here, such as cpu; got {name!r}: {error}") from None
+
+
 def prepare(hider: Hider, device: torch.device | None = None) -> Hider:
     """A copy of ``hider`` on ``device`` for use, not for training; its state stays in fp32."""
     device = device or best_device()

@@ -12,10 +12,12 @@ from pathlib import Path
 
 import torch
 from jaxtyping import Float
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from unlearnable.atomic import replacing
 from unlearnable.hiding.wavelet import haar, inverse_haar
 
 Pictures = Float[Tensor, "n 3 h w"]
@@ -161,8 +163,11 @@ class Hider(nn.Module):
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         tensors = {name: tensor.detach().contiguous().cpu() for name, tensor in self.state_dict().items()}
-        save_file(tensors, folder / WEIGHTS)
-        (folder / CONFIG).write_text(json.dumps(self.config, indent=2) + "\n")
+        with replacing(folder / WEIGHTS) as temporary:
+            save_file(tensors, temporary)
+            temporary.chmod(0o644)
+        with replacing(folder / CONFIG) as temporary:
+            temporary.write_text(json.dumps(self.config, indent=2) + "\n")
 
     @classmethod
     def load(cls, source: str | Path) -> "Hider":
@@ -172,10 +177,16 @@ class Hider(nn.Module):
 
         Raises:
             FileNotFoundError: ``source`` is neither a folder with both files nor a hub id.
+            ValueError: the files are not those of a `Hider`.
         """
         folder = weights_folder(source)
-        hider = cls(**json.loads((folder / CONFIG).read_text()))
-        hider.load_state_dict(load_file(folder / WEIGHTS))
+        try:
+            hider = cls(**json.loads((folder / CONFIG).read_text()))
+            hider.load_state_dict(load_file(folder / WEIGHTS))
+        except (SafetensorError, TypeError, ValueError, RuntimeError) as error:
+            raise ValueError(
+                f"expected the weights of a hider in {folder}, as Hider.save writes them: {error}"
+            ) from None
         return hider.eval()
 
 

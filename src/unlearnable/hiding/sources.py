@@ -9,7 +9,7 @@ from numpy import ndarray
 from PIL import Image, ImageOps
 
 from unlearnable.keys import Key
-from unlearnable.photos import MAX_PIXELS
+from unlearnable.photos import UnreadablePhotoError, read_limited, read_photo
 from unlearnable.semantics.render import MAX_CLASSES, render
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
@@ -59,10 +59,11 @@ class RenderedSecrets:
 
 
 def _crop(file: Path, rng: np.random.Generator, size: int) -> UInt8[ndarray, "3 size size"]:
-    with Image.open(file) as opened:
-        if opened.width * opened.height > MAX_PIXELS:
-            raise ValueError(f"{file} has more than {MAX_PIXELS:,} pixels; take it out of the training folder")
-        picture = opened.convert("RGB")
+    try:
+        photo = read_photo(read_limited(file))
+    except UnreadablePhotoError as unreadable:
+        raise ValueError(f"{file}: {unreadable}; take it out of the training folder") from None
+    picture = Image.fromarray(np.ascontiguousarray(photo.rgb))
     short = min(picture.size)
     side = round(rng.uniform(min(size, short), short))
     left, top = (int(rng.integers(0, length - side + 1)) for length in picture.size)

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from unlearnable.atomic import replacing
 from unlearnable.hiding.curve import draw_curve
-from unlearnable.hiding.inference import best_device, has_fast_bf16
+from unlearnable.hiding.inference import device_named, has_fast_bf16
 from unlearnable.hiding.losses import hiding_loss, low_frequency_loss, revealing_loss
 from unlearnable.hiding.network import DenseBlock, Hider, Pictures
 from unlearnable.hiding.publish import Publishing
@@ -31,8 +31,11 @@ from unlearnable.hiding.recipe import Recipe
 from unlearnable.hiding.sources import FolderCrops, RenderedSecrets, Source
 
 CHECKPOINT = "checkpoint.safetensors"
-CHECKPOINT_SECONDS = 45
+CHECKPOINT_SECONDS = 30  # together with a snapshot's age: a kill loses less than a minute
+SNAPSHOT_SECONDS = 15
 SNAPSHOT_STEPS = 50
+
+State = tuple[dict[str, Any], dict[str, Tensor]]  # notes and tensors
 RECORD_STEPS = 20
 MAX_ROLLBACKS = 12
 
@@ -73,7 +76,19 @@ class Run:
         self.rollbacks = 0
         self.level = math.inf  # running mean of the loss, for the explosion guard
         self.history: list[dict[str, float]] = []
-        self.snapshot = self.tensors()
+        self.snapshot, self.taken = self.state(), time.monotonic()
+
+    def state(self) -> State:
+        """A copy of everything that a resumed training needs."""
+        notes = {
+            "recipe": asdict(self.recipe),
+            "step": self.step,
+            "slowdown": self.slowdown,
+            "rollbacks": self.rollbacks,
+            "level": self.level,
+            "history": list(self.history),
+        }
+        return notes, self.tensors()
 
     def tensors(self) -> dict[str, Tensor]:
         """A copy of weights and Adam's moments under flat names."""
@@ -98,17 +113,10 @@ class Run:
         self.optimizer.load_state_dict({"state": adam, "param_groups": groups})
 
     def save(self, file: Path) -> None:
-        """Write everything that a resumed training needs, atomically, without pickle."""
-        notes = {
-            "recipe": asdict(self.recipe),
-            "step": self.step,
-            "slowdown": self.slowdown,
-            "rollbacks": self.rollbacks,
-            "level": self.level,
-            "history": self.history,
-        }
+        """Write the last state whose loss and gradient were good, atomically, without pickle."""
+        notes, tensors = self.snapshot
         with replacing(file) as temporary:
-            save_file(self.tensors(), temporary, metadata={"run": json.dumps(notes)})
+            save_file(tensors, temporary, metadata={"run": json.dumps(notes)})
 
     def load(self, file: Path) -> None:
         """Resume from `save`.
@@ -126,7 +134,7 @@ class Run:
         self.restore(tensors)
         self.step, self.slowdown, self.rollbacks = notes["step"], notes["slowdown"], notes["rollbacks"]
         self.level, self.history = notes["level"], notes["history"]
-        self.snapshot = self.tensors()
+        self.snapshot = self.state()
 
     def advance(self, cover: Pictures, secret: Pictures) -> Progress:
         """One step on one batch; on an explosion roll back instead.
@@ -141,12 +149,10 @@ class Run:
             self.slowdown /= 2
             if self.rollbacks > MAX_ROLLBACKS:
                 raise DivergedError(f"{explosion} after {MAX_ROLLBACKS} rollbacks; lower the learning rate") from None
-            self.restore(self.snapshot)
+            self.restore(self.snapshot[1])
             nothing = float("nan")
             progress = Progress(self.step, self.recipe.steps, nothing, nothing, nothing, nothing, self.rollbacks)
         self.step += 1
-        if self.step % SNAPSHOT_STEPS == 0:
-            self.snapshot = self.tensors()
         return progress
 
     def _optimise(self, cover: Pictures, secret: Pictures) -> Progress:
@@ -169,6 +175,8 @@ class Run:
         norm = torch.nn.utils.clip_grad_norm_(self.hider.parameters(), recipe.clip)
         if not math.isfinite(norm.item()):
             raise _ExplosionError(f"gradient {norm.item()} at step {self.step}")
+        if self.step % SNAPSHOT_STEPS == 0 or time.monotonic() - self.taken > SNAPSHOT_SECONDS:
+            self.snapshot, self.taken = self.state(), time.monotonic()  # these weights have just proved good
         for group in self.optimizer.param_groups:
             group["lr"] = recipe.rate(self.step) * self.slowdown
         self.optimizer.step()
@@ -204,7 +212,7 @@ def train(
     out.mkdir(parents=True, exist_ok=True)
     drawn = RenderedSecrets(recipe.seed) if secrets == "render" else FolderCrops(*secrets)
     sources = FolderCrops(*covers), drawn
-    run = Run(recipe, torch.device(device) if device else best_device())
+    run = Run(recipe, device_named(device))
     if (out / CHECKPOINT).exists():
         run.load(out / CHECKPOINT)
     saved = time.monotonic()
@@ -216,6 +224,7 @@ def train(
             run.save(out / CHECKPOINT)
             saved = time.monotonic()
         yield progress
+    run.snapshot = run.state()
     run.save(out / CHECKPOINT)
     run.hider.save(out)
     draw_curve(run.history, out / "training.png")
