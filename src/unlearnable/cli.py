@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="Make published pictures unlearnable.")
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 hider = typer.Typer(no_args_is_help=True, help="The invertible network that hides.")
 app.add_typer(hider, name="hider")
 
@@ -225,6 +225,8 @@ def train(
             text = f"RMS {now.rms:.2f}  stego {now.stego_psnr:.1f} dB  secret {now.secret_psnr:.1f} dB"
             text += f"  rolled back {now.rollbacks} times" if now.rollbacks else ""
             progress.update(task, completed=now.step + 1, description=text)
+            if not progress.console.is_terminal and now.step % 100 == 0:  # a log file gets lines, not a bar
+                _say(f"step {now.step}/{steps}  {text}  {progress.tasks[0].time_remaining or 0:.0f} s left")
     _say(f"weights and training.png: {out}")
 
 
