@@ -15,6 +15,7 @@ import pytest
 
 from samples import opened, picture
 from test_photos import BAD
+from test_quality import slow_ssim
 from unlearnable import protect_folder, reveal_folder, verify_folder
 from unlearnable.folder.ahead import ahead
 from unlearnable.folder.job import working_picture
@@ -50,6 +51,9 @@ def outsider(src: Path, dst: Path) -> None:
         assert entry["linf"] == np.abs(y - x).max()
         rms = np.sqrt(((y - x) ** 2).mean())
         assert entry["rms"] == pytest.approx(rms, abs=1e-4)
+        if min(x.shape[:2]) >= 11 and x.shape[0] * x.shape[1] < 2000:  # the formula, window by window, is slow
+            ssims = [slow_ssim(x[..., colour], y[..., colour]) for colour in range(3)]
+            assert entry["ssim"] == pytest.approx(np.mean(ssims), abs=1e-4)
         assert entry.get("psnr") == pytest.approx(20 * np.log10(255 / rms), abs=1e-3) if rms else "psnr" not in entry
 
 
