@@ -12,13 +12,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from torch.nn import functional as F
 
 from samples import opened, picture
 from test_photos import BAD
 from test_quality import slow_ssim
 from unlearnable import protect_folder, reveal_folder, verify_folder
 from unlearnable.folder.ahead import ahead
-from unlearnable.folder.job import working_picture
+from unlearnable.folder.job import enlarged, working_picture
 from unlearnable.folder.manifest import Report, read_manifest
 from unlearnable.folder.protect import RefusedError
 from unlearnable.photos import Photo
@@ -366,6 +368,18 @@ def test_a_key_that_does_not_exist_is_not_made_by_reveal(job, photos, tmp_path, 
 def test_the_working_picture_is_the_photo_where_it_is_small():
     pixels = np.asarray(picture())
     assert np.array_equal(working_picture(Photo(pixels), 512), pixels.transpose(2, 0, 1))
+
+
+@pytest.mark.parametrize("shape", [(9, 12, 3), (31, 40, 3), (90, 96, 1)])
+def test_enlarging_is_bicubic_interpolation(shape):
+    change = np.random.default_rng(0).normal(0, 8, (3, 9, 12)).astype(np.float32)
+    planes = change if shape[2] == 3 else change.mean(0, keepdims=True)
+    expected = F.interpolate(torch.from_numpy(planes)[None], size=shape[:2], mode="bicubic")[0].permute(1, 2, 0)
+    full = enlarged(change, shape)
+    assert full.flags.c_contiguous
+    np.testing.assert_allclose(full, expected.numpy(), atol=1e-4)
+    if shape == (9, 12, 3):
+        assert np.array_equal(full, change.transpose(1, 2, 0))
 
 
 def test_ahead_keeps_order_and_bounds_what_is_in_flight():
