@@ -324,9 +324,10 @@ def test_verify_does_not_believe_the_manifest(job, photos, tmp_path):
     assert found.pop("report.json") == ["its summary is not that of the manifest"]
     assert len(found) == 5
     assert all(any("outside its budget" in problem for problem in problems) for problems in found.values())
-    manifest.write_text("{}\n")
-    with pytest.raises(ValueError, match="not a manifest"):
-        verify_folder(out, photos)
+    for line in ("{}", json.dumps(lines[0] | {"output": "../precious.png"}), json.dumps(lines[0] | {"file": "/etc/x"})):
+        manifest.write_text(line + "\n")
+        with pytest.raises(ValueError, match="not a manifest"):
+            verify_folder(out, photos)
     (out / "report.json").write_text('{"hello": 1}')
     with pytest.raises(ValueError, match="not a report"):
         verify_folder(out, photos)

@@ -7,7 +7,7 @@ import json
 import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from unlearnable.atomic import replacing
@@ -62,8 +62,11 @@ class Entry:
 
     @classmethod
     def from_line(cls, line: str) -> "Entry":
-        """Read what `to_line` wrote."""
+        """Read what `to_line` wrote; a path that leaves its folder is refused."""
         fields = json.loads(line)
+        for path in filter(None, (fields["file"], fields.get("output"))):
+            if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
+                raise ValueError(f"{path!r} leaves the folder")
         if fields["status"] == "protected":
             measures = {name: fields.pop(name, None) for name in ("linf", "rms", "psnr", "ssim")}
             fields["quality"] = Quality(**measures)
