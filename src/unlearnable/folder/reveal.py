@@ -18,7 +18,7 @@ from unlearnable.folder.scan import output_names, scan
 from unlearnable.hiding.inference import device_named, prepare, reveal_secrets, shipped_weights
 from unlearnable.hiding.network import Hider
 from unlearnable.keys import Key
-from unlearnable.photos import UnreadablePhotoError, read_limited, read_photo
+from unlearnable.photos import Photo, UnreadablePhotoError, read_limited, read_photo
 from unlearnable.semantics.identify import KeyScore, score_key, thumbnail
 
 
@@ -80,10 +80,11 @@ def reveal_folder(
     sums: dict[int, list[np.ndarray]] = defaultdict(list)
     for done, (name, target) in enumerate(targets.items(), 1):
         try:
-            secret = _reveal_file(hider, root / name, recorded_size or working_size)
+            photo = read_photo(read_limited(root / name))
         except UnreadablePhotoError as unreadable:
             skipped[name] = str(unreadable)
         else:
+            secret = reveal_photo(hider, photo, recorded_size or working_size)
             target.parent.mkdir(parents=True, exist_ok=True)
             with replacing(target) as temporary:
                 Image.fromarray(secret.transpose(1, 2, 0)).save(temporary, "PNG")
@@ -96,8 +97,8 @@ def reveal_folder(
     return Revelation(revealed, skipped, score_key(claimed, means) if claimed and means else None)
 
 
-def _reveal_file(hider: Hider, file: Path, working_size: int) -> UInt8[ndarray, "3 h w"]:
-    photo = read_photo(read_limited(file))
+def reveal_photo(hider: Hider, photo: Photo, working_size: int) -> UInt8[ndarray, "3 h w"]:
+    """The secret in one photo, at its working size; ``hider`` is prepared."""
     stego = torch.from_numpy(working_picture(photo, working_size).copy())[None]
     return reveal_secrets(hider, stego)[0].numpy()
 

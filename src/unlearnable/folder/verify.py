@@ -119,13 +119,14 @@ def _violations(entry: Entry, dst: Path, original: Path, report: Report) -> list
             found.append("the original has changed since it was protected")
         if hashlib.sha256(after).hexdigest() != entry.sha256_output:
             found.append("the protected file has changed since it was written")
-        clean, published = read_photo(before).pixels, read_photo(after).pixels
+        photos = read_photo(before), read_photo(after)
     except UnreadablePhotoError as unreadable:
         return [f"missing or unreadable, original or copy: {unreadable}"]
+    clean, published = (photo.pixels for photo in photos)
     if clean.shape[:2] != published.shape[:2]:
         return [*found, f"its size is {published.shape[:2]}, the original's {clean.shape[:2]}"]
     if clean.shape != published.shape:  # WebP and JPEG may hold a grey photo as RGB
-        clean, published = read_photo(before).rgb, read_photo(after).rgb
+        clean, published = (photo.rgb for photo in photos)
     quality = measure(clean, published)
     height, width = published.shape[:2]
     found += _disagreements(asdict(quality) | _expected(entry, report, height, width), entry)

@@ -10,7 +10,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 from torch.nn import functional as F
 
-from unlearnable.hiding.network import CHANNELS, MIN_SIDE, Hider
+from unlearnable.hiding.network import MIN_SIDE, Hider, latent_noise
 
 Pictures8 = UInt8[Tensor, "n 3 h w"]
 
@@ -29,6 +29,11 @@ def has_fast_bf16(device: torch.device) -> bool:
         return torch.cuda.get_device_capability(device) >= (8, 0)
     capabilities = torch.cpu.get_capabilities()
     return device.type == "cpu" and any(capabilities.get(unit) for unit in ("amx_bf16", "avx512_bf16"))
+
+
+def fastest_dtype(device: torch.device) -> torch.dtype:
+    """What the sub-networks compute in there."""
+    return torch.bfloat16 if has_fast_bf16(device) else torch.float32
 
 
 def best_device() -> torch.device:
@@ -53,7 +58,7 @@ def device_named(name: str | None) -> torch.device:
 def prepare(hider: Hider, device: torch.device | None = None) -> Hider:
     """A copy of ``hider`` on ``device`` for use, not for training; its state stays in fp32."""
     device = device or best_device()
-    dtype = torch.bfloat16 if has_fast_bf16(device) else torch.float32
+    dtype = fastest_dtype(device)
     prepared = copy.deepcopy(hider).to(device, dtype).to(memory_format=torch.channels_last)
     prepared.eval().requires_grad_(False)
     return prepared.compute_in(dtype)
@@ -76,9 +81,7 @@ def reveal_secrets(hider: Hider, published: Pictures8, seed: int = 0) -> Picture
     revealed = []
     for chunk in _chunks(published):
         stego = _unit(hider, chunk)
-        height, width = (-(-side // 2) for side in stego.shape[-2:])
-        latent = torch.randn(len(chunk), CHANNELS, height, width, generator=generator)
-        revealed.append(hider.reveal(stego, latent.to(stego.device))[1].cpu())
+        revealed.append(hider.reveal(stego, latent_noise(stego, generator))[1].cpu())
     secrets = torch.cat(revealed)[..., : published.shape[-2], : published.shape[-1]]
     return secrets.clamp(0, 1).mul(255).round().to(torch.uint8)
 

@@ -116,22 +116,22 @@ class Hider(nn.Module):
 
     def forward(self, cover: Pictures, secret: Pictures) -> tuple[Pictures, Bands]:
         """Hide, and also return the true latent (n, 12, ceil(h/2), ceil(w/2)) that `reveal` would invert."""
-        start, hidden = haar(_even(cover)), haar(_even(secret))
-        state = start
-        for block in self.blocks:
-            state = block.hide_in_cover(state, hidden)
-            hidden = block.transform_secret(state, hidden)
-        return cover + _change(state - start, cover), hidden
+        change, state, hidden = self._take_up(cover, secret)
+        return cover + change, self.blocks[-1].transform_secret(state, hidden)
 
     def perturbation(self, cover: Pictures, secret: Pictures) -> Pictures:
         """What `hide` adds to the cover. Spares the last block's rho and eta, which only make the latent."""
+        return self._take_up(cover, secret)[0]
+
+    def _take_up(self, cover: Pictures, secret: Pictures) -> tuple[Pictures, Bands, Bands]:
+        """Eq. 3 up to the last cover: its change as a picture, its state, and the secret that was taken up."""
         start, hidden = haar(_even(cover)), haar(_even(secret))
         state = start
         for block in self.blocks[:-1]:
             state = block.hide_in_cover(state, hidden)
             hidden = block.transform_secret(state, hidden)
         state = self.blocks[-1].hide_in_cover(state, hidden)
-        return _change(state - start, cover)
+        return _change(state - start, cover), state, hidden
 
     def hide(self, cover: Pictures, secret: Pictures) -> Pictures:
         """Hide ``secret`` in ``cover`` and return the stego picture: not clamped, not rounded.
@@ -203,6 +203,13 @@ def weights_folder(source: str | Path) -> Path:
         if not (folder / name).is_file():
             raise FileNotFoundError(f"expected {name} in {folder}, as Hider.save writes it")
     return folder
+
+
+def latent_noise(stego: Pictures, generator: torch.Generator) -> Bands:
+    """N(0, 1) noise from ``generator``, of the shape that `Hider.reveal` takes for ``stego`` and on its device."""
+    count, _, height, width = stego.shape
+    shape = (count, CHANNELS, -(-height // 2), -(-width // 2))
+    return torch.randn(shape, generator=generator).to(stego.device)
 
 
 def hinet_state_dict(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -23,9 +23,9 @@ from torch import Tensor, nn
 
 from unlearnable.atomic import replacing
 from unlearnable.hiding.curve import draw_curve
-from unlearnable.hiding.inference import device_named, has_fast_bf16
+from unlearnable.hiding.inference import device_named, fastest_dtype
 from unlearnable.hiding.losses import hiding_loss, low_frequency_loss, revealing_loss
-from unlearnable.hiding.network import DenseBlock, Hider, Pictures
+from unlearnable.hiding.network import DenseBlock, Hider, Pictures, latent_noise
 from unlearnable.hiding.publish import Publishing
 from unlearnable.hiding.recipe import Recipe
 from unlearnable.hiding.sources import FolderCrops, RenderedSecrets, Source
@@ -34,10 +34,10 @@ CHECKPOINT = "checkpoint.safetensors"
 CHECKPOINT_SECONDS = 30  # together with a snapshot's age: a kill loses less than a minute
 SNAPSHOT_SECONDS = 15
 SNAPSHOT_STEPS = 50
-
-State = tuple[dict[str, Any], dict[str, Tensor]]  # notes and tensors
 RECORD_STEPS = 20
 MAX_ROLLBACKS = 12
+
+State = tuple[dict[str, Any], dict[str, Tensor]]  # notes and tensors
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Run:
         torch.manual_seed(recipe.seed)
         self.recipe, self.device = recipe, device
         self.hider = _awake(Hider(recipe.blocks, recipe.growth)).to(device).to(memory_format=torch.channels_last)
-        self.hider.compute_in(torch.bfloat16 if has_fast_bf16(device) else torch.float32)
+        self.hider.compute_in(fastest_dtype(device))
         self.optimizer = torch.optim.Adam(self.hider.parameters(), betas=(0.5, 0.999), eps=1e-6)
         self.publish = Publishing(recipe.eps)
         self.step = 0
@@ -159,7 +159,7 @@ class Run:
         recipe = self.recipe
         generator = torch.Generator().manual_seed(recipe.seed * 1_000_003 + self.step)
         stego = self.hider.hide(cover, secret)
-        latent = torch.randn(_latent_shape(cover), generator=generator).to(self.device)
+        latent = latent_noise(cover, generator)
         _, revealed = self.hider.reveal(self.publish(stego, cover, generator), latent)
         revealing = revealing_loss(revealed, secret)
         loss = (
@@ -259,11 +259,6 @@ def _awake(hider: Hider) -> Hider:
                 nn.init.kaiming_normal_(conv.weight, a=0.01)
                 nn.init.zeros_(conv.bias)  # type: ignore[arg-type]
     return hider
-
-
-def _latent_shape(cover: Tensor) -> tuple[int, int, int, int]:
-    count, _, height, width = cover.shape
-    return count, 12, -(-height // 2), -(-width // 2)
 
 
 def _psnr(mse: float) -> float:

@@ -4,14 +4,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 from jaxtyping import UInt8
 from matplotlib.figure import Figure
 from numpy import ndarray
 
 from unlearnable.folder.job import working_picture
 from unlearnable.folder.manifest import Entry, Report, read_manifest
-from unlearnable.hiding.inference import prepare, reveal_secrets, shipped_weights
+from unlearnable.folder.reveal import reveal_photo
+from unlearnable.hiding.inference import prepare, shipped_weights
 from unlearnable.hiding.network import Hider
 from unlearnable.keys import Key
 from unlearnable.photos import read_limited, read_photo
@@ -94,5 +94,5 @@ def _row(
     before, after = working_picture(original, working_size), working_picture(published, working_size)
     difference = np.clip(128 + GAIN * (after.astype(int) - before), 0, 255).astype(np.uint8)
     hidden = render(key, int(entry.class_index or 0), int(entry.variation or 0), *before.shape[1:])
-    revealed = reveal_secrets(hider, torch.from_numpy(after.copy())[None])[0].numpy()
+    revealed = reveal_photo(hider, published, working_size)
     return [picture.transpose(1, 2, 0) for picture in (before, after, difference, hidden, revealed)]

@@ -1,0 +1,70 @@
+"""Check a manifest as an outsider would: with Pillow, NumPy and hashlib alone, as docs/manifest.md defines it.
+
+    python benchmarks/outsider.py SRC DST
+
+Every figure of every protected file is computed again from the two files; SSIM, which is slow by its formula, of every
+``--ssim-every``-th. Nothing of the package is imported. The first disagreement is an error.
+"""
+
+import argparse
+import hashlib
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+
+def check(src: Path, dst: Path, ssim_every: int = 1) -> dict[str, float]:
+    protected = skipped = 0
+    worst = 0.0
+    for line in (dst / "manifest.jsonl").read_text().splitlines():
+        entry = json.loads(line)
+        if entry["status"] != "protected":
+            assert not (dst / entry.get("output", "nothing there")).exists()
+            skipped += 1
+            continue
+        before, after = src / entry["file"], dst / entry["output"]
+        assert hashlib.sha256(before.read_bytes()).hexdigest() == entry["sha256_input"], before
+        assert hashlib.sha256(after.read_bytes()).hexdigest() == entry["sha256_output"], after
+        x, y = pixels(before), pixels(after)
+        assert y.shape == x.shape == (entry["height"], entry["width"], 3), after
+        rms = math.sqrt(np.square(y - x).mean())
+        assert np.abs(y - x).max() == entry["linf"], after
+        assert abs(rms - entry["rms"]) <= 1e-4, after
+        assert abs(20 * math.log10(255 / rms) - entry["psnr"]) <= 1e-3 if rms else "psnr" not in entry, after
+        if protected % ssim_every == 0 and 11 <= min(x.shape[:2]) < 384:
+            assert abs(ssim(x, y) - entry["ssim"]) <= 1e-4, after
+        worst, protected = max(worst, rms), protected + 1
+    return {"protected": protected, "skipped": skipped, "worst_rms": round(worst, 4)}
+
+
+def pixels(file: Path) -> np.ndarray:
+    with Image.open(file) as picture:
+        return np.asarray(picture.convert("RGB")).astype(float)
+
+
+def ssim(x: np.ndarray, y: np.ndarray) -> float:
+    """Of pictures that need no averaging first: with the short side from 11 to 383 px."""
+    line = np.exp(-((np.arange(11) - 5) ** 2) / (2 * 1.5**2))
+    window = np.outer(line, line) / line.sum() ** 2
+
+    def means(values: np.ndarray) -> np.ndarray:
+        return np.einsum("ijckl,kl->ijc", np.lib.stride_tricks.sliding_window_view(values, (11, 11), (0, 1)), window)
+
+    mean_x, mean_y = means(x), means(y)
+    var_x, var_y = means(x * x) - mean_x**2, means(y * y) - mean_y**2
+    covariance = means(x * y) - mean_x * mean_y
+    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+    scores = (2 * mean_x * mean_y + c1) * (2 * covariance + c2)
+    return float((scores / ((mean_x**2 + mean_y**2 + c1) * (var_x + var_y + c2))).mean())
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("src", type=Path)
+    parser.add_argument("dst", type=Path)
+    parser.add_argument("--ssim-every", type=int, default=75)
+    arguments = parser.parse_args()
+    print(json.dumps(check(arguments.src, arguments.dst, arguments.ssim_every)))
