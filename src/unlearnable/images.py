@@ -43,6 +43,27 @@ class ImageSet:
         """A part of the set, by slice, indices or mask."""
         return replace(self, images=self.images[chosen], labels=self.labels[chosen])
 
+    def first(self, per_class: int) -> "ImageSet":
+        """The first so many pictures of each class, in order.
+
+        Raises:
+            ValueError: a class has fewer.
+        """
+        chosen = []
+        for label, name in enumerate(self.classes):
+            of_class = torch.nonzero(self.labels == label)[:per_class, 0]
+            if len(of_class) < per_class:
+                raise ValueError(f"expected at least {per_class} pictures of {name}, got {len(of_class)}")
+            chosen.append(of_class)
+        return self[torch.cat(chosen).sort().values]
+
+    def joined(self, other: "ImageSet") -> "ImageSet":
+        """Both sets in one; their classes are the same."""
+        if self.classes != other.classes:
+            raise ValueError(f"expected two sets of the same classes, got {self.classes} and {other.classes}")
+        images, labels = torch.cat([self.images, other.images]), torch.cat([self.labels, other.labels])
+        return replace(self, images=images, labels=labels)
+
 
 @runtime_checkable
 class Dataset(Protocol):
@@ -119,10 +140,7 @@ class Cifar10:
             labels = torch.from_numpy(stored[f"y_{self.split}"].astype(np.int64))
             classes = tuple(map(str, stored["class_names"]))
         whole = ImageSet(images, labels, classes)
-        if not self.per_class:
-            return whole
-        first = [torch.nonzero(labels == label)[: self.per_class, 0] for label in range(len(classes))]
-        return whole[torch.cat(first).sort().values]
+        return whole.first(self.per_class) if self.per_class else whole
 
 
 @datasets.register("toy")

@@ -2,14 +2,17 @@
 
 from typing import Any
 
+from unlearnable.countermeasures import countermeasures
 from unlearnable.images import datasets
 from unlearnable.protections import protections
+from unlearnable.recipes import recipes
 from unlearnable.spec import Registry
+from unlearnable.victims import victims
 
 
 def registries() -> dict[str, Registry[Any]]:
     """Every registry, by what its members are."""
-    found: list[Registry[Any]] = [protections, Registry("countermeasures"), Registry("victims"), datasets]
+    found: list[Registry[Any]] = [protections, countermeasures, victims, recipes, datasets]
     return {registry.kind: registry for registry in found}
 
 

@@ -7,10 +7,11 @@ from typing import Any, get_args
 
 from unlearnable.atomic import PARTIAL
 from unlearnable.budget import Budget
+from unlearnable.devices import device_named
 from unlearnable.folder.job import Job, Per
 from unlearnable.folder.manifest import REPORT, Report, write_manifest
 from unlearnable.folder.scan import ROOT_CLASS, Found, scan
-from unlearnable.hiding.inference import device_named, prepare, shipped_weights
+from unlearnable.hiding.inference import prepare, shipped_weights
 from unlearnable.hiding.network import MIN_SIDE, WEIGHTS, Hider, weights_folder
 from unlearnable.keys import Key, default_key_file
 from unlearnable.photos import Format

@@ -12,10 +12,11 @@ from numpy import ndarray
 from PIL import Image
 
 from unlearnable.atomic import replacing
+from unlearnable.devices import device_named
 from unlearnable.folder.job import working_picture
 from unlearnable.folder.manifest import MANIFEST, REPORT, Report, read_manifest
 from unlearnable.folder.scan import output_names, scan
-from unlearnable.hiding.inference import device_named, prepare, reveal_secrets, shipped_weights
+from unlearnable.hiding.inference import prepare, reveal_secrets, shipped_weights
 from unlearnable.hiding.network import Hider
 from unlearnable.keys import Key
 from unlearnable.photos import Photo, UnreadablePhotoError, read_limited, read_photo

@@ -1,7 +1,6 @@
 """Hide and reveal 8-bit pictures fast: sub-networks in bf16 where the hardware gains, channels last, in chunks."""
 
 import copy
-from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 from torch.nn import functional as F
 
+from unlearnable.devices import best_device, fastest_dtype
 from unlearnable.hiding.network import MIN_SIDE, Hider, latent_noise
 
 Pictures8 = UInt8[Tensor, "n 3 h w"]
@@ -20,39 +20,6 @@ CHUNK_PIXELS = 64 * 64 * 64  # a batch larger than this runs piece by piece: its
 def shipped_weights() -> Path:
     """The folder of the weights that come with the package."""
     return Path(str(files("unlearnable.hiding") / "weights"))
-
-
-@cache
-def has_fast_bf16(device: torch.device) -> bool:
-    """Whether bf16 convolutions beat fp32 ones: CUDA from Ampere on, CPUs with AMX or AVX-512-BF16."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_capability(device) >= (8, 0)
-    capabilities = torch.cpu.get_capabilities()
-    return device.type == "cpu" and any(capabilities.get(unit) for unit in ("amx_bf16", "avx512_bf16"))
-
-
-def fastest_dtype(device: torch.device) -> torch.dtype:
-    """What the sub-networks compute in there."""
-    return torch.bfloat16 if has_fast_bf16(device) else torch.float32
-
-
-def best_device() -> torch.device:
-    """CUDA where there is one, else the CPU."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def device_named(name: str | None) -> torch.device:
-    """The device of a name such as ``cuda:0``; the best one when None.
-
-    Raises:
-        ValueError: there is no such device here.
-    """
-    if name is None:
-        return best_device()
-    try:
-        return torch.empty(0, device=name).device
-    except (RuntimeError, AssertionError) as error:
-        raise ValueError(f"expected a torch device that is here, such as cpu; got {name!r}: {error}") from None
 
 
 def prepare(hider: Hider, device: torch.device | None = None) -> Hider:

@@ -22,8 +22,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from unlearnable.atomic import replacing
+from unlearnable.devices import device_named, fastest_dtype
 from unlearnable.hiding.curve import draw_curve
-from unlearnable.hiding.inference import device_named, fastest_dtype
 from unlearnable.hiding.losses import hiding_loss, low_frequency_loss, revealing_loss
 from unlearnable.hiding.network import DenseBlock, Hider, Pictures, latent_noise
 from unlearnable.hiding.publish import Publishing

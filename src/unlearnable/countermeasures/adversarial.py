@@ -1,0 +1,49 @@
+"""Adversarial training (Madry et al., ICLR 2018, arXiv 1706.06083)."""
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from unlearnable.countermeasures.base import Countermeasure, Images, Targets, countermeasures
+from unlearnable.recipes import Recipe
+
+
+@countermeasures.register("at")
+class AdversarialTraining(Countermeasure):
+    """Train on pictures that an attacker has changed, inside an L-inf ball, to raise the loss.
+
+    The attack (PGD) starts anywhere in the ball and sees the network in evaluation mode, as in ISS and EM.
+
+    Attributes:
+        radius: of the ball, in grey levels of 255 (paper: 8).
+        step: of the attack, in grey levels (paper: 2).
+        steps: of the attack (paper: 10; 5 on ImageNet).
+    """
+
+    radius: float = 8.0
+    step: float = 2.0
+    steps: int = 10
+
+    def adjust(self, recipe: Recipe) -> Recipe:
+        """Takes the recipe's ``long_epochs``."""
+        return replace(recipe, epochs=recipe.long_epochs)
+
+    def loss(self, model: nn.Module, images: Images, targets: Targets, smoothing: float) -> tuple[Tensor, Tensor]:
+        """The loss on attacked pictures."""
+        return super().loss(model, self.attacked(model, images, targets), targets, smoothing)
+
+    def attacked(self, model: nn.Module, images: Images, targets: Targets) -> Images:
+        """PGD: climb the loss by the gradient's sign, back into the ball and the picture's range each time."""
+        radius, step = self.radius / 255, self.step / 255
+        change = torch.empty_like(images).uniform_(-radius, radius)
+        was_training = model.training
+        model.eval()
+        for _ in range(self.steps):
+            attacked = (images + change).clamp(0, 1).requires_grad_()
+            loss = F.cross_entropy(model(attacked).float(), targets)
+            (gradient,) = torch.autograd.grad(loss, attacked)
+            change = (attacked.detach() + step * gradient.sign() - images).clamp(-radius, radius)
+        model.train(was_training)
+        return (images + change).clamp(0, 1)

@@ -1,0 +1,109 @@
+"""What is drawn anew for every batch: holes, mixtures, noise, random operations."""
+
+import torch
+from torch import Tensor
+from torchvision.transforms import v2
+
+from unlearnable.countermeasures.base import Countermeasure, Images, Targets, countermeasures
+
+
+@countermeasures.register("cutout")
+class Cutout(Countermeasure):
+    """One black square a picture, its centre anywhere, so that it may overhang (DeVries and Taylor, 2017).
+
+    Attributes:
+        length: side of the square as a part of the picture's (16 of 32 px in the field).
+    """
+
+    length: float = 0.5
+
+    def augment(self, images: Images, targets: Targets) -> tuple[Images, Targets]:
+        """Draw a square for every picture."""
+        count, _, height, width = images.shape
+        rows = _in_span(count, height, round(height * self.length), images.device)
+        columns = _in_span(count, width, round(width * self.length), images.device)
+        hole = rows[:, None, :, None] & columns[:, None, None, :]
+        return images.masked_fill(hole, 0), targets
+
+
+@countermeasures.register("cutmix")
+class CutMix(Countermeasure):
+    """A box of another picture, and as much of its label (Yun et al., ICCV 2019); one box for all of a batch.
+
+    Attributes:
+        alpha: of the Beta distribution of the share (field: 1).
+    """
+
+    alpha: float = 1.0
+
+    def augment(self, images: Images, targets: Targets) -> tuple[Images, Targets]:
+        """Torchvision's."""
+        return _mixed(v2.CutMix(alpha=self.alpha, num_classes=targets.shape[1]), images, targets)
+
+
+@countermeasures.register("mixup")
+class MixUp(Countermeasure):
+    """A weighted mean of two pictures and of their labels (Zhang et al., ICLR 2018); one weight for a batch.
+
+    Attributes:
+        alpha: of the Beta distribution of the weight (field: 1).
+    """
+
+    alpha: float = 1.0
+
+    def augment(self, images: Images, targets: Targets) -> tuple[Images, Targets]:
+        """Torchvision's."""
+        return _mixed(v2.MixUp(alpha=self.alpha, num_classes=targets.shape[1]), images, targets)
+
+
+@countermeasures.register("gaussn")
+class GaussianNoise(Countermeasure):
+    """Noise of its own for every picture at every step (paper: GaussN, N(0, 0.1)).
+
+    Attributes:
+        sigma: standard deviation on values in [0, 1]. The paper's 0.1 is taken for the deviation: as a variance it
+            would cost more clean accuracy than the paper reports.
+    """
+
+    sigma: float = 0.1
+
+    def augment(self, images: Images, targets: Targets) -> tuple[Images, Targets]:
+        """Add and clamp."""
+        return (images + self.sigma * torch.randn_like(images)).clamp(0, 1), targets
+
+
+@countermeasures.register("randaugment")
+class RandAugment(Countermeasure):
+    """Random operations on every picture (Cubuk et al., NeurIPS 2020), torchvision's.
+
+    Attributes:
+        operations: how many, one after the other.
+        magnitude: 0 to 30.
+    """
+
+    operations: int = 2
+    magnitude: int = 9
+
+    def augment(self, images: Images, targets: Targets) -> tuple[Images, Targets]:
+        """Picture by picture, on 8 bits."""
+        return each_picture(v2.RandAugment(self.operations, self.magnitude), images), targets
+
+
+def each_picture(transform: v2.Transform, images: Images) -> Images:
+    """Apply a transform of 8-bit pictures, drawn anew for each."""
+    pictures = (images * 255).round().to(torch.uint8)
+    return torch.stack([transform(picture) for picture in pictures]).to(images) / 255
+
+
+def _in_span(count: int, side: int, length: int, device: torch.device) -> Tensor:
+    """For every picture, which of ``side`` positions lie in a span of ``length`` around a random centre."""
+    start = torch.randint(side, (count, 1), device=device) - length // 2
+    offset = torch.arange(side, device=device) - start
+    return (offset >= 0) & (offset < length)
+
+
+def _mixed(mix: v2.Transform, images: Images, targets: Targets) -> tuple[Images, Targets]:
+    if targets.shape[1] < 2 or len(images) < 2:
+        return images, targets
+    mixed_images, mixed_targets = mix(images, targets)
+    return mixed_images, mixed_targets

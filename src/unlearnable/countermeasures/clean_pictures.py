@@ -1,0 +1,61 @@
+"""Trainers who hold clean pictures of the same classes: they add them, or need nothing else."""
+
+from dataclasses import replace
+
+import torch
+
+from unlearnable.countermeasures.base import Countermeasure, Knowledge, countermeasures
+from unlearnable.images import ImageSet
+
+
+@countermeasures.register("mix")
+class MixClean(Countermeasure):
+    """Train on the published pictures and on a few clean ones together.
+
+    Attributes:
+        per_class: clean pictures of each class.
+    """
+
+    per_class: int = 100
+
+    def purify(self, data: ImageSet, knowledge: Knowledge) -> ImageSet:
+        """Append the clean pictures."""
+        return data.joined(knowledge.few(self.per_class))
+
+
+@countermeasures.register("only_clean")
+class OnlyClean(Countermeasure):
+    """Train on the few clean pictures alone: the control that says what the published ones added to `mix`.
+
+    Attributes:
+        per_class: clean pictures of each class.
+    """
+
+    per_class: int = 100
+
+    def purify(self, data: ImageSet, knowledge: Knowledge) -> ImageSet:
+        """The clean pictures in place of the published ones."""
+        return knowledge.few(self.per_class)
+
+
+@countermeasures.register("class_mean")
+class ClassMean(Countermeasure):
+    """Subtract from each class what its mean has gained over that of a few clean pictures.
+
+    What is common to a class is all that a class-wise perturbation is, up to what the cover does to it.
+
+    Attributes:
+        per_class: clean pictures of each class.
+    """
+
+    per_class: int = 100
+
+    def purify(self, data: ImageSet, knowledge: Knowledge) -> ImageSet:
+        """Shift every class."""
+        few = knowledge.few(self.per_class)
+        images = data.images.clone()
+        for label in data.labels.unique():
+            of_class = data.labels == label
+            shift = data.images[of_class].float().mean(0) - few.images[few.labels == label].float().mean(0)
+            images[of_class] = (images[of_class] - shift).round().clamp(0, 255).to(torch.uint8)
+        return replace(data, images=images)

@@ -1,0 +1,100 @@
+"""An attacker who runs our tool on pictures of his own and learns to undo it (after BridgePure, arXiv 2412.21061).
+
+BridgePure trains a diffusion bridge on leaked pairs; here a small residual network does, which two CPU cores can
+train: a weaker attacker than the strongest known.
+"""
+
+import math
+from dataclasses import replace
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from unlearnable.countermeasures.base import Countermeasure, Knowledge, countermeasures
+from unlearnable.devices import has_fast_bf16
+from unlearnable.images import ImageSet
+from unlearnable.protections import protections
+
+PATCH = 64  # px; larger pictures are learnt from patches
+APPLY_PIXELS = 1 << 19
+
+
+@countermeasures.register("inverse")
+class InverseNetwork(Countermeasure):
+    """Protect clean pictures under keys of the attacker's own, learn the way back, apply it.
+
+    Attributes:
+        per_class: clean pictures of each class that he protects.
+        protection: how he protects them; each pair gets another secret by default.
+        keys: how often, each time under another key.
+        steps: of Adam.
+        channels: of the network's layers.
+        depth: number of its convolutions.
+    """
+
+    per_class: int = 200
+    protection: str = "deep_hiding:per=sample"
+    keys: int = 2
+    steps: int = 600
+    channels: int = 48
+    depth: int = 6
+
+    def purify(self, data: ImageSet, knowledge: Knowledge) -> ImageSet:
+        """Subtract the predicted perturbation."""
+        own = knowledge.few(self.per_class)
+        protect = protections.make(self.protection)
+        protected = torch.cat([protect(own, seed=knowledge.seed + key).images for key in range(self.keys)])
+        clean = own.images.repeat(self.keys, 1, 1, 1)
+        network = self.learn(protected.to(data.images.device), clean.to(data.images.device), knowledge.seed)
+        return replace(data, images=_restored(network, data.images))
+
+    def learn(self, protected: Tensor, clean: Tensor, seed: int) -> nn.Module:
+        """A network that predicts from a protected picture what was added to it, in [0, 1]."""
+        device = clean.device
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            network = _denoiser(self.channels, self.depth).to(device).to(memory_format=torch.channels_last)
+        generator = torch.Generator().manual_seed(seed)
+        optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
+        decay = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda step: 0.5 * (1 + math.cos(math.pi * step / self.steps))
+        )
+        height, width = clean.shape[-2:]
+        for _ in range(self.steps):
+            chosen = torch.randint(len(clean), (64,), generator=generator)
+            window = (chosen, slice(None), _span(height, generator), _span(width, generator))
+            published, original = protected[window].float() / 255, clean[window].float() / 255
+            with torch.autocast(device.type, torch.bfloat16, enabled=has_fast_bf16(device)):
+                change = network(published.contiguous(memory_format=torch.channels_last))
+            optimizer.zero_grad()
+            F.mse_loss(change.float(), published - original).backward()
+            optimizer.step()
+            decay.step()
+        return network.eval()
+
+
+def _span(side: int, generator: torch.Generator) -> slice:
+    start = int(torch.randint(max(side - PATCH, 0) + 1, (), generator=generator))
+    return slice(start, start + PATCH)
+
+
+@torch.inference_mode()
+def _restored(network: nn.Module, images: Tensor) -> Tensor:
+    device = images.device
+    restored = []
+    for chunk in images.split(max(1, APPLY_PIXELS // math.prod(images.shape[-2:]))):
+        unit = (chunk.float() / 255).contiguous(memory_format=torch.channels_last)
+        with torch.autocast(device.type, torch.bfloat16, enabled=has_fast_bf16(device)):
+            change = network(unit).float()
+        restored.append(((unit - change) * 255).round().clamp(0, 255).to(torch.uint8))
+    return torch.cat(restored).contiguous()
+
+
+def _denoiser(channels: int, depth: int) -> nn.Sequential:
+    widths = [3, *[channels] * (depth - 1), 3]
+    layers: list[nn.Module] = []
+    for before, after in pairwise(widths):
+        layers += [nn.Conv2d(before, after, 3, padding=1), nn.ReLU(inplace=True)]
+    return nn.Sequential(*layers[:-1])

@@ -1,0 +1,233 @@
+"""What is done to every training picture once: filters, grey, fewer bits, JPEG, a smaller size.
+
+The field's rule (ISS, APBench): the training pictures alone, before crop and flip; the classifier is tested on
+pictures as they come. ``test=true`` treats those, too, as a trainer in earnest would.
+"""
+
+import io
+from abc import abstractmethod
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from numpy import ndarray
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional as F
+
+from unlearnable.countermeasures.base import Countermeasure, Knowledge, countermeasures
+from unlearnable.images import ImageSet
+
+Pictures = UInt8[Tensor, "n 3 h w"]
+
+CHUNK_VALUES = 1 << 22  # of a batch that filters copy several times
+
+
+class Preprocess(Countermeasure):
+    """A transformation of 8-bit pictures.
+
+    Attributes:
+        test: whether the classifier's pictures are treated, too.
+    """
+
+    test: bool
+
+    @abstractmethod
+    def transform(self, images: Pictures) -> Pictures:
+        """Picture by picture, always the same."""
+
+    def purify(self, data: ImageSet, knowledge: Knowledge) -> ImageSet:
+        """`transform` the training set."""
+        return replace(data, images=self._all(data.images))
+
+    def deploy(self, images: Pictures) -> Pictures:
+        """`transform` if ``test``."""
+        return self._all(images) if self.test else images
+
+    def _all(self, images: Pictures) -> Pictures:
+        count = max(1, CHUNK_VALUES // images[0].numel())
+        return torch.cat([self.transform(chunk) for chunk in images.split(count)])
+
+
+@countermeasures.register("mean")
+class MeanFilter(Preprocess):
+    """Mean over a square, mirrored at the border as OpenCV does (paper: MeanF).
+
+    Attributes:
+        kernel: side of the square in pixels, odd.
+        test: whether the classifier's pictures are treated, too.
+    """
+
+    kernel: int = 3
+    test: bool = False
+
+    def __post_init__(self) -> None:
+        _check_odd(self.kernel)
+
+    def transform(self, images: Pictures) -> Pictures:
+        """Average, and round half to even."""
+        return _to_bytes(F.avg_pool2d(_padded(images, self.kernel, "reflect"), self.kernel, stride=1))
+
+
+@countermeasures.register("median")
+class MedianFilter(Preprocess):
+    """Median over a square, with the border repeated as OpenCV does (paper: MedianF).
+
+    Attributes:
+        kernel: side of the square in pixels, odd.
+        test: whether the classifier's pictures are treated, too.
+    """
+
+    kernel: int = 3
+    test: bool = False
+
+    def __post_init__(self) -> None:
+        _check_odd(self.kernel)
+
+    def transform(self, images: Pictures) -> Pictures:
+        """Sort every neighbourhood."""
+        padded = _padded(images, self.kernel, "replicate").to(torch.uint8)
+        height, width = images.shape[-2:]
+        shifted = [padded[..., y : y + height, x : x + width] for y in range(self.kernel) for x in range(self.kernel)]
+        return torch.stack(shifted).median(0).values
+
+
+@countermeasures.register("bdr")
+class BitDepthReduction(Preprocess):
+    """Keep the highest bits of every value (paper: BDR), as Pillow's posterize does.
+
+    Attributes:
+        bits: kept, 1 to 8 (paper: 2).
+        test: whether the classifier's pictures are treated, too.
+    """
+
+    bits: int = 2
+    test: bool = False
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.bits <= 8:
+            raise ValueError(f"expected 1 to 8 bits, got {self.bits}")
+
+    def transform(self, images: Pictures) -> Pictures:
+        """Clear the lower bits."""
+        return images & (256 - (1 << (8 - self.bits)))
+
+
+@countermeasures.register("gray")
+class Gray(Preprocess):
+    """Luma of ITU-R 601 in all three channels, in Pillow's integers.
+
+    Attributes:
+        test: whether the classifier's pictures are treated, too.
+    """
+
+    test: bool = False
+
+    def transform(self, images: Pictures) -> Pictures:
+        """Weigh red, green and blue."""
+        weights = torch.tensor([19595, 38470, 7471], dtype=torch.int32, device=images.device)
+        luma = ((images.int() * weights[:, None, None]).sum(1, keepdim=True) + 0x8000) >> 16
+        return luma.to(torch.uint8).expand_as(images).contiguous()
+
+
+@countermeasures.register("gaussf")
+class GaussianFilter(Preprocess):
+    """Gaussian filter, mirrored at the border as torchvision does (paper: GaussF).
+
+    The field's setting, kernel 3 and sigma 0.1, is the identity: the neighbours' weight is e^-50. It is the default
+    so that the column means what it means elsewhere; ``sigma=0.8`` (REM's) blurs.
+
+    Attributes:
+        kernel: side in pixels, odd.
+        sigma: standard deviation in pixels.
+        test: whether the classifier's pictures are treated, too.
+    """
+
+    kernel: int = 3
+    sigma: float = 0.1
+    test: bool = False
+
+    def __post_init__(self) -> None:
+        _check_odd(self.kernel)
+        if self.sigma <= 0:
+            raise ValueError(f"expected a sigma above 0, got {self.sigma}")
+
+    def transform(self, images: Pictures) -> Pictures:
+        """One dimension after the other."""
+        offsets = torch.arange(self.kernel, device=images.device) - self.kernel // 2
+        weights = torch.exp(-0.5 * (offsets / self.sigma) ** 2)
+        weights = (weights / weights.sum()).expand(3, 1, -1)
+        blurred = F.conv2d(_padded(images, self.kernel, "reflect"), weights[:, :, None], groups=3)
+        return _to_bytes(F.conv2d(blurred, weights[..., None], groups=3))
+
+
+@countermeasures.register("jpeg")
+class Jpeg(Preprocess):
+    """Write as JPEG and read again, with Pillow's own settings (4:2:0; Das et al., KDD 2018).
+
+    Attributes:
+        quality: 1 to 100 (paper: 10 and 50).
+        test: whether the classifier's pictures are treated, too.
+    """
+
+    quality: int = 10
+    test: bool = False
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.quality <= 100:
+            raise ValueError(f"expected a JPEG quality from 1 to 100, got {self.quality}")
+
+    def transform(self, images: Pictures) -> Pictures:
+        """Compress every picture, in threads: the codec holds no lock."""
+        pictures = images.permute(0, 2, 3, 1).cpu().numpy()
+        with ThreadPoolExecutor() as threads:
+            compressed = np.stack(list(threads.map(self._compressed, pictures)))
+        return torch.from_numpy(compressed).permute(0, 3, 1, 2).contiguous().to(images.device)
+
+    def _compressed(self, picture: UInt8[ndarray, "h w 3"]) -> UInt8[ndarray, "h w 3"]:
+        buffer = io.BytesIO()
+        Image.fromarray(picture).save(buffer, "JPEG", quality=self.quality)
+        with Image.open(buffer) as compressed:
+            return np.asarray(compressed)
+
+
+@countermeasures.register("resize")
+class Resize(Preprocess):
+    """Reduce and enlarge again, bicubic, with antialiasing.
+
+    Attributes:
+        scale: of the reduced picture's sides, below 1.
+        test: whether the classifier's pictures are treated, too.
+    """
+
+    scale: float = 0.5
+    test: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 < self.scale < 1:
+            raise ValueError(f"expected a scale between 0 and 1, got {self.scale}")
+
+    def transform(self, images: Pictures) -> Pictures:
+        """There and back, rounding to 8 bits between."""
+        height, width = images.shape[-2:]
+        small = (max(1, round(height * self.scale)), max(1, round(width * self.scale)))
+        return _resized(_resized(images, small), (height, width))
+
+
+def _resized(images: Pictures, size: tuple[int, int]) -> Pictures:
+    return _to_bytes(F.interpolate(images.float(), size=size, mode="bicubic", antialias=True))
+
+
+def _padded(images: Pictures, kernel: int, mode: str) -> Float[Tensor, "n 3 h2 w2"]:
+    return F.pad(images.float(), (kernel // 2,) * 4, mode=mode)
+
+
+def _to_bytes(values: Float[Tensor, "n 3 h w"]) -> Pictures:
+    return values.round().clamp(0, 255).to(torch.uint8)
+
+
+def _check_odd(kernel: int) -> None:
+    if kernel < 1 or kernel % 2 == 0:
+        raise ValueError(f"expected an odd kernel of at least 1 px, got {kernel}")

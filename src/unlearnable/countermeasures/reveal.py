@@ -1,0 +1,42 @@
+"""An attacker with the public weights: reveal what is hidden, hide it again, subtract what that adds."""
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from unlearnable.countermeasures.base import Countermeasure, Knowledge, countermeasures
+from unlearnable.hiding.inference import perturbations, prepare, reveal_secrets, shipped_weights
+from unlearnable.hiding.network import Hider
+from unlearnable.images import ImageSet
+
+
+@countermeasures.register("reveal")
+class RevealAndSubtract(Countermeasure):
+    """Deep Hiding's own reverse pass (eq. 4), turned against it.
+
+    Attributes:
+        weights: folder or hub id of the `Hider` that the attacker guesses was used; empty for those that ship.
+        average: whether the revealed secrets of a class are averaged first, as a class-wise secret is the same in
+            all its pictures.
+    """
+
+    weights: str = ""
+    average: bool = True
+
+    def purify(self, data: ImageSet, knowledge: Knowledge) -> ImageSet:
+        """Subtract the perturbation that the revealed secret would cause."""
+        hider = prepare(Hider.load(self.weights or shipped_weights()))
+        secrets = reveal_secrets(hider, data.images, knowledge.seed)
+        if self.average:
+            secrets = _class_means(secrets, data.labels.cpu())
+        change = perturbations(hider, data.images, secrets).to(data.images.device)
+        images = (data.images - change).round().clamp(0, 255).to(torch.uint8)
+        return replace(data, images=images)
+
+
+def _class_means(pictures: Tensor, labels: Tensor) -> Tensor:
+    means = pictures.clone()
+    for label in labels.unique():
+        means[labels == label] = pictures[labels == label].float().mean(0).round().to(torch.uint8)
+    return means

@@ -1,0 +1,45 @@
+"""Where to compute, and in which precision."""
+
+from functools import cache
+
+import torch
+
+
+@cache
+def has_fast_bf16(device: torch.device) -> bool:
+    """Whether bf16 convolutions beat fp32 ones: CUDA from Ampere on, CPUs with AMX or AVX-512-BF16."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)
+    capabilities = torch.cpu.get_capabilities()
+    return device.type == "cpu" and any(capabilities.get(unit) for unit in ("amx_bf16", "avx512_bf16"))
+
+
+def fastest_dtype(device: torch.device) -> torch.dtype:
+    """What networks compute in there."""
+    return torch.bfloat16 if has_fast_bf16(device) else torch.float32
+
+
+def best_device() -> torch.device:
+    """CUDA where there is one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def device_named(name: str | None) -> torch.device:
+    """The device of a name such as ``cuda:0``; the best one when None.
+
+    Raises:
+        ValueError: there is no such device here.
+    """
+    if name is None:
+        return best_device()
+    try:
+        return torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(f"expected a torch device that is here, such as cpu; got {name!r}: {error}") from None
+
+
+def name_of(device: torch.device) -> str:
+    """What the device calls itself, for results."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return str(torch.cpu.get_capabilities().get("cpu_name", device.type))

@@ -1,0 +1,244 @@
+"""Train a victim on a set of pictures and test it on clean ones: an ordinary loop, kept fast.
+
+Pictures live on the device as 8-bit tensors; what a countermeasure does to a picture once is done once for the whole
+set; crop and flip are batched and drawn for every picture; networks compute in bf16 and channels last.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Float, Int64, UInt8
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from unlearnable.countermeasures import Countermeasure, Knowledge
+from unlearnable.devices import best_device, has_fast_bf16
+from unlearnable.images import ImageSet
+from unlearnable.recipes import SMALL_SIDE, Recipe
+from unlearnable.victims import Victim
+
+Pictures = UInt8[Tensor, "n 3 h w"]
+PADDING = 4  # px around small pictures before they are cropped (He et al., 2016)
+AREA, RATIO = (0.08, 1.0), (3 / 4, 4 / 3)  # of crops of large pictures (Szegedy et al., 2015)
+TEST_PIXELS = 1 << 19  # of a batch in a test
+
+
+class DivergedError(ArithmeticError):
+    """A loss was not finite."""
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One pass over the training set.
+
+    Attributes:
+        loss: mean over the pass.
+        train_accuracy: in [0, 1], on the pictures as the network saw them, augmented and attacked.
+        test_accuracy: in [0, 1], after the pass, on the test set.
+    """
+
+    loss: float
+    train_accuracy: float
+    test_accuracy: float
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A training.
+
+    Attributes:
+        model: the trained network, in evaluation mode.
+        epochs: in order.
+        confusion: counts of the last epoch's test, true class by predicted class.
+        peak_confusion: the same of the best epoch.
+        seconds: of the whole training, purification and tests included.
+    """
+
+    model: nn.Module
+    epochs: tuple[Epoch, ...]
+    confusion: Int64[Tensor, "k k"]
+    peak_confusion: Int64[Tensor, "k k"]
+    seconds: float
+
+    @property
+    def final(self) -> float:
+        """Test accuracy of the last epoch, in [0, 1]."""
+        return self.epochs[-1].test_accuracy
+
+    @property
+    def peak(self) -> float:
+        """Test accuracy of the best epoch: what a trainer gets who stops at the right moment."""
+        return max(epoch.test_accuracy for epoch in self.epochs)
+
+
+def fit(
+    victim: Victim,
+    train: ImageSet,
+    test: ImageSet,
+    countermeasure: Countermeasure,
+    recipe: Recipe,
+    seed: int = 0,
+    *,
+    clean: ImageSet | None = None,
+    device: torch.device | None = None,
+    on_epoch: Callable[[int, int, Epoch], None] | None = None,
+) -> Fit:
+    """Train ``victim`` on ``train`` with ``countermeasure`` by ``recipe``. Same seed and device, same result.
+
+    Args:
+        victim: what to train.
+        train: the published pictures.
+        test: clean pictures of the same classes, never trained on.
+        countermeasure: what the trainer does beyond the recipe.
+        recipe: epochs, batches, step size.
+        seed: of the weights, the order and everything drawn.
+        clean: clean pictures that the trainer holds; some countermeasures need them.
+        device: where; CUDA where there is one when None.
+        on_epoch: called after each epoch with its number from 1, how many there are, and what came out.
+
+    Raises:
+        ValueError: the sets do not fit each other, or something that the countermeasure needs is missing.
+        DivergedError: the loss became infinite or undefined.
+    """
+    if train.classes != test.classes or train.images.shape[1:] != test.images.shape[1:]:
+        raise ValueError(
+            f"expected a test set with the training set's classes and size, {len(train.classes)} and "
+            f"{train.images.shape[-1]} px; got {len(test.classes)} and {test.images.shape[-1]} px"
+        )
+    start = time.perf_counter()
+    device = device or best_device()
+    if recipe.is_long(train):
+        recipe = replace(recipe, epochs=recipe.long_epochs)
+    recipe = countermeasure.adjust(recipe)
+    with _seeded(seed, device):
+        data = countermeasure.purify(_on(device, train), Knowledge(clean and _on(device, clean), seed))
+        if len(data) < 2:
+            raise ValueError(f"expected at least 2 pictures to train on, got {len(data)}")
+        model = countermeasure.choose(victim).build(len(train.classes), train.images.shape[-1])
+        model = model.to(device).to(memory_format=torch.channels_last)
+        seen = replace(_on(device, test), images=countermeasure.deploy(test.images.to(device)))
+        epochs: list[Epoch] = []
+        best = confusion = torch.zeros(0)
+        for loss, accuracy in _passes(model, data, countermeasure, recipe):
+            confusion = confusion_matrix(model, seen)
+            epoch = Epoch(loss, accuracy, float(confusion.trace() / confusion.sum()))
+            if not epochs or epoch.test_accuracy > max(past.test_accuracy for past in epochs):
+                best = confusion
+            epochs.append(epoch)
+            if on_epoch:
+                on_epoch(len(epochs), recipe.epochs, epoch)
+    return Fit(model.eval(), tuple(epochs), confusion, best, time.perf_counter() - start)
+
+
+@torch.inference_mode()
+def confusion_matrix(model: nn.Module, data: ImageSet) -> Int64[Tensor, "k k"]:
+    """How often each class (rows) is taken for each (columns); on the CPU."""
+    model.eval()
+    classes = len(data.classes)
+    batch = max(1, TEST_PIXELS // math.prod(data.images.shape[-2:]))
+    predicted = torch.cat([_logits(model, _unit(images)).argmax(1) for images in data.images.split(batch)])
+    counts = torch.bincount(data.labels * classes + predicted, minlength=classes**2)
+    return counts.view(classes, classes).cpu()
+
+
+def cropped(images: Pictures) -> Float[Tensor, "n 3 h w"]:
+    """Crop and flip, drawn for every picture, and scale to [0, 1].
+
+    Small pictures: 4 px of zeros around, and any window of the old size. Large ones: 8 to 100 % of the area at a
+    ratio of 3:4 to 4:3, bilinear.
+    """
+    return _window(images) if max(images.shape[-2:]) <= SMALL_SIDE else _resized_crop(images)
+
+
+def _passes(
+    model: nn.Module, data: ImageSet, countermeasure: Countermeasure, recipe: Recipe
+) -> Iterator[tuple[float, float]]:
+    """Train, one epoch at a time: mean loss and training accuracy."""
+    optimizer = torch.optim.SGD(
+        [parameter for parameter in model.parameters() if parameter.requires_grad],
+        lr=recipe.learning_rate,
+        momentum=recipe.momentum,
+        nesterov=recipe.nesterov,
+        weight_decay=recipe.weight_decay,
+    )
+    device, classes = data.images.device, len(data.classes)
+    batches = math.ceil(len(data) / min(recipe.batch_size, len(data) // 2))
+    for epoch in range(recipe.epochs):
+        model.train()
+        loss_sum = torch.zeros((), device=device)
+        right = torch.zeros((), device=device)
+        for index, batch in enumerate(torch.randperm(len(data), device=device).tensor_split(batches)):
+            progress = (epoch * batches + index + 0.5) / (recipe.epochs * batches)
+            optimizer.param_groups[0]["lr"] = recipe.learning_rate * recipe.rate(progress)
+            labels = data.labels[batch]
+            images, targets = countermeasure.augment(cropped(data.images[batch]), F.one_hot(labels, classes).float())
+            with _fast(device):
+                loss, logits = countermeasure.loss(
+                    model, images.contiguous(memory_format=torch.channels_last), targets, recipe.label_smoothing
+                )
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            optimizer.step()
+            loss_sum += loss.detach() * len(batch)
+            right += (logits.detach().argmax(1) == labels).sum()
+        if not loss_sum.isfinite():
+            raise DivergedError(f"the loss is not finite after epoch {epoch + 1}; try a smaller learning rate")
+        yield loss_sum.item() / len(data), right.item() / len(data)
+
+
+def _window(images: Pictures) -> Float[Tensor, "n 3 h w"]:
+    count, _, height, width = images.shape
+    device = images.device
+    padded = F.pad(images, (PADDING,) * 4)
+    top, left = torch.randint(2 * PADDING + 1, (2, count, 1), device=device)
+    columns = torch.arange(width, device=device)
+    columns = torch.where(torch.rand(count, 1, device=device) < 0.5, columns.flip(0), columns) + left
+    rows = torch.arange(height, device=device) + top
+    chosen = torch.arange(count, device=device)[:, None, None]
+    window = padded.permute(0, 2, 3, 1)[chosen, rows[:, :, None], columns[:, None, :]]
+    return window.permute(0, 3, 1, 2).float() / 255
+
+
+def _resized_crop(images: Pictures) -> Float[Tensor, "n 3 h w"]:
+    count, device = len(images), images.device
+    area = torch.empty(count, device=device).uniform_(*AREA)
+    ratio = torch.empty(count, device=device).uniform_(math.log(RATIO[0]), math.log(RATIO[1])).exp()
+    width, height = (area * ratio).sqrt().clamp(max=1), (area / ratio).sqrt().clamp(max=1)
+    flip = torch.where(torch.rand(count, device=device) < 0.5, -1.0, 1.0)
+    affine = torch.zeros(count, 2, 3, device=device)
+    affine[:, 0, 0], affine[:, 1, 1] = width * flip, height
+    affine[:, 0, 2] = (1 - width) * torch.empty(count, device=device).uniform_(-1, 1)
+    affine[:, 1, 2] = (1 - height) * torch.empty(count, device=device).uniform_(-1, 1)
+    grid = F.affine_grid(affine, list(images.shape), align_corners=False)
+    return F.grid_sample(images.float() / 255, grid, padding_mode="reflection", align_corners=False)
+
+
+def _logits(model: nn.Module, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n k"]:
+    with _fast(images.device):
+        logits: Tensor = model(images)
+    return logits
+
+
+def _unit(images: Pictures) -> Float[Tensor, "n 3 h w"]:
+    return (images.float() / 255).contiguous(memory_format=torch.channels_last)
+
+
+def _fast(device: torch.device) -> torch.autocast:
+    return torch.autocast(device.type, torch.bfloat16, enabled=has_fast_bf16(device))
+
+
+def _on(device: torch.device, data: ImageSet) -> ImageSet:
+    return replace(data, images=data.images.to(device), labels=data.labels.to(device))
+
+
+@contextmanager
+def _seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Everything drawn inside depends on ``seed`` alone, and nothing outside on it."""
+    cuda = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(cuda), torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True):
+        torch.manual_seed(seed)
+        yield

@@ -1,0 +1,316 @@
+"""The classifiers that are trained: five by the names of the paper, a fast small one, and any other timm model.
+
+timm's stems are made for 224 px. Below 64 px ResNet and DenseNet get a 3x3 stem of stride 1 without pooling, ViT
+patches of 4 px, and VGG a linear head on its averaged features, as is usual for CIFAR.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import timm
+from jaxtyping import Float
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from unlearnable.atomic import replacing
+from unlearnable.recipes import SMALL_SIDE
+from unlearnable.spec import Registry
+
+
+@dataclass(frozen=True)
+class Victim(ABC):
+    """A frozen dataclass that builds a network.
+
+    Attributes:
+        pretrained: safetensors file of a backbone's weights, in timm's names; empty for training from scratch.
+        frozen: train the last layer alone.
+    """
+
+    pretrained: str = field(default="", kw_only=True)
+    frozen: bool = field(default=False, kw_only=True)
+
+    @abstractmethod
+    def network(self, classes: int, size: int) -> nn.Module:
+        """The network with random weights; its ``get_classifier()`` is the last layer.
+
+        Args:
+            classes: number of outputs.
+            size: side of the pictures in pixels.
+        """
+
+    def build(self, classes: int, size: int) -> nn.Module:
+        """The network as training finds it.
+
+        Raises:
+            ValueError: ``pretrained`` is not weights of this network, or ``frozen`` comes without them.
+        """
+        model = self.network(classes, size)
+        if self.pretrained:
+            _load_backbone(model, Path(self.pretrained))
+        elif self.frozen:
+            raise ValueError("a frozen victim needs pretrained=FILE: its random features would never be trained")
+        return Frozen(model) if self.frozen else model
+
+
+victims: Registry[Victim] = Registry("victims")
+
+
+def victim_named(spec: str) -> Victim:
+    """A victim by its registered name, or by that of any timm model; both take ``pretrained`` and ``frozen``.
+
+    Raises:
+        ValueError: nobody knows it.
+    """
+    name, _, rest = spec.partition(":")
+    if name in victims or not timm.is_model(name):
+        return victims.make(spec)
+    return victims.make(f"timm:model={name}" + (f",{rest}" if rest else ""))
+
+
+class Frozen(nn.Module):
+    """A network whose last layer alone learns; the rest stays in evaluation mode, batch norm included."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.model = model.requires_grad_(False)
+        model.get_classifier().requires_grad_(True)
+
+    def train(self, mode: bool = True) -> "Frozen":
+        """Set the last layer's mode."""
+        super().train(mode)
+        self.model.eval()
+        self.model.get_classifier().train(mode)
+        return self
+
+    def forward(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n k"]:
+        """Logits."""
+        logits: Tensor = self.model(images)
+        return logits
+
+
+@victims.register("resnet9")
+class ResNet9Victim(Victim):
+    """A small residual network that two CPU cores train in minutes (after the DAWNBench entries of 2018).
+
+    Attributes:
+        pretrained: safetensors file of weights.
+        frozen: train the last layer alone.
+        width: channels of the first layer.
+    """
+
+    width: int = 32
+
+    def network(self, classes: int, size: int) -> nn.Module:
+        """See `ResNet9`; pictures above 64 px are halved first."""
+        return ResNet9(classes, self.width, stride=1 if size <= SMALL_SIDE else 2)
+
+
+@victims.register("resnet18")
+class ResNet18(Victim):
+    """ResNet-18 (He et al., 2016), the paper's main victim.
+
+    Attributes:
+        pretrained: safetensors file of weights.
+        frozen: train the last layer alone.
+    """
+
+    def network(self, classes: int, size: int) -> nn.Module:
+        """timm's, with a small stem for small pictures."""
+        return _resnet("resnet18", classes, size)
+
+
+@victims.register("resnet50")
+class ResNet50(Victim):
+    """ResNet-50 (He et al., 2016).
+
+    Attributes:
+        pretrained: safetensors file of weights.
+        frozen: train the last layer alone.
+    """
+
+    def network(self, classes: int, size: int) -> nn.Module:
+        """timm's, with a small stem for small pictures."""
+        return _resnet("resnet50", classes, size)
+
+
+@victims.register("vgg19")
+class Vgg19(Victim):
+    """VGG-19 with batch norm (Simonyan and Zisserman, 2015).
+
+    Attributes:
+        pretrained: safetensors file of weights.
+        frozen: train the last layer alone.
+    """
+
+    def network(self, classes: int, size: int) -> nn.Module:
+        """timm's; for small pictures one linear layer in place of the three, which expect 7x7 features."""
+        model: Any = timm.create_model("vgg19_bn", num_classes=classes)
+        if size <= SMALL_SIDE:
+            model.pre_logits = nn.Identity()
+            model.head.fc = nn.Linear(model.num_features, classes)
+            model.head_hidden_size = model.num_features
+        network: nn.Module = model
+        return network
+
+
+@victims.register("densenet121")
+class DenseNet121(Victim):
+    """DenseNet-121 (Huang et al., 2017).
+
+    Attributes:
+        pretrained: safetensors file of weights.
+        frozen: train the last layer alone.
+    """
+
+    def network(self, classes: int, size: int) -> nn.Module:
+        """timm's, with a small stem for small pictures."""
+        model: Any = timm.create_model("densenet121", num_classes=classes)
+        if size <= SMALL_SIDE:
+            model.features.conv0 = nn.Conv2d(3, 64, 3, padding=1, bias=False)
+            model.features.pool0 = nn.Identity()
+        network: nn.Module = model
+        return network
+
+
+@victims.register("vit")
+class ViT(Victim):
+    """A small vision transformer (Dosovitskiy et al., 2021): timm's ViT-S with averaged tokens.
+
+    Attributes:
+        pretrained: safetensors file of weights.
+        frozen: train the last layer alone.
+        patch: side of a token in pixels; 0 for 4 up to 64 px and 16 above.
+    """
+
+    patch: int = 0
+
+    def network(self, classes: int, size: int) -> nn.Module:
+        """Timm's for pictures of ``size``."""
+        patch = self.patch or (4 if size <= SMALL_SIDE else 16)
+        if size % patch:
+            raise ValueError(f"expected pictures whose side is a multiple of {patch} px for vit, got {size} px")
+        shape: dict[str, Any] = {"img_size": size, "patch_size": patch, "class_token": False, "global_pool": "avg"}
+        return timm.create_model("vit_small_patch16_224", num_classes=classes, **shape)
+
+
+@victims.register("timm")
+class Timm(Victim):
+    """Any model of timm, as it is; ``NAME`` alone means the same as ``timm:model=NAME``.
+
+    Attributes:
+        model: timm's name.
+        pretrained: safetensors file of weights.
+        frozen: train the last layer alone.
+    """
+
+    model: str
+
+    def network(self, classes: int, size: int) -> nn.Module:
+        """Timm's own, told the size where it asks."""
+        if not timm.is_model(self.model):
+            raise ValueError(f"timm knows no model {self.model!r}; see timm.list_models()")
+        try:
+            return timm.create_model(self.model, num_classes=classes, img_size=size)
+        except TypeError:  # most convolutional networks take any size
+            return timm.create_model(self.model, num_classes=classes)
+
+
+class ResNet9(nn.Module):
+    """Eight 3x3 convolutions with batch norm, two of the four stages residual, the largest feature, a linear layer.
+
+    Args:
+        classes: number of outputs.
+        width: channels of the first layer; the later ones have two, four and eight times as many.
+        stride: of the first layer.
+    """
+
+    def __init__(self, classes: int, width: int = 32, stride: int = 1) -> None:
+        super().__init__()
+        w1, w2, w4, w8 = width, 2 * width, 4 * width, 8 * width
+        self.features = nn.Sequential(
+            _convolution(3, w1, stride),
+            _convolution(w1, w2),
+            nn.MaxPool2d(2),
+            Residual(w2),
+            _convolution(w2, w4),
+            nn.MaxPool2d(2),
+            _convolution(w4, w8),
+            nn.MaxPool2d(2),
+            Residual(w8),
+        )
+        self.head = nn.Linear(w8, classes, bias=False)
+
+    def forward(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n k"]:
+        """Logits, an eighth of the last layer's: large ones make the first steps explode."""
+        return self.forward_head(self.forward_features(images))
+
+    def forward_features(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n c h2 w2"]:
+        """The last convolution's features."""
+        features: Tensor = self.features(images)
+        return features
+
+    def forward_head(self, features: Float[Tensor, "n c h w"]) -> Float[Tensor, "n k"]:
+        """Logits of `forward_features`."""
+        logits: Tensor = self.head(features.amax((2, 3))) / 8
+        return logits
+
+    def get_classifier(self) -> nn.Module:
+        """The last layer."""
+        return self.head
+
+
+class Residual(nn.Module):
+    """Two convolutions beside the identity."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(_convolution(channels, channels), _convolution(channels, channels))
+
+    def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
+        """The sum of both paths."""
+        total: Tensor = x + self.layers(x)
+        return total
+
+
+def save_weights(model: nn.Module, file: Path) -> None:
+    """Write a victim's weights for ``pretrained=``, atomically and without pickle."""
+    inner = model.model if isinstance(model, Frozen) else model
+    with replacing(file) as temporary:
+        save_file({name: tensor.contiguous() for name, tensor in inner.state_dict().items()}, temporary)
+
+
+def _convolution(channels: int, out: int, stride: int = 1) -> nn.Sequential:
+    layer = nn.Conv2d(channels, out, 3, stride, padding=1, bias=False)
+    return nn.Sequential(layer, nn.BatchNorm2d(out), nn.ReLU(inplace=True))
+
+
+def _resnet(name: str, classes: int, size: int) -> nn.Module:
+    model = timm.create_model(name, num_classes=classes)
+    if size <= SMALL_SIDE:
+        model.conv1 = nn.Conv2d(3, 64, 3, padding=1, bias=False)
+        model.maxpool = nn.Identity()
+    return model
+
+
+def _load_backbone(model: Any, file: Path) -> None:
+    """Fill everything but the last layer from a safetensors file."""
+    if not file.is_file():
+        raise ValueError(f"expected a safetensors file of weights, found none at {file}")
+    try:
+        stored = load_file(file)
+    except SafetensorError as error:
+        raise ValueError(
+            f"{file} is no safetensors file ({error}); pickled weights are never opened, convert them first"
+        ) from None
+    head = {id(tensor) for tensor in model.get_classifier().parameters()}
+    wanted = {name: tensor for name, tensor in model.state_dict(keep_vars=True).items() if id(tensor) not in head}
+    fitting = {name: stored[name] for name in wanted if name in stored and stored[name].shape == wanted[name].shape}
+    if missing := sorted(set(wanted) - set(fitting)):
+        raise ValueError(
+            f"{file} lacks {len(missing)} of {len(wanted)} tensors of this network, {missing[0]} among them; "
+            "expected weights in timm's names, saved for pictures of this size"
+        )
+    model.load_state_dict(fitting, strict=False)
