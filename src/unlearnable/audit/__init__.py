@@ -1,0 +1,1 @@
+"""What would somebody get who trains on the published pictures?"""

@@ -1,0 +1,140 @@
+"""What an audit found: the rows of its table, and what stands beside them."""
+
+from dataclasses import dataclass
+from statistics import fmean, stdev
+
+from jaxtyping import UInt8
+from numpy import ndarray
+
+from unlearnable.cells import Result
+from unlearnable.quality import Quality
+
+Picture = UInt8[ndarray, "h w 3"]
+
+
+@dataclass(frozen=True)
+class Score:
+    """An accuracy over seeds, in [0, 1].
+
+    Attributes:
+        mean: over the seeds.
+        deviation: standard deviation over them; None with one seed.
+    """
+
+    mean: float
+    deviation: float | None
+
+    @classmethod
+    def of(cls, values: list[float]) -> "Score":
+        """Mean and sample standard deviation."""
+        return cls(fmean(values), stdev(values) if len(values) > 1 else None)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One countermeasure: the same training on clean and on published pictures.
+
+    Attributes:
+        countermeasure: as text.
+        clean, protected: one result a seed.
+        classes: indices of the protected classes where only some are; accuracy then means theirs.
+    """
+
+    countermeasure: str
+    clean: tuple[Result, ...]
+    protected: tuple[Result, ...]
+    classes: tuple[int, ...] = ()
+
+    @property
+    def clean_final(self) -> Score:
+        """Trained on clean pictures, after the last epoch."""
+        return Score.of([result.final(self.classes) for result in self.clean])
+
+    @property
+    def clean_peak(self) -> Score:
+        """Trained on clean pictures, after the best epoch."""
+        return Score.of([result.peak(self.classes) for result in self.clean])
+
+    @property
+    def final(self) -> Score:
+        """Trained on the published pictures, after the last epoch."""
+        return Score.of([result.final(self.classes) for result in self.protected])
+
+    @property
+    def peak(self) -> Score:
+        """Trained on the published pictures, after the best epoch."""
+        return Score.of([result.peak(self.classes) for result in self.protected])
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A picture before and after, as the victim sees it.
+
+    Attributes:
+        name: its file.
+        original, published: 8-bit pictures of one shape.
+    """
+
+    name: str
+    original: Picture
+    published: Picture
+
+
+@dataclass(frozen=True)
+class Published:
+    """The published set.
+
+    Attributes:
+        count: pictures.
+        qualities: of each, measured on the file as written against its original.
+        budget: the one that its report promises, such as ``rms:8``; None where there is no report.
+        over_budget: how many files break that promise.
+        samples: a few pictures.
+    """
+
+    count: int
+    qualities: tuple[Quality, ...]
+    budget: str | None
+    over_budget: int
+    samples: tuple[Sample, ...]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Everything that the page shows.
+
+    Attributes:
+        classes: names.
+        protected_classes: indices, where only some classes are protected; empty where all are.
+        train_count, test_count: pictures that were trained and tested on.
+        size: side of the pictures in pixels.
+        victim, recipe: as text; ``epochs`` is what the recipe means for an ordinary training here.
+        seeds: how many trainings a row and set.
+        rows: in the order of the countermeasures; those that have been trained.
+        missing: countermeasures that were asked for and not trained, with the reason.
+        published: the published set.
+        command: what was typed.
+    """
+
+    classes: tuple[str, ...]
+    protected_classes: tuple[int, ...]
+    train_count: int
+    test_count: int
+    size: int
+    victim: str
+    recipe: str
+    epochs: int
+    seeds: int
+    rows: tuple[Row, ...]
+    missing: dict[str, str]
+    published: Published
+    command: str
+
+    @property
+    def chance(self) -> float:
+        """What guessing gives, over as many classes."""
+        return 1 / len(self.classes)
+
+    def worst_first(self) -> list[Row]:
+        """Rows by how much of the content a trainer gets, the most first."""
+        return sorted(self.rows, key=lambda row: -row.peak.mean)

@@ -1,0 +1,173 @@
+"""A cell is one victim trained once; its result is one small JSON file, named after what the cell is.
+
+The key is the SHA-256 of the cell's canonical JSON, so that a cell is never trained twice and a result can never be
+taken for another's.
+"""
+
+import hashlib
+import json
+import platform
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+
+from unlearnable.atomic import replacing
+from unlearnable.images import ImageSet
+from unlearnable.training import Epoch, Fit
+
+PACKAGES = ("torch", "torchvision", "kornia", "timm", "pillow", "numpy")  # that a result depends on
+CORRUPT = ".corrupt"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What is trained on what, and how.
+
+    Attributes:
+        train, test, clean: fingerprints of the three sets (see `fingerprint`); ``clean`` is empty where the
+            countermeasure uses no clean pictures.
+        size: side of the pictures in pixels.
+        victim, countermeasure, recipe: as text.
+        seed: of the training.
+    """
+
+    train: str
+    test: str
+    clean: str
+    size: int
+    victim: str
+    countermeasure: str
+    recipe: str
+    seed: int
+
+    @property
+    def key(self) -> str:
+        """The name of its result."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:24]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came out of a cell.
+
+    Attributes:
+        cell: what was trained.
+        epochs: loss and accuracies of every epoch.
+        confusion: counts of the last epoch's test, true class by predicted class.
+        peak_confusion: the same of the epoch of highest test accuracy.
+        seconds: of the training, with purification and tests.
+        device: its name.
+        versions: of Python and of the packages that matter.
+    """
+
+    cell: Cell
+    epochs: tuple[Epoch, ...]
+    confusion: tuple[tuple[int, ...], ...]
+    peak_confusion: tuple[tuple[int, ...], ...]
+    seconds: float
+    device: str
+    versions: dict[str, str]
+
+    @classmethod
+    def of(cls, cell: Cell, trained: Fit, device: str) -> "Result":
+        """The result of a training that has just ended here."""
+        return cls(
+            cell=cell,
+            epochs=tuple(_rounded(epoch) for epoch in trained.epochs),
+            confusion=_rows(trained.confusion),
+            peak_confusion=_rows(trained.peak_confusion),
+            seconds=round(trained.seconds, 2),
+            device=device,
+            versions={"python": platform.python_version()} | {name: version(name) for name in PACKAGES},
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> "Result":
+        """Read what `to_json` wrote.
+
+        Raises:
+            ValueError: it is not a result.
+        """
+        try:
+            fields = json.loads(text)
+            return cls(
+                **fields
+                | {
+                    "cell": Cell(**fields["cell"]),
+                    "epochs": tuple(Epoch(**epoch) for epoch in fields["epochs"]),
+                    "confusion": tuple(map(tuple, fields["confusion"])),
+                    "peak_confusion": tuple(map(tuple, fields["peak_confusion"])),
+                }
+            )
+        except (TypeError, KeyError, ValueError) as error:
+            raise ValueError(f"not a result: {error!r}") from None
+
+    def to_json(self) -> str:
+        """One JSON object, ASCII."""
+        return json.dumps(asdict(self)) + "\n"
+
+    def final(self, classes: tuple[int, ...] = ()) -> float:
+        """Test accuracy after the last epoch in [0, 1]; over the test pictures of ``classes`` where some are given."""
+        return _accuracy(self.confusion, classes)
+
+    def peak(self, classes: tuple[int, ...] = ()) -> float:
+        """The same after the epoch of highest accuracy over all classes."""
+        return _accuracy(self.peak_confusion, classes)
+
+
+class Store:
+    """Results in a folder, one file a cell.
+
+    Args:
+        folder: made on the first save.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def load(self, cell: Cell) -> Result | None:
+        """The cell's result, or None; a file that is no result of this cell is set aside under another name."""
+        file = self.folder / f"{cell.key}.json"
+        if not file.is_file():
+            return None
+        try:
+            result = Result.from_json(file.read_text())
+            if result.cell != cell:
+                raise ValueError("the result of another cell")
+        except ValueError:
+            file.replace(file.with_suffix(CORRUPT))
+            return None
+        return result
+
+    def save(self, result: Result) -> None:
+        """Write a result, whole or not at all."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with replacing(self.folder / f"{result.cell.key}.json") as temporary:
+            temporary.write_text(result.to_json())
+
+    def corrupt(self) -> list[Path]:
+        """Files that were set aside."""
+        return sorted(self.folder.glob(f"*{CORRUPT}"))
+
+
+def fingerprint(data: ImageSet) -> str:
+    """SHA-256 over classes, labels and pixels, the first 16 digits."""
+    digest = hashlib.sha256(json.dumps([data.classes, list(data.images.shape)]).encode())
+    digest.update(data.labels.cpu().numpy().tobytes())
+    digest.update(data.images.cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _rounded(epoch: Epoch) -> Epoch:
+    return Epoch(round(epoch.loss, 4), round(epoch.train_accuracy, 4), round(epoch.test_accuracy, 6))
+
+
+def _rows(confusion: torch.Tensor) -> tuple[tuple[int, ...], ...]:
+    return tuple(tuple(row) for row in confusion.tolist())
+
+
+def _accuracy(confusion: tuple[tuple[int, ...], ...], classes: tuple[int, ...]) -> float:
+    rows = classes or range(len(confusion))
+    return sum(confusion[row][row] for row in rows) / sum(sum(confusion[row]) for row in rows)
