@@ -9,17 +9,15 @@ from sample_pictures import sample_pictures
 from unlearnable import protect_folder, verify_folder
 from unlearnable.report.side_by_side import quality_table, side_by_side
 
-SHOWN = ("china/china.png", "flower/flower.png", "digit_0/000.png", "digit_3/000.png", "digit_8/000.png")
-
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--out", type=Path, default=Path("demo"), help="folder for everything that is made")
 parser.add_argument("--photos", type=Path, help="protect your own folder instead")
 arguments = parser.parse_args()
 
-out, photos = arguments.out, arguments.photos or arguments.out / "pictures"
+out, photos = arguments.out, arguments.photos or arguments.out / "pictures" / "photos"
 out.mkdir(parents=True, exist_ok=True)
 if not arguments.photos:
-    sample_pictures(photos)
+    sample_pictures(out / "pictures")
 if (out / "protected" / "report.json").exists():  # of the last demo
     shutil.rmtree(out / "protected")
 
@@ -30,8 +28,7 @@ for file in report.skipped:
 print(f"{report.summary['protected']} pictures protected, {report.summary['skipped']} skipped;", end=" ")
 print(f"{verification.checked} checked again from the files, {len(verification.violations)} with violations")
 if report.summary["protected"]:
-    shown = None if arguments.photos else SHOWN
-    side_by_side(photos, out / "protected", out / "key", out / "side_by_side.png", files=shown)
+    side_by_side(photos, out / "protected", out / "key", out / "side_by_side.png")
     (out / "table.md").write_text(quality_table(out / "protected"))
     print(f"\n{(out / 'table.md').read_text()}")
     for file in ("side_by_side.png", "table.md", "protected/", "protected/manifest.jsonl", "protected/report.json"):

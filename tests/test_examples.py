@@ -24,7 +24,7 @@ def test_demo_with_the_pictures_that_need_no_download(tmp_path):
     for file in re.findall("look at (.*)", shown):
         assert Path(file).exists()
     assert opened(tmp_path / "side_by_side.png").width > 1000
-    assert "| digit_7 | 50 |" in (tmp_path / "table.md").read_text()
+    assert "| flower | 1 |" in (tmp_path / "table.md").read_text()
 
 
 def test_demo_with_ones_own_photos(tmp_path, photos):
@@ -33,8 +33,19 @@ def test_demo_with_ones_own_photos(tmp_path, photos):
     assert before == {path: path.read_bytes() for path in photos.rglob("*.*")}
 
 
+def test_the_audit_of_the_demo_shows_what_protection_does_and_what_undoes_it(tmp_path):
+    shown = run("examples/audit_digits.py", tmp_path)
+    cells = (line.strip("| ").split(" | ") for line in shown.splitlines() if line.startswith("|"))
+    rows = {name: figures for name, *figures in cells}
+    clean, published = (float(rows["vanilla"][column]) for column in (0, 2))
+    assert clean > 60 and published < 20
+    assert "one class" in shown  # the collapse is told
+    assert (tmp_path / "audit" / "audit.html").stat().st_size > 20_000
+
+
 @pytest.mark.parametrize(
-    "script", sorted(path.name for path in (ROOT / "examples").glob("*.py") if path.stem != "demo")
+    "script",
+    sorted(path.name for path in (ROOT / "examples").glob("*.py") if path.stem not in ("demo", "audit_digits")),
 )
 def test_every_other_example(script, tmp_path):
     run(f"examples/{script}", tmp_path)

@@ -6,40 +6,61 @@ from typing import TYPE_CHECKING, Any
 from unlearnable.version import __version__
 
 if TYPE_CHECKING:
+    from unlearnable.audit.run import audit_folder
     from unlearnable.budget import Budget
+    from unlearnable.countermeasures import Countermeasure, countermeasure_named
     from unlearnable.folder.protect import protect_folder
     from unlearnable.folder.reveal import reveal_folder
     from unlearnable.folder.verify import verify_folder
     from unlearnable.hiding.network import Hider
     from unlearnable.images import ImageSet, load
     from unlearnable.keys import Key
-    from unlearnable.protections import Protection, protections
+    from unlearnable.protections import Protection, protection_named
+    from unlearnable.recipes import Recipe, recipe_named
+    from unlearnable.training import fit
+    from unlearnable.victims import Victim, victim_named
 
 _HOMES = {
     "Budget": "budget",
+    "Countermeasure": "countermeasures",
     "Hider": "hiding.network",
     "ImageSet": "images",
     "Key": "keys",
     "Protection": "protections",
+    "Recipe": "recipes",
+    "Victim": "victims",
+    "audit_folder": "audit.run",
+    "countermeasure_named": "countermeasures",
+    "fit": "training",
     "load": "images",
     "protect_folder": "folder.protect",
-    "protections": "protections",
+    "protection_named": "protections",
+    "recipe_named": "recipes",
     "reveal_folder": "folder.reveal",
     "verify_folder": "folder.verify",
+    "victim_named": "victims",
 }
 
 __all__ = [
     "Budget",
+    "Countermeasure",
     "Hider",
     "ImageSet",
     "Key",
     "Protection",
+    "Recipe",
+    "Victim",
     "__version__",
+    "audit_folder",
+    "countermeasure_named",
+    "fit",
     "load",
     "protect_folder",
-    "protections",
+    "protection_named",
+    "recipe_named",
     "reveal_folder",
     "verify_folder",
+    "victim_named",
 ]
 
 

@@ -26,8 +26,8 @@ class Cell:
     """What is trained on what, and how.
 
     Attributes:
-        train, test, clean: fingerprints of the three sets (see `fingerprint`); ``clean`` is empty where the
-            countermeasure uses no clean pictures.
+        train, test, clean: fingerprints of the three sets (see `fingerprint`); ``clean`` is what the trainer holds.
+        weights: fingerprint of the files of pretrained weights, empty where there are none.
         size: side of the pictures in pixels.
         victim, countermeasure, recipe: as text.
         seed: of the training.
@@ -36,6 +36,7 @@ class Cell:
     train: str
     test: str
     clean: str
+    weights: str
     size: int
     victim: str
     countermeasure: str
@@ -113,8 +114,8 @@ class Result:
         return _accuracy(self.confusion, classes)
 
     def peak(self, classes: tuple[int, ...] = ()) -> float:
-        """The same after the epoch of highest accuracy over all classes."""
-        return _accuracy(self.peak_confusion, classes)
+        """The same after the epoch of highest accuracy over all classes, or after the last, whichever is better."""
+        return max(_accuracy(self.peak_confusion, classes), self.final(classes))
 
 
 class Store:

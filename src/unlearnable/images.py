@@ -1,5 +1,6 @@
 """Sets of pictures with labels: clean data, protected data and banks of secrets are all this one thing."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -11,7 +12,10 @@ from numpy import ndarray
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from unlearnable.folder.scan import scan
+from unlearnable.atomic import PARTIAL
+from unlearnable.folder.ahead import ahead
+from unlearnable.folder.manifest import MANIFEST, REPORT
+from unlearnable.folder.scan import Found, scan
 from unlearnable.photos import UnreadablePhotoError, read_limited, read_photo
 from unlearnable.spec import Registry
 
@@ -64,6 +68,23 @@ class ImageSet:
         images, labels = torch.cat([self.images, other.images]), torch.cat([self.labels, other.labels])
         return replace(self, images=images, labels=labels)
 
+    def save(self, folder: Path) -> None:
+        """Write PNGs in class sub-folders, named after their place in the set.
+
+        Raises:
+            FileExistsError: the folder is there already.
+        """
+        if folder.exists():
+            raise FileExistsError(f"expected a new folder, got {folder}")
+        building = folder.with_name(folder.name + PARTIAL)
+        for name in self.classes:
+            (building / name).mkdir(parents=True, exist_ok=True)
+        digits = len(str(len(self) - 1))
+        for index, (picture, label) in enumerate(zip(self.images, self.labels.tolist(), strict=True)):
+            file = building / self.classes[label] / f"{index:0{digits}}.png"
+            Image.fromarray(picture.permute(1, 2, 0).cpu().numpy()).save(file)
+        building.rename(folder)
+
 
 @runtime_checkable
 class Dataset(Protocol):
@@ -100,20 +121,53 @@ class Folder:
 
     def load(self) -> ImageSet:
         """Decode every picture; a file that is none is an error, so that nothing is left out unseen."""
-        files = [file for file in scan(Path(self.path)) if not file.refused] if Path(self.path).is_dir() else []
-        if not files:
-            raise FileNotFoundError(f"expected pictures in {self.path}, found none")
-        classes = tuple(sorted({file.class_name for file in files}))
-        pictures = []
-        for file in files:
-            try:
-                photo = read_photo(read_limited(Path(self.path) / file.name))
-            except UnreadablePhotoError as unreadable:
-                raise ValueError(f"{file.name}: {unreadable}; take it out of the data set") from None
-            square = ImageOps.fit(Image.fromarray(np.ascontiguousarray(photo.rgb)), (self.size, self.size))
-            pictures.append(np.asarray(square))
-        labels = [classes.index(file.class_name) for file in files]
-        return ImageSet(_channels_first(np.stack(pictures)), torch.tensor(labels), classes)
+        return load_folder(Path(self.path), self.size)
+
+
+def load_folder(folder: Path, size: int) -> ImageSet:
+    """Every picture of `picture_files`, in that order.
+
+    Raises:
+        FileNotFoundError: there are no pictures.
+        ValueError: a class folder is empty, or a file is no picture.
+    """
+    files = picture_files(folder)
+    classes = tuple(sorted({file.class_name for file in files}))
+    with ThreadPoolExecutor() as pool:
+        pictures = np.stack(list(ahead(pool, lambda file: square(folder / file.name, size), files, width=16)))
+    labels = [classes.index(file.class_name) for file in files]
+    return ImageSet(_channels_first(pictures), torch.tensor(labels), classes)
+
+
+def picture_files(folder: Path) -> list[Found]:
+    """The files of a folder of pictures, by name; what `protect` writes beside them is none of them.
+
+    Raises:
+        FileNotFoundError: there are no pictures.
+        ValueError: a class folder is empty, or a file must not be read.
+    """
+    found = [file for file in scan(folder) if file.name not in (MANIFEST, REPORT)] if folder.is_dir() else []
+    if not found:
+        raise FileNotFoundError(f"expected pictures in {folder}, found none")
+    if refused := [file for file in found if file.refused]:
+        raise ValueError(f"{refused[0].name}: {refused[0].refused}; take it out of the data set")
+    classes = {file.class_name for file in found}
+    if empty := sorted({child.name for child in folder.iterdir() if child.is_dir()} - classes):
+        raise ValueError(f"expected pictures in every class folder of {folder}, found none in {empty[0]}")
+    return found
+
+
+def square(file: Path, size: int) -> UInt8[ndarray, "size size 3"]:
+    """One picture file, decoded and centre-cropped.
+
+    Raises:
+        ValueError: it cannot be read.
+    """
+    try:
+        photo = read_photo(read_limited(file))
+    except UnreadablePhotoError as unreadable:
+        raise ValueError(f"{file}: {unreadable}; take it out of the data set") from None
+    return np.asarray(ImageOps.fit(Image.fromarray(np.ascontiguousarray(photo.rgb)), (size, size)))
 
 
 @datasets.register("cifar10")

@@ -58,6 +58,7 @@ class Recipe:
 
 
 recipes: Registry[Recipe] = Registry("recipes")
+recipe_named = recipes.make
 
 
 @recipes.register("paper")
@@ -92,9 +93,9 @@ class Quick(Recipe):
     """For two CPU cores: few epochs, and what makes few epochs go far. Its figures are its own, not the paper's.
 
     Attributes:
-        epochs: 8, enough for about 80 % on a thousand CIFAR-10 pictures a class.
-        long_epochs: 8 as well.
-        batch_size: 128.
+        epochs: 10, enough for about 79 % with `resnet9` on a thousand CIFAR-10 pictures a class.
+        long_epochs: 10 as well.
+        batch_size: 64: many steps matter more than large ones where pictures are few.
         learning_rate: 0.1.
         momentum: 0.9.
         nesterov: yes.
@@ -103,9 +104,9 @@ class Quick(Recipe):
         schedule: onecycle.
     """
 
-    epochs: int = 8
-    long_epochs: int = 8
-    batch_size: int = 128
+    epochs: int = 10
+    long_epochs: int = 10
+    batch_size: int = 64
     learning_rate: float = 0.1
     momentum: float = 0.9
     nesterov: bool = True

@@ -104,11 +104,12 @@ def fit(
         ValueError: the sets do not fit each other, or something that the countermeasure needs is missing.
         DivergedError: the loss became infinite or undefined.
     """
-    if train.classes != test.classes or train.images.shape[1:] != test.images.shape[1:]:
-        raise ValueError(
-            f"expected a test set with the training set's classes and size, {len(train.classes)} and "
-            f"{train.images.shape[-1]} px; got {len(test.classes)} and {test.images.shape[-1]} px"
-        )
+    for what, other in {"test set": test, "set of clean pictures": clean or test}.items():
+        if train.classes != other.classes or train.images.shape[1:] != other.images.shape[1:]:
+            raise ValueError(
+                f"expected a {what} with the training set's classes and size, {len(train.classes)} and "
+                f"{train.images.shape[-1]} px; got {len(other.classes)} and {other.images.shape[-1]} px"
+            )
     start = time.perf_counter()
     device = device or best_device()
     if recipe.is_long(train):
@@ -166,7 +167,7 @@ def _passes(
         weight_decay=recipe.weight_decay,
     )
     device, classes = data.images.device, len(data.classes)
-    batches = math.ceil(len(data) / min(recipe.batch_size, len(data) // 2))
+    batches = min(math.ceil(len(data) / recipe.batch_size), len(data) // 2)  # batch norm needs two pictures
     for epoch in range(recipe.epochs):
         model.train()
         loss_sum = torch.zeros((), device=device)

@@ -101,7 +101,7 @@ class ResNet9Victim(Victim):
         width: channels of the first layer.
     """
 
-    width: int = 32
+    width: int = 16
 
     def network(self, classes: int, size: int) -> nn.Module:
         """See `ResNet9`; pictures above 64 px are halved first."""
@@ -227,7 +227,7 @@ class ResNet9(nn.Module):
         stride: of the first layer.
     """
 
-    def __init__(self, classes: int, width: int = 32, stride: int = 1) -> None:
+    def __init__(self, classes: int, width: int = 16, stride: int = 1) -> None:
         super().__init__()
         w1, w2, w4, w8 = width, 2 * width, 4 * width, 8 * width
         self.features = nn.Sequential(

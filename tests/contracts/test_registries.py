@@ -11,8 +11,8 @@ from unlearnable.spec import spec_of
 MEMBERS = [(kind, name) for kind, registry in registries().items() for name in registry]
 
 
-def test_the_four_kinds():
-    assert list(everything()) == ["protections", "countermeasures", "victims", "datasets"]
+def test_the_kinds():
+    assert list(everything()) == ["protections", "countermeasures", "victims", "recipes", "datasets"]
     json.dumps(everything())
 
 

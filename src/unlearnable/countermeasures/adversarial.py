@@ -26,6 +26,15 @@ class AdversarialTraining(Countermeasure):
     step: float = 2.0
     steps: int = 10
 
+    def __post_init__(self) -> None:
+        if self.steps < 1 or self.radius <= 0 or self.step <= 0:
+            raise ValueError(f"expected a radius, a step and steps above 0, got {self}")
+
+    @property
+    def effort(self) -> float:
+        """Every step of the attack is a pass there and back."""
+        return 1.0 + self.steps
+
     def adjust(self, recipe: Recipe) -> Recipe:
         """Takes the recipe's ``long_epochs``."""
         return replace(recipe, epochs=recipe.long_epochs)

@@ -1,5 +1,6 @@
 """What a trainer does against a protection: one class each, one hook each; ``a+b`` chains them."""
 
+import re
 from dataclasses import dataclass
 from functools import reduce
 
@@ -41,6 +42,11 @@ class Knowledge:
 
 class Countermeasure:
     """A frozen dataclass of defaulted parameters that overrides one of these hooks, all of which do nothing."""
+
+    @property
+    def effort(self) -> float:
+        """About how many ordinary trainings an epoch of it takes."""
+        return 1.0
 
     def purify(self, data: ImageSet, knowledge: Knowledge) -> ImageSet:
         """Once, before the training: the training set as the trainer uses it."""
@@ -108,6 +114,11 @@ class Chain(Countermeasure):
             return link.loss(model, images, targets, smoothing)
         return super().loss(model, images, targets, smoothing)
 
+    @property
+    def effort(self) -> float:
+        """That of the dearest link."""
+        return max(link.effort for link in self.links)
+
     def _with_own_loss(self) -> list[Countermeasure]:
         return [link for link in self.links if type(link).loss is not Countermeasure.loss]
 
@@ -121,10 +132,11 @@ class Vanilla(Countermeasure):
 
 
 def countermeasure_named(spec: str) -> Countermeasure:
-    """``name``, ``name:parameter=value`` or several of these joined by ``+``.
+    """``name``, ``name:parameter=value`` or several of these joined by ``+``, as in ``gray+jpeg:quality=10``.
 
     Raises:
         ValueError: unknown name or parameter, or a chain that cannot be.
     """
-    links = tuple(countermeasures.make(part) for part in spec.split("+"))
+    joint = rf"\+(?=(?:{'|'.join(countermeasures)})(?:[:+]|$))"  # another plus belongs to a value, such as a path
+    links = tuple(countermeasures.make(part) for part in re.split(joint, spec))
     return links[0] if len(links) == 1 else Chain(links)

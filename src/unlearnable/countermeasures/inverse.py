@@ -15,10 +15,11 @@ from torch.nn import functional as F
 from unlearnable.countermeasures.base import Countermeasure, Knowledge, countermeasures
 from unlearnable.devices import has_fast_bf16
 from unlearnable.images import ImageSet
-from unlearnable.protections import protections
+from unlearnable.protections import protection_named
 
 PATCH = 64  # px; larger pictures are learnt from patches
 APPLY_PIXELS = 1 << 19
+OWN_KEYS = 1 << 32  # the attacker's seeds start here, where nobody's protection is likely to have its own
 
 
 @countermeasures.register("inverse")
@@ -41,11 +42,16 @@ class InverseNetwork(Countermeasure):
     channels: int = 48
     depth: int = 6
 
+    def __post_init__(self) -> None:
+        if min(self.per_class, self.keys, self.steps, self.channels) < 1 or self.depth < 2:
+            raise ValueError(f"expected numbers above 0 and a depth of at least 2, got {self}")
+
     def purify(self, data: ImageSet, knowledge: Knowledge) -> ImageSet:
         """Subtract the predicted perturbation."""
         own = knowledge.few(self.per_class)
-        protect = protections.make(self.protection)
-        protected = torch.cat([protect(own, seed=knowledge.seed + key).images for key in range(self.keys)])
+        protect = protection_named(self.protection)
+        seeds = [OWN_KEYS + knowledge.seed + key for key in range(self.keys)]
+        protected = torch.cat([protect(own, seed=seed).images for seed in seeds])
         clean = own.images.repeat(self.keys, 1, 1, 1)
         network = self.learn(protected.to(data.images.device), clean.to(data.images.device), knowledge.seed)
         return replace(data, images=_restored(network, data.images))
@@ -97,4 +103,6 @@ def _denoiser(channels: int, depth: int) -> nn.Sequential:
     layers: list[nn.Module] = []
     for before, after in pairwise(widths):
         layers += [nn.Conv2d(before, after, 3, padding=1), nn.ReLU(inplace=True)]
+    for parameter in layers[-2].parameters():
+        nn.init.zeros_(parameter)  # at first, nothing was added
     return nn.Sequential(*layers[:-1])

@@ -216,11 +216,13 @@ class Resize(Preprocess):
         return _resized(_resized(images, small), (height, width))
 
 
-def _resized(images: Pictures, size: tuple[int, int]) -> Pictures:
+def _resized(images: Pictures, size: tuple[int, int]) -> UInt8[Tensor, "n 3 h2 w2"]:
     return _to_bytes(F.interpolate(images.float(), size=size, mode="bicubic", antialias=True))
 
 
 def _padded(images: Pictures, kernel: int, mode: str) -> Float[Tensor, "n 3 h2 w2"]:
+    if kernel // 2 >= min(images.shape[-2:]):
+        raise ValueError(f"expected pictures larger than half a kernel of {kernel} px, got {tuple(images.shape[-2:])}")
     return F.pad(images.float(), (kernel // 2,) * 4, mode=mode)
 
 

@@ -26,6 +26,15 @@ class UEraser(Countermeasure):
     repeats: int = 5
     probability: float = 0.5
 
+    def __post_init__(self) -> None:
+        if self.repeats < 1:
+            raise ValueError(f"expected at least one draw, got {self.repeats}")
+
+    @property
+    def effort(self) -> float:
+        """Each draw beyond the first is a pass there, and drawing takes its time."""
+        return 1.5 + 0.5 * self.repeats
+
     def loss(self, model: nn.Module, images: Images, targets: Targets, smoothing: float) -> tuple[Tensor, Tensor]:
         """The loss on each picture's hardest draw."""
         draws = torch.stack([self.drawn(images) for _ in range(self.repeats)])

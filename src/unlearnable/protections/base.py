@@ -32,8 +32,9 @@ class Protection(ABC):
         Raises:
             ValueError: `perturb` answered with another shape or with values that are not finite.
         """
-        torch.manual_seed(seed)
-        change = self.perturb(data, seed)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            change = self.perturb(data, seed)
         if change.shape != data.images.shape or not change.isfinite().all():
             raise ValueError(f"{self} answered {tuple(change.shape)}, maybe not finite, for {tuple(data.images.shape)}")
         budget = Budget.parse(self.budget)
@@ -45,6 +46,7 @@ class Protection(ABC):
 
 
 protections: Registry[Protection] = Registry("protections")
+protection_named = protections.make
 
 
 def _channels_last(pictures: Tensor) -> np.ndarray:

@@ -1,0 +1,198 @@
+"""The three sets of an audit, checked before anything is trained."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path, PurePosixPath
+from statistics import median
+
+import torch
+from PIL import Image
+
+from unlearnable.audit.outcome import Published, Sample
+from unlearnable.budget import Budget
+from unlearnable.folder.ahead import ahead
+from unlearnable.folder.manifest import REPORT, Report, read_manifest
+from unlearnable.images import ImageSet, load, load_folder, picture_files, square
+from unlearnable.photos import UnreadablePhotoError, read_limited, read_photo
+from unlearnable.quality import Quality, measure
+
+LARGEST = 224  # px: what classifiers are usually trained at
+SAMPLES = 10
+SHOWN = 128  # px of the middle of each, pixel for pixel: reducing a picture would hide what was done to it
+
+
+@dataclass(frozen=True)
+class Sets:
+    """What is trained on and tested on.
+
+    Attributes:
+        protected: the published set; where only some classes are protected, with the other classes' clean pictures.
+        clean: the clean training set.
+        test: the clean test set.
+        protected_classes: indices, where only some are; empty where all are.
+        published: the published files' quality, and a few of them.
+    """
+
+    protected: ImageSet
+    clean: ImageSet
+    test: ImageSet
+    protected_classes: tuple[int, ...]
+    published: Published
+
+
+def load_sets(protected: Path, clean_train: str, clean_test: str, size: int | None) -> Sets:
+    """Load and check everything.
+
+    Args:
+        protected: folder of the published pictures, in class sub-folders.
+        clean_train: folder of the clean training pictures, or a data set such as ``cifar10:root=…``.
+        clean_test: the same for the test pictures.
+        size: side in pixels at which is trained; None for that of the published pictures, at most 224.
+
+    Raises:
+        ValueError: classes do not match, one is empty, sizes differ, or test pictures are among those trained on.
+        FileNotFoundError: there are no pictures.
+    """
+    size = size or usual_side(protected)
+    published_set = load_folder(protected, size)
+    clean, test = _load(clean_train, size), _load(clean_test, size)
+    _check_classes(published_set, clean, test)
+    _check_leak(test, {"the clean training set": clean, "the published set": published_set})
+    chosen = tuple(clean.classes.index(name) for name in published_set.classes)
+    return Sets(
+        protected=_filled_up(published_set, clean, chosen),
+        clean=clean,
+        test=test,
+        protected_classes=chosen if len(chosen) < len(clean.classes) else (),
+        published=_published(protected, clean_train, published_set),
+    )
+
+
+def _filled_up(published: ImageSet, clean: ImageSet, chosen: tuple[int, ...]) -> ImageSet:
+    """The published set under the clean one's labels, with the clean pictures of the classes that it lacks."""
+    own = ImageSet(published.images, torch.tensor(chosen)[published.labels], clean.classes)
+    lacking = ~torch.isin(clean.labels, torch.tensor(chosen))
+    return own.joined(clean[lacking]) if lacking.any() else own
+
+
+def usual_side(folder: Path) -> int:
+    """The median of the pictures' shorter sides in pixels, at most 224."""
+    return min(LARGEST, int(median(_short_sides(folder))))
+
+
+def _short_sides(folder: Path) -> Iterator[int]:
+    for file in picture_files(folder):
+        try:
+            with Image.open(folder / file.name) as picture:
+                yield min(picture.size)
+        except OSError as error:
+            raise ValueError(f"{file.name} in {folder} is no readable picture ({error}); take it out") from None
+
+
+def _load(text: str, size: int) -> ImageSet:
+    if Path(text).is_dir():
+        return load_folder(Path(text), size)
+    if ":" not in text:
+        raise FileNotFoundError(f"expected a folder of pictures or a data set such as cifar10:root=…, got {text}")
+    data = load(text)
+    if data.images.shape[-1] != size:
+        raise ValueError(
+            f"{text} has pictures of {data.images.shape[-1]} px, the others are read at {size}; see --size"
+        )
+    return data
+
+
+def _check_classes(published: ImageSet, clean: ImageSet, test: ImageSet) -> None:
+    if clean.classes != test.classes:
+        differing = sorted(set(clean.classes) ^ set(test.classes))
+        raise ValueError(
+            f"expected the same classes in the clean training and test sets; only one of them has {_some(differing)}"
+        )
+    if unknown := sorted(set(published.classes) - set(clean.classes)):
+        raise ValueError(
+            f"expected the published classes among the clean ones; these are not: {_some(unknown)}. "
+            "Pictures of one class must lie in a sub-folder of its name."
+        )
+    if len(clean.classes) < 2:
+        raise ValueError("expected at least two classes: a classifier of one has nothing to learn")
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+
+
+def _check_leak(test: ImageSet, training: dict[str, ImageSet]) -> None:
+    held = set(_hashes(test))
+    for what, data in training.items():
+        if leaked := sum(hashed in held for hashed in _hashes(data)):
+            raise ValueError(
+                f"{leaked} pictures of {what} are also in the test set, pixel by pixel: figures would flatter the "
+                "trainer; take them out of the test set"
+            )
+
+
+def _hashes(data: ImageSet) -> Iterator[bytes]:
+    return (sha256(picture.numpy().tobytes()).digest() for picture in data.images)
+
+
+def _published(folder: Path, clean_train: str, data: ImageSet) -> Published:
+    """Measure every published file whose original is among the clean training pictures."""
+    originals = _originals(folder, Path(clean_train)) if Path(clean_train).is_dir() else {}
+    with ThreadPoolExecutor() as pool:
+        qualities = tuple(quality for quality in ahead(pool, _quality, originals.items(), width=8) if quality)
+    budget = Report.load(folder).options["budget"] if (folder / REPORT).is_file() else None
+    return Published(
+        count=len(data),
+        qualities=qualities,
+        budget=budget,
+        over_budget=sum(_exceeds(quality, Budget.parse(budget)) for quality in qualities) if budget else 0,
+        samples=_samples(folder, originals, data),
+    )
+
+
+def _originals(folder: Path, clean: Path) -> dict[Path, Path]:
+    """The clean file of every published one: by the manifest, else by the same name, whatever the suffix."""
+    entries = read_manifest(folder).values()
+    by_manifest = {entry.output: entry.file for entry in entries if entry.output}
+    by_stem = {_stem(file.name): file.name for file in picture_files(clean)}
+    pairs = {}
+    for file in picture_files(folder):
+        original = by_manifest.get(file.name) or by_stem.get(_stem(file.name))
+        if original and (clean / original).is_file():
+            pairs[folder / file.name] = clean / original
+    return pairs
+
+
+def _stem(name: str) -> str:
+    return str(PurePosixPath(name).with_suffix(""))
+
+
+def _quality(pair: tuple[Path, Path]) -> Quality | None:
+    try:
+        after, before = (read_photo(read_limited(file)) for file in pair)
+    except UnreadablePhotoError:
+        return None
+    return measure(before.rgb, after.rgb) if before.pixels.shape[:2] == after.pixels.shape[:2] else None
+
+
+def _exceeds(quality: Quality, budget: Budget) -> bool:
+    return (quality.rms if budget.norm == "rms" else quality.linf) > budget.radius
+
+
+def _samples(folder: Path, originals: dict[Path, Path], data: ImageSet) -> tuple[Sample, ...]:
+    """Pictures from all over the set, before and after, at the size at which is trained."""
+    files = [folder / file.name for file in picture_files(folder)]
+    paired = [index for index, file in enumerate(files) if file in originals]
+    size = data.images.shape[-1]
+    start = max(0, size - SHOWN) // 2
+    middle = (slice(start, start + SHOWN), slice(start, start + SHOWN))
+    return tuple(
+        Sample(
+            name=files[index].relative_to(folder).as_posix(),
+            original=square(originals[files[index]], size)[middle],
+            published=data.images[index].permute(1, 2, 0).numpy()[middle],
+        )
+        for index in [paired[place * len(paired) // SAMPLES] for place in range(min(SAMPLES, len(paired)))]
+    )

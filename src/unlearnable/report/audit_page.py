@@ -1,0 +1,303 @@
+"""An audit as one HTML file that needs nothing else, and its table as Markdown."""
+
+import io
+from base64 import b64encode
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from statistics import fmean
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from markupsafe import Markup
+from PIL import Image
+
+from unlearnable.audit.outcome import Outcome, Picture, Published, Row, Sample, Score
+from unlearnable.audit.verdict import CHANGES_NOTHING, against, most, ordinary, percent, status, verdict
+from unlearnable.cells import Result
+
+GAIN = 8  # of the perturbation, as it is drawn
+SAMPLES = 10
+NAMED_CLASSES = 20  # more make a table of confusions that nobody can read
+SMALL_PICTURE = 64  # px; up to this side, pixels are drawn as squares
+SMALL_WIDTH, LARGE_WIDTH = 96, 192  # CSS px on the page, about and at most
+WIDTH, HEIGHT = 260, 150  # of a plot of curves
+LEFT, RIGHT, TOP, BOTTOM = 34, 250, 10, 128  # its axes
+
+
+@dataclass(frozen=True)
+class Line:
+    """A learning curve in a plot's own coordinates.
+
+    Attributes:
+        kind: CSS class.
+        points: as SVG wants them.
+        end: the last of them.
+    """
+
+    kind: str
+    points: str
+    end: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Heat:
+    """A matrix of confusions.
+
+    Attributes:
+        kind: CSS class.
+        title: what it shows.
+        shares: by true class, how often it was taken for each.
+    """
+
+    kind: str
+    title: str
+    shares: list[list[float]]
+
+
+def audit_page(outcome: Outcome) -> str:
+    """One HTML document, UTF-8, without references to anything outside it; the same for the same outcome."""
+    lead, *others, limits = (sentence.replace(" %", "\u00a0%") for sentence in verdict(outcome))
+    results = [result for row in outcome.rows for result in (*row.clean, *row.protected)]
+    page = _template().render(
+        outcome=outcome,
+        lead=lead,
+        sentences=others,
+        limits=limits,
+        tiles=_tiles(outcome),
+        facts=_facts(outcome, results),
+        rows=outcome.worst_first(),
+        idle=CHANGES_NOTHING,
+        ordinary=ordinary(outcome),
+        heats=_heats(outcome),
+        quality=_quality_facts(outcome.published),
+        samples=outcome.published.samples[:SAMPLES],
+    )
+    return _writable(page)
+
+
+def markdown_table(outcome: Outcome) -> str:
+    """The table of an audit in percent, worst row first; then what was not measured."""
+    lines = [
+        "| countermeasure | clean final | clean peak | published final | published peak | difference | status |",
+        "|---|---:|---:|---:|---:|---:|---|",
+    ]
+    for row in outcome.worst_first():
+        scores = [_score(score) for score in (row.clean_final, row.clean_peak, row.final, row.peak)]
+        cells = [_cell(row.countermeasure), *scores, _points(row), status(row, outcome.chance)]
+        lines.append(f"| {' | '.join(cells)} |")
+    for name, reason in outcome.missing.items():
+        lines.append(f"| {_cell(name)} | – | – | – | – | – | not measured: {_cell(reason)} |")
+    return _writable("\n".join(lines) + "\n")
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        loader=PackageLoader("unlearnable", "report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"percent": _percent, "score": _score, "png": _png}
+    environment.globals |= {
+        "status": status,
+        "points": _points,
+        "lines": _lines,
+        "curve_text": _curve_text,
+        "height_of": _height_of,
+        "stages": _stages,
+        "display_width": _display_width,
+        "plot": {"width": WIDTH, "height": HEIGHT, "left": LEFT, "right": RIGHT, "top": TOP, "bottom": BOTTOM},
+        "named_classes": NAMED_CLASSES,
+        "small_picture": SMALL_PICTURE,
+    }
+    return environment.get_template("audit.html.j2")
+
+
+def _tiles(outcome: Outcome) -> list[tuple[str, str, str]]:
+    """The figures that matter most: what it is, the figure, what belongs to it."""
+    best, plain, found = most(outcome), ordinary(outcome), against(outcome)
+    tiles = []
+    if best:
+        way = "by ordinary training" if best is plain else f"countermeasure: {best.countermeasure}"
+        tiles.append(("Most that a trainer got", _percent(best.peak.mean), way))
+    if plain:
+        tiles.append(("Ordinary training", _percent(plain.peak.mean), "on the published pictures"))
+        tiles.append(("The same, clean", _percent(plain.clean_peak.mean), "on the original pictures"))
+    if best:
+        tiles.append(("Guessing", _percent(outcome.chance), f"one of {len(outcome.classes)} classes"))
+    if total := sum(map(len, found.values())):
+        tiles.append(("Holds against", f"{len(found['holds'])} of {total}", "countermeasures measured"))
+    return tiles
+
+
+def _facts(outcome: Outcome, results: list[Result]) -> list[tuple[str, str]]:
+    """What was audited, how and on what."""
+    facts = [
+        ("Training pictures", f"{outcome.train_count:,}"),
+        ("Test pictures", f"{outcome.test_count:,}, clean"),
+        ("Published pictures", f"{outcome.published.count:,}"),
+        ("Classes", f"{len(outcome.classes):,}"),
+        ("Picture size", f"{outcome.size} × {outcome.size} px"),
+        ("Victim", outcome.victim),
+        ("Recipe", f"{outcome.recipe}, {outcome.epochs} epoch{'' if outcome.epochs == 1 else 's'}"),
+        ("Trainings a row and set", f"{outcome.seeds}" + _seeds(results)),
+    ]
+    if outcome.protected_classes:
+        names = [outcome.classes[index] for index in outcome.protected_classes]
+        facts.insert(4, ("Protected classes", f"{len(names)}: {', '.join(names)}"))
+    if results:
+        facts += [
+            ("Hardware", ", ".join(_distinct(result.device for result in results))),
+            ("Time of all trainings", _duration(sum(result.seconds for result in results))),
+            ("Versions", ", ".join(_versions(results))),
+        ]
+    return facts
+
+
+def _seeds(results: list[Result]) -> str:
+    seeds = sorted({result.cell.seed for result in results})
+    return f" (seed{'' if len(seeds) == 1 else 's'} {', '.join(map(str, seeds))})" if seeds else ""
+
+
+def _versions(results: list[Result]) -> list[str]:
+    return _distinct(f"{name} {version}" for result in results for name, version in result.versions.items())
+
+
+def _distinct(texts: Iterable[str]) -> list[str]:
+    return sorted(set(texts))
+
+
+def _duration(seconds: float) -> str:
+    hours, minutes = divmod(round(seconds / 60), 60)
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min"
+
+
+def _quality_facts(published: Published) -> list[tuple[str, str]]:
+    """The budget and the measures of the published set."""
+    qualities = published.qualities
+    budget = [("Promised budget", published.budget or "none: there is no report of the set")]
+    if not qualities:
+        return budget
+    if published.budget:
+        budget.append(("Files over it", f"{published.over_budget:,} of {len(qualities):,} measured"))
+    psnrs = [quality.psnr for quality in qualities if quality.psnr is not None]
+    psnr = f"mean {fmean(psnrs):.2f}, lowest {min(psnrs):.2f}" if psnrs else "–"
+    unchanged = len(qualities) - len(psnrs)
+    rms, ssims = [quality.rms for quality in qualities], [quality.ssim for quality in qualities]
+    return [
+        *budget,
+        ("RMS difference, grey levels", f"mean {fmean(rms):.2f}, highest {max(rms):.2f}"),
+        ("L-inf, grey levels", f"highest {max(quality.linf for quality in qualities)}"),
+        ("PSNR, dB", psnr + (f" (without {unchanged:,} unchanged)" if unchanged else "")),
+        ("SSIM", f"mean {fmean(ssims):.4f}, lowest {min(ssims):.4f}"),
+    ]
+
+
+def _heats(outcome: Outcome) -> list[Heat]:
+    """Confusions after the last epoch of ordinary training, for the first seed."""
+    row = ordinary(outcome)
+    if row is None or len(outcome.classes) > NAMED_CLASSES:
+        return []
+    return [
+        Heat("clean", "Trained on clean pictures", _shares(row.clean[0].confusion)),
+        Heat("published", "Trained on published pictures", _shares(row.protected[0].confusion)),
+    ]
+
+
+def _shares(confusion: tuple[tuple[int, ...], ...]) -> list[list[float]]:
+    return [[count / max(1, sum(counts)) for count in counts] for counts in confusion]
+
+
+def _lines(row: Row) -> list[Line]:
+    """The curves of every seed: training first, so that tests lie above it."""
+    return [
+        *(_line("train", [epoch.train_accuracy for epoch in result.epochs]) for result in row.protected),
+        *(_line("clean", [epoch.test_accuracy for epoch in result.epochs]) for result in row.clean),
+        *(_line("published", [epoch.test_accuracy for epoch in result.epochs]) for result in row.protected),
+    ]
+
+
+def _line(kind: str, accuracies: list[float]) -> Line:
+    step = (RIGHT - LEFT) / max(1, len(accuracies) - 1)
+    places = [(round(LEFT + index * step, 1), _height_of(value)) for index, value in enumerate(accuracies)]
+    return Line(kind, " ".join(f"{x:g},{y:g}" for x, y in places), places[-1])
+
+
+def _height_of(accuracy: float) -> float:
+    """Where an accuracy lies in a plot."""
+    return round(BOTTOM - accuracy * (BOTTOM - TOP), 1)
+
+
+def _curve_text(row: Row) -> str:
+    """The curves in words."""
+    last = [
+        _percent(fmean(result.epochs[-1].test_accuracy for result in results)) for results in (row.clean, row.protected)
+    ]
+    train = _percent(fmean(result.epochs[-1].train_accuracy for result in row.protected))
+    return (
+        f"Learning curves with {row.countermeasure}: after the last of {len(row.protected[0].epochs)} epochs, test "
+        f"accuracy {last[0]} on clean and {last[1]} on published pictures; accuracy on the published training "
+        f"pictures {train}."
+    )
+
+
+def _stages(sample: Sample) -> list[tuple[str, Picture]]:
+    """A sample's three pictures and their titles."""
+    return [
+        ("original", sample.original),
+        ("published", sample.published),
+        (f"perturbation × {GAIN}", _perturbation(sample)),
+    ]
+
+
+def _perturbation(sample: Sample) -> Picture:
+    """The difference, enlarged around grey."""
+    difference = GAIN * (sample.published.astype(int) - sample.original)
+    enlarged: Picture = np.clip(128 + difference, 0, 255).astype(np.uint8)
+    return enlarged
+
+
+def _png(picture: Picture) -> Markup:
+    """A picture as a data URI."""
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "PNG", optimize=True)
+    return Markup("data:image/png;base64," + b64encode(buffer.getvalue()).decode())
+
+
+def _display_width(picture: Picture) -> int:
+    """CSS pixels: small pictures are enlarged by a whole factor, large ones reduced."""
+    height, width, _ = picture.shape
+    return width * max(1, round(SMALL_WIDTH / width)) if max(height, width) <= SMALL_PICTURE else LARGE_WIDTH
+
+
+def _percent(share: float) -> str:
+    """As in the verdict, kept on one line."""
+    return percent(share).replace(" ", "\u00a0")
+
+
+def _score(score: Score) -> str:
+    """Percent without the sign, with the deviation where there is one."""
+    spread = "" if score.deviation is None else f" ± {100 * score.deviation:.1f}"
+    return f"{100 * score.mean:.1f}{spread}"
+
+
+def _points(row: Row) -> str:
+    """What the trainer's best lost against clean pictures, in points."""
+    return f"{100 * (row.clean_peak.mean - row.peak.mean) + 0:.1f}"
+
+
+def _cell(text: str) -> str:
+    """Text inside a Markdown table: one line, without marks."""
+    for sign in "\\`*|<[":
+        text = text.replace(sign, f"\\{sign}")
+    return " ".join(text.split())
+
+
+def _writable(text: str) -> str:
+    """Without the halves of characters that stand for bytes of file names that are no UTF-8."""
+    return text.encode(errors="replace").decode()

@@ -1,0 +1,151 @@
+"""The audit from folders to page, on small drawn pictures and a tiny victim."""
+
+import json
+import shutil
+
+import pytest
+from PIL import Image
+
+from unlearnable import load
+from unlearnable.audit.run import CELLS, PAGE, SUMMARY, TABLE, audit_folder
+from unlearnable.audit.sets import load_sets, usual_side
+from unlearnable.folder.protect import protect_folder
+
+TINY = {"victim": "resnet9:width=2", "recipe": "quick:epochs=2"}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory, weights):
+    """Clean training and test folders and a protected copy, made once."""
+    folder = tmp_path_factory.mktemp("audit")
+    load("toy:count=48").save(folder / "train")
+    load("toy:count=40,seed=1").save(folder / "test")
+    protect_folder(folder / "train", folder / "protected", key=folder / "key", weights=weights)
+    return folder
+
+
+@pytest.fixture
+def folders(made, tmp_path):
+    """A copy that a test may spoil."""
+    for name in ("train", "test", "protected"):
+        shutil.copytree(made / name, tmp_path / name)
+    return tmp_path
+
+
+def run(folder, **options):
+    return audit_folder(folder / "protected", folder / "train", folder / "test", folder / "out", **TINY | options)
+
+
+def test_writes_page_table_summary_and_cells(folders):
+    seen = []
+    outcome = run(folders, countermeasures="vanilla,gray+jpeg:quality=50", seeds=2, on_progress=seen.append)
+    assert [row.countermeasure for row in outcome.rows] == ["vanilla", "gray+jpeg:quality=50"]
+    assert [len(row.clean) for row in outcome.rows] == [2, 2]
+    assert outcome.rows[0].clean[0].cell.train != outcome.rows[0].protected[0].cell.train
+    assert not outcome.missing
+    assert len(list((folders / "out" / CELLS).iterdir())) == 8
+    page = (folders / "out" / PAGE).read_text()
+    assert "gray+jpeg:quality=50" in page and "data:image/png;base64" in page
+    assert "gray+jpeg:quality=50" in (folders / "out" / TABLE).read_text()
+    summary = json.loads((folders / "out" / SUMMARY).read_text())
+    assert summary["rows"]["vanilla"]["final"]["mean"] == pytest.approx(outcome.rows[0].final.mean)
+    assert summary["test_count"] == 40
+    done = [now.done for now in seen]
+    assert done == sorted(done) and done[-1] == pytest.approx(seen[-1].total)
+    published = outcome.published
+    assert (len(published.qualities), published.budget, published.over_budget) == (48, "rms:8", 0)
+    assert len(published.samples) == 10
+    assert len({sample.name.split("/")[0] for sample in published.samples}) == 4
+
+
+def test_resumes_without_training_anything_twice(folders):
+    first = run(folders, countermeasures="vanilla")
+    seen = []
+    again = run(folders, countermeasures="vanilla,gray", on_progress=seen.append)
+    assert again.rows[0] == first.rows[0]
+    assert {now.what for now in seen} == {"gray, clean", "gray, protected"}
+
+
+def test_starts_nothing_that_cannot_end_in_time(folders):
+    outcome = run(folders, countermeasures="vanilla,gray", minutes=0)
+    assert not outcome.rows  # the first training is tried, to learn how long one takes
+    assert "no time left" in outcome.missing["vanilla"] and "no time left" in outcome.missing["gray"]
+    assert run(folders, countermeasures="vanilla,gray", minutes=10).rows
+
+
+def test_one_protected_class_among_clean_ones(folders):
+    for name in ("disc", "square", "triangle"):
+        shutil.rmtree(folders / "protected" / name)
+    outcome = run(folders, countermeasures="vanilla")
+    assert [outcome.classes[index] for index in outcome.protected_classes] == ["cross"]
+    (row,) = outcome.rows
+    confusion = row.protected[0].confusion
+    label = outcome.protected_classes[0]
+    assert row.final.mean == confusion[label][label] / sum(confusion[label])
+    sets = load_sets(folders / "protected", str(folders / "train"), str(folders / "test"), None)
+    assert len(sets.protected) == len(sets.clean) == 48
+    assert sets.protected.classes == sets.clean.classes
+    assert (sets.protected.labels.bincount() == sets.clean.labels.bincount()).all()
+
+
+def test_a_countermeasure_that_cannot_be_is_reported_not_hidden(folders):
+    outcome = run(folders, countermeasures="vanilla,mix:per_class=100")
+    assert len(outcome.rows) == 1
+    assert "at least 100 pictures" in outcome.missing["mix:per_class=100"]
+
+
+def test_data_sets_by_name_in_place_of_folders(folders):
+    outcome = audit_folder(
+        folders / "protected",
+        "toy:count=48",
+        "toy:count=40,seed=1",
+        folders / "out",
+        countermeasures="vanilla",
+        **TINY,
+    )
+    assert outcome.rows and not outcome.published.qualities
+
+
+def refused(folder, message, **options):
+    with pytest.raises((ValueError, FileNotFoundError), match=message):
+        run(folder, countermeasures="vanilla", **options)
+    assert not (folder / "out").exists()
+
+
+def test_classes_that_do_not_match(folders):
+    (folders / "test" / "disc").rename(folders / "test" / "disk")
+    refused(folders, "only one of them has disc, disk")
+    (folders / "train" / "disc").rename(folders / "train" / "disk")
+    refused(folders, "published classes among the clean ones; these are not: disc")
+
+
+def test_an_empty_class(folders):
+    for file in (folders / "train" / "disc").iterdir():
+        file.unlink()
+    refused(folders, "found none in disc")
+
+
+def test_a_leak_from_training_to_test(folders):
+    leaked = next((folders / "protected" / "disc").iterdir())
+    Image.open(leaked).save(folders / "test" / "cross" / "again.webp", lossless=True)
+    refused(folders, "1 pictures of the published set are also in the test set")
+    original = next((folders / "train" / "disc").iterdir())
+    shutil.copy(original, folders / "test" / "square" / "again.png")
+    refused(folders, "1 pictures of the clean training set")
+
+
+def test_a_broken_picture(folders):
+    (folders / "train" / "disc" / "broken.png").write_bytes(b"no picture")
+    refused(folders, r"broken\.png.*take it out")
+
+
+def test_other_bad_input(folders):
+    refused(folders, "unknown among the recipes", recipe="slow")
+    refused(folders, "unknown among the victims", victim="resnet_nine")
+    refused(folders, "safetensors", victim="resnet9:pretrained=nothing")
+    refused(folders, "at least one seed", seeds=0)
+    refused(folders, "torch device", device="abacus")
+
+
+def test_the_usual_side_is_that_of_most_pictures(photos):
+    assert usual_side(photos) == 30

@@ -1,0 +1,64 @@
+import json
+from dataclasses import replace
+
+import pytest
+
+from unlearnable import load
+from unlearnable.cells import Cell, Result, Store, fingerprint
+from unlearnable.training import Epoch
+
+CELL = Cell("a", "b", "c", "", 16, "resnet9", "vanilla", "quick", 0)
+RESULT = Result(
+    cell=CELL,
+    epochs=(Epoch(1.0, 0.5, 0.75), Epoch(0.5, 0.75, 0.5)),
+    confusion=((1, 3), (1, 3)),
+    peak_confusion=((4, 0), (2, 2)),
+    seconds=1.5,
+    device="cpu",
+    versions={"torch": "2"},
+)
+
+
+def test_accuracies_over_all_or_some_classes():
+    assert (RESULT.final(), RESULT.peak()) == (0.5, 0.75)
+    assert (RESULT.final((0,)), RESULT.peak((1,))) == (0.25, 0.5)
+
+
+def test_the_key_depends_on_every_part_of_a_cell():
+    changed = [replace(CELL, **{name: "other"}) for name in ("train", "test", "clean", "weights", "victim", "recipe")]
+    changed += [replace(CELL, countermeasure="gray"), replace(CELL, size=32), replace(CELL, seed=1)]
+    assert len({cell.key for cell in [CELL, *changed]}) == 10
+    assert CELL.key == Cell(**json.loads(json.dumps(CELL.__dict__))).key
+
+
+def test_a_result_comes_back_from_its_file(tmp_path):
+    store = Store(tmp_path / "cells")
+    assert store.load(CELL) is None
+    store.save(RESULT)
+    assert store.load(CELL) == RESULT
+    assert store.load(replace(CELL, seed=1)) is None
+    assert Result.from_json(RESULT.to_json()) == RESULT
+
+
+@pytest.mark.parametrize(
+    "spoil", [lambda text: text[:40], lambda text: "{}", lambda text: text.replace("vanilla", "at")]
+)
+def test_a_spoilt_file_is_set_aside_and_kept(tmp_path, spoil):
+    store = Store(tmp_path)
+    store.save(RESULT)
+    file = tmp_path / f"{CELL.key}.json"
+    spoilt = spoil(file.read_text())
+    file.write_text(spoilt)
+    assert store.load(CELL) is None
+    (aside,) = store.corrupt()
+    assert aside.read_text() == spoilt
+    store.save(RESULT)
+    assert store.load(CELL) == RESULT
+
+
+def test_fingerprints_tell_sets_apart():
+    toy = load("toy:count=8")
+    others = [load("toy:count=8,seed=1"), toy[:7], replace(toy, labels=toy.labels.flip(0))]
+    others += [replace(toy, classes=("a", "b", "c", "d"))]
+    assert len({fingerprint(data) for data in [toy, *others]}) == 5
+    assert fingerprint(toy) == fingerprint(load("toy:count=8"))

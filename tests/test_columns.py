@@ -1,0 +1,37 @@
+import pytest
+
+from unlearnable.audit.columns import BEYOND, TABLE1, columns
+
+
+def test_the_papers_thirteen_columns():
+    assert columns("table1", "paper") == TABLE1
+    assert len(TABLE1) == 13
+
+
+def test_the_quick_recipe_names_its_cheaper_attack():
+    assert columns("table1", "quick")[-1] == "at:steps=1,step=10"
+    assert columns("at", "quick:epochs=2") == ("at:steps=1,step=10",)
+    assert columns("at:steps=3", "quick") == ("at:steps=3",)
+
+
+def test_lists_keep_the_commas_of_parameters():
+    listed = columns("vanilla, gray+jpeg:quality=10,at:steps=1,step=10,jpeg:quality=50,test=true", "paper")
+    assert listed == ("vanilla", "gray+jpeg:quality=10", "at:steps=1,step=10", "jpeg:quality=50,test=true")
+
+
+def test_groups_and_names_together_without_repetition():
+    assert columns("table1,orthogonal,vanilla", "paper") == (*TABLE1, "orthogonal")
+    assert columns("all", "paper") == (*TABLE1, *BEYOND)
+
+
+def test_a_backbone_adds_its_two_columns():
+    assert columns("vanilla", "quick", "w.safetensors")[1:] == (
+        "pretrained:weights=w.safetensors",
+        "pretrained:weights=w.safetensors,frozen=true",
+    )
+
+
+@pytest.mark.parametrize("text, message", [("blur", "unknown.*known: at, bdr"), ("gray:x=1", "gray"), ("", "unknown")])
+def test_unknown_names_are_refused(text, message):
+    with pytest.raises(ValueError, match=message):
+        columns(text, "quick")

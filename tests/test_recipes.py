@@ -1,0 +1,65 @@
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from unlearnable.images import ImageSet
+from unlearnable.recipes import recipes
+
+
+def blank(side: int, classes: int) -> ImageSet:
+    return ImageSet(
+        torch.zeros(1, 3, side, side, dtype=torch.uint8), torch.tensor([0]), tuple(map(str, range(classes)))
+    )
+
+
+def test_the_papers():
+    paper = recipes.make("paper")
+    assert (paper.epochs, paper.long_epochs, paper.batch_size) == (60, 100, 128)
+    assert (paper.learning_rate, paper.momentum, paper.weight_decay) == (0.1, 0.9, 5e-4)
+    assert (paper.nesterov, paper.label_smoothing, paper.schedule) == (False, 0, "cosine")
+
+
+def test_cosine():
+    rate = recipes.make("paper").rate
+    assert [rate(progress) for progress in (0, 1 / 3, 0.5, 1)] == pytest.approx([1, 0.75, 0.5, 0])
+
+
+def test_onecycle():
+    rate = recipes.make("quick").rate
+    assert [rate(progress) for progress in (0, 0.1, 0.2, 0.6, 1)] == pytest.approx([0, 0.5, 1, 0.5, 0])
+
+
+@given(st.sampled_from(list(recipes)), st.lists(st.floats(0, 1), min_size=2, max_size=2))
+def test_rates_rise_once_and_fall(name, progress):
+    recipe = recipes.make(name)
+    before, after = sorted(progress)
+    first, second = recipe.rate(before), recipe.rate(after)
+    assert min(first, second) >= 0 and max(first, second) <= 1
+    if recipe.schedule == "cosine" or before >= 0.2:
+        assert first >= second
+    elif after <= 0.2:
+        assert first <= second
+
+
+@pytest.mark.parametrize(
+    "side, classes, is_long", [(32, 10, False), (64, 10, False), (65, 10, True), (32, 11, True), (224, 100, True)]
+)
+def test_what_takes_longer(side, classes, is_long):
+    assert recipes.make("paper").is_long(blank(side, classes)) is is_long
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("paper:schedule=step", "schedule=cosine or schedule=onecycle, got 'step'"),
+        ("quick:epochs=0", "at least one epoch"),
+        ("quick:long_epochs=0", "at least one epoch"),
+        ("quick:batch_size=0", "one picture a batch"),
+        ("paper:epochs=many", "paper:epochs"),
+        ("papers", "known: paper, quick"),
+    ],
+)
+def test_bad_recipes(text, message):
+    with pytest.raises(ValueError, match=message):
+        recipes.make(text)
