@@ -142,3 +142,28 @@ def test_version():
     from unlearnable import __version__
 
     assert __version__ in run("--version").output
+
+
+def test_audit_export_and_fit(tmp_path, weights, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/unlearnable", "audit", "these", "words"])
+    for name, data in {"train": "toy:count=48", "test": "toy:count=40,seed=1"}.items():
+        run("export", data, tmp_path / name)
+    run("protect", tmp_path / "train", tmp_path / "out", "--key", tmp_path / "key", "--weights", weights)
+    sets = ("--clean-train", tmp_path / "train", "--clean-test", tmp_path / "test", "--out", tmp_path / "audit")
+    words = ("audit", tmp_path / "out", *sets, "--victim", "resnet9:width=2", "--recipe", "quick:epochs=1")
+    shown = run(*words, "--countermeasures", "vanilla").output
+    assert "does not stop" in shown and "look at" in shown
+    page = (tmp_path / "audit" / "audit.html").read_text()
+    assert "unlearnable audit these words" in page
+    shown = run(*words, "--countermeasures", "vanilla,mix:per_class=99", code=3).output
+    assert "not measured: mix:per_class=99: expected at least 99 pictures" in shown
+    assert "unknown among the countermeasures" in run(*words, "--countermeasures", "blur", code=2).output
+    assert "expected a folder of pictures or a data set" in run(*words, "--clean-test", tmp_path / "x", code=2).output
+
+    sets = ("toy:count=48", "toy:count=40,seed=1")
+    backbone = tmp_path / "backbone.safetensors"
+    shown = run("fit", *sets, "--victim", "resnet9:width=2", "--recipe", "quick:epochs=1", "--out", backbone).output
+    assert "epoch 1/1" in shown and backbone.exists()
+    run(*words, "--countermeasures", "vanilla", "--backbone", backbone)
+    assert "frozen=true" in (tmp_path / "audit" / "audit.md").read_text()
+    assert "expected a new folder" in run("export", "toy", tmp_path / "train", code=2).output
