@@ -191,7 +191,9 @@ def audit(
     from unlearnable.audit.verdict import verdict
 
     columns = TextColumn("training {task.fields[cell]}"), BarColumn(20), TextColumn("{task.description}")
-    with _errors(), Progress(*columns, TimeRemainingColumn(), console=_console()) as progress:
+    # Epochs are far between: the pace is taken over half an hour.
+    progress = Progress(*columns, TimeRemainingColumn(), console=_console(), speed_estimate_period=1800)
+    with _errors(), progress:
         task = progress.add_task("reading the pictures", total=None, cell="")
 
         def on_progress(now: Now) -> None:
