@@ -12,8 +12,8 @@ from unlearnable.audit.verdict import verdict
 
 out = Path(sys.argv[1] if len(sys.argv) > 1 else "audit_digits_example")
 out.mkdir(parents=True, exist_ok=True)
-digits = out / "pictures" / "digits"
-sample_pictures(out / "pictures")
+digits = out / "samples" / "digits"
+sample_pictures(out / "samples")
 for earlier in ("digits", "audit"):  # of the last demo
     shutil.rmtree(out / earlier, ignore_errors=True)
 protect_folder(digits / "train", out / "digits", key=out / "key")

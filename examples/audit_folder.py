@@ -1,5 +1,6 @@
 """Audit scanned digits: marks so clear that a network learns them before the shortcut. An audit says so."""
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -15,6 +16,7 @@ scans = load_digits()
 pixels = torch.from_numpy((scans.images / 16 * 255).astype(np.uint8))[:, None].expand(-1, 3, -1, -1)
 enlarged = pixels.repeat_interleave(2, 2).repeat_interleave(2, 3).contiguous()
 digits = ImageSet(enlarged, torch.from_numpy(scans.target), tuple(f"digit_{label}" for label in range(10)))
+shutil.rmtree(out, ignore_errors=True)
 digits[:1200].save(out / "train")
 digits[1200:].save(out / "test")
 

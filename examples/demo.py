@@ -14,10 +14,10 @@ parser.add_argument("--out", type=Path, default=Path("demo"), help="folder for e
 parser.add_argument("--photos", type=Path, help="protect your own folder instead")
 arguments = parser.parse_args()
 
-out, photos = arguments.out, arguments.photos or arguments.out / "pictures" / "photos"
+out, photos = arguments.out, arguments.photos or arguments.out / "samples" / "photos"
 out.mkdir(parents=True, exist_ok=True)
 if not arguments.photos:
-    sample_pictures(out / "pictures")
+    sample_pictures(out / "samples")
 if (out / "protected" / "report.json").exists():  # of the last demo
     shutil.rmtree(out / "protected")
 

@@ -37,4 +37,4 @@ def _save(picture: Image.Image, file: Path) -> None:
 
 
 if __name__ == "__main__":
-    sample_pictures(Path(sys.argv[1] if len(sys.argv) > 1 else ".") / "pictures")
+    sample_pictures(Path(sys.argv[1] if len(sys.argv) > 1 else ".") / "samples")

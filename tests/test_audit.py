@@ -139,7 +139,50 @@ def test_a_broken_picture(folders):
     refused(folders, r"broken\.png.*take it out")
 
 
+def test_counts_that_do_not_match(folders):
+    next((folders / "protected" / "disc").iterdir()).unlink()
+    refused(folders, "as many published pictures of disc as clean ones")
+
+
+def test_a_protection_that_was_interrupted(folders):
+    report = folders / "protected" / "report.json"
+    report.write_text(report.read_text().replace('"complete": true', '"complete": false'))
+    refused(folders, "has not come to its end")
+
+
+def test_pictures_beside_the_class_folders(folders):
+    shutil.copy(next((folders / "test" / "disc").iterdir()), folders / "test" / "stray.png")
+    refused(folders, "class sub-folders alone")
+
+
+def test_a_place_inside_a_set(folders):
+    with pytest.raises(ValueError, match="whose pictures are read"):
+        audit_folder(folders / "protected", folders / "train", folders / "test", folders / "test" / "out", **TINY)
+    assert not (folders / "test" / "out").exists()
+
+
+def test_an_interruption_leaves_a_page(folders):
+    def interrupt(now):
+        if now.what.startswith("gray"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(folders, countermeasures="vanilla,gray", on_progress=interrupt)
+    table = (folders / "out" / TABLE).read_text()
+    assert "| vanilla |" in table and "interrupted" in table
+
+
+def test_classes_in_another_order_are_put_right(folders):
+    sets = load_sets(folders / "protected", str(folders / "train"), "toy:count=40,seed=1", None)
+    assert sets.test.classes == sets.clean.classes == ("cross", "disc", "square", "triangle")
+    again = load_sets(folders / "protected", str(folders / "train"), str(folders / "test"), None).test
+    assert (sets.test.labels.bincount() == again.labels.bincount()).all()
+
+
 def test_other_bad_input(folders):
+    refused(folders, "at least 8 px", size=0)
+    refused(folders, "found none at nothing", backbone="nothing")
+    refused(folders, "cannot take pictures of 16 px", victim="vgg19")
     refused(folders, "unknown among the recipes", recipe="slow")
     refused(folders, "unknown among the victims", victim="resnet_nine")
     refused(folders, "safetensors", victim="resnet9:pretrained=nothing")

@@ -10,7 +10,7 @@ from unlearnable.training import Epoch
 CELL = Cell("a", "b", "c", "", 16, "resnet9", "vanilla", "quick", 0)
 RESULT = Result(
     cell=CELL,
-    epochs=(Epoch(1.0, 0.5, 0.75), Epoch(0.5, 0.75, 0.5)),
+    epochs=(Epoch(1.0, 0.5, 0.75, (1.0, 0.5)), Epoch(0.5, 0.75, 0.5, (0.25, 0.75))),
     confusion=((1, 3), (1, 3)),
     peak_confusion=((4, 0), (2, 2)),
     seconds=1.5,
@@ -21,14 +21,21 @@ RESULT = Result(
 
 def test_accuracies_over_all_or_some_classes():
     assert (RESULT.final(), RESULT.peak()) == (0.5, 0.75)
-    assert (RESULT.final((0,)), RESULT.peak((1,))) == (0.25, 0.5)
+    assert (RESULT.final((0,)), RESULT.peak((0,))) == (0.25, 1.0)
+    assert RESULT.peak((1,)) == 0.75  # where the class itself is known best
 
 
 def test_the_key_depends_on_every_part_of_a_cell():
-    changed = [replace(CELL, **{name: "other"}) for name in ("train", "test", "clean", "weights", "victim", "recipe")]
+    changed = [replace(CELL, **{name: "other"}) for name in ("train", "test", "clean", "weights", "version")]
     changed += [replace(CELL, countermeasure="gray"), replace(CELL, size=32), replace(CELL, seed=1)]
-    assert len({cell.key for cell in [CELL, *changed]}) == 10
-    assert CELL.key == Cell(**json.loads(json.dumps(CELL.__dict__))).key
+    changed += [replace(CELL, victim="resnet18"), replace(CELL, recipe="quick:epochs=2")]
+    assert len({cell.key for cell in [CELL, *changed]}) == 11
+
+
+def test_the_key_does_not_depend_on_spelling():
+    spelled = replace(CELL, victim="resnet9:width=16", countermeasure="vanilla", recipe="quick:epochs=10,momentum=0.9")
+    assert spelled.key == CELL.key == Cell(**json.loads(json.dumps(CELL.__dict__))).key
+    assert replace(CELL, countermeasure="jpeg").key == replace(CELL, countermeasure="jpeg:quality=10").key
 
 
 def test_a_result_comes_back_from_its_file(tmp_path):

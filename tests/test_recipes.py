@@ -46,7 +46,8 @@ def test_rates_rise_once_and_fall(name, progress):
     "side, classes, is_long", [(32, 10, False), (64, 10, False), (65, 10, True), (32, 11, True), (224, 100, True)]
 )
 def test_what_takes_longer(side, classes, is_long):
-    assert recipes.make("paper").is_long(blank(side, classes)) is is_long
+    for name, usual, long in (("paper", 60, 100), ("quick", 10, 10), ("quick:epochs=3", 3, 3)):
+        assert recipes.make(name).suited(blank(side, classes)).epochs == (long if is_long else usual)
 
 
 @pytest.mark.parametrize(
@@ -54,7 +55,7 @@ def test_what_takes_longer(side, classes, is_long):
     [
         ("paper:schedule=step", "schedule=cosine or schedule=onecycle, got 'step'"),
         ("quick:epochs=0", "at least one epoch"),
-        ("quick:long_epochs=0", "at least one epoch"),
+        ("quick:long_epochs=-1", "at least one epoch"),
         ("quick:batch_size=0", "one picture a batch"),
         ("paper:epochs=many", "paper:epochs"),
         ("papers", "known: paper, quick"),

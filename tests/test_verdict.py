@@ -29,7 +29,14 @@ def result(peak, final=None, classes=10, seed=0, answer=None):
     )
     final = peak if final is None else final
     confusions = matrix(final, classes, answer), matrix(peak, classes)
-    return Result(cell, (Epoch(1.0, 0.9, peak), Epoch(0.5, 0.9, final)), *confusions, 60.0, "a processor", {})
+    return Result(
+        cell,
+        (Epoch(1.0, 0.9, peak, (peak,) * classes), Epoch(0.5, 0.9, final, (final,) * classes)),
+        *confusions,
+        60.0,
+        "a processor",
+        {},
+    )
 
 
 def row(name, clean, got, classes=10, seeds=1, protected=()):

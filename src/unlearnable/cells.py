@@ -1,7 +1,7 @@
 """A cell is one victim trained once; its result is one small JSON file, named after what the cell is.
 
-The key is the SHA-256 of the cell's canonical JSON, so that a cell is never trained twice and a result can never be
-taken for another's.
+The key is the SHA-256 of everything that decides the result, defaults included, so that a result is never taken for
+another's. Device and number of threads are left out: they change the last digits. The device is kept with it.
 """
 
 import hashlib
@@ -14,8 +14,12 @@ from pathlib import Path
 import torch
 
 from unlearnable.atomic import replacing
+from unlearnable.countermeasures import countermeasure_named
 from unlearnable.images import ImageSet
+from unlearnable.recipes import recipe_named
 from unlearnable.training import Epoch, Fit
+from unlearnable.version import __version__
+from unlearnable.victims import victim_named
 
 PACKAGES = ("torch", "torchvision", "kornia", "timm", "pillow", "numpy")  # that a result depends on
 CORRUPT = ".corrupt"
@@ -27,10 +31,11 @@ class Cell:
 
     Attributes:
         train, test, clean: fingerprints of the three sets (see `fingerprint`); ``clean`` is what the trainer holds.
-        weights: fingerprint of the files of pretrained weights, empty where there are none.
+        weights: fingerprint of the files of weights that the training or its countermeasure uses; empty without.
         size: side of the pictures in pixels.
         victim, countermeasure, recipe: as text.
         seed: of the training.
+        version: of this package.
     """
 
     train: str
@@ -42,11 +47,17 @@ class Cell:
     countermeasure: str
     recipe: str
     seed: int
+    version: str = __version__
 
     @property
     def key(self) -> str:
-        """The name of its result."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:24]
+        """The name of its result: the same however the same victim, countermeasure and recipe are spelled."""
+        parts = {
+            "victim": repr(victim_named(self.victim)),
+            "countermeasure": repr(countermeasure_named(self.countermeasure)),
+            "recipe": repr(recipe_named(self.recipe)),
+        }
+        return hashlib.sha256(json.dumps(asdict(self) | parts, sort_keys=True).encode()).hexdigest()[:24]
 
 
 @dataclass(frozen=True)
@@ -97,7 +108,9 @@ class Result:
                 **fields
                 | {
                     "cell": Cell(**fields["cell"]),
-                    "epochs": tuple(Epoch(**epoch) for epoch in fields["epochs"]),
+                    "epochs": tuple(
+                        Epoch(**epoch | {"recalls": tuple(epoch["recalls"])}) for epoch in fields["epochs"]
+                    ),
                     "confusion": tuple(map(tuple, fields["confusion"])),
                     "peak_confusion": tuple(map(tuple, fields["peak_confusion"])),
                 }
@@ -114,8 +127,16 @@ class Result:
         return _accuracy(self.confusion, classes)
 
     def peak(self, classes: tuple[int, ...] = ()) -> float:
-        """The same after the epoch of highest accuracy over all classes, or after the last, whichever is better."""
-        return max(_accuracy(self.peak_confusion, classes), self.final(classes))
+        """The same after the epoch that is best in it."""
+        return max(self.curve(classes))
+
+    def curve(self, classes: tuple[int, ...] = ()) -> list[float]:
+        """The same after every epoch."""
+        if not classes:
+            return [epoch.test_accuracy for epoch in self.epochs]
+        counts = {index: sum(self.confusion[index]) for index in classes}
+        total = sum(counts.values())
+        return [sum(epoch.recalls[index] * counts[index] for index in classes) / total for epoch in self.epochs]
 
 
 class Store:
@@ -135,7 +156,7 @@ class Store:
             return None
         try:
             result = Result.from_json(file.read_text())
-            if result.cell != cell:
+            if result.cell.key != cell.key:
                 raise ValueError("the result of another cell")
         except ValueError:
             file.replace(file.with_suffix(CORRUPT))
@@ -156,13 +177,18 @@ class Store:
 def fingerprint(data: ImageSet) -> str:
     """SHA-256 over classes, labels and pixels, the first 16 digits."""
     digest = hashlib.sha256(json.dumps([data.classes, list(data.images.shape)]).encode())
-    digest.update(data.labels.cpu().numpy().tobytes())
-    digest.update(data.images.cpu().contiguous().numpy().tobytes())
+    for tensor in (data.labels, data.images):
+        digest.update(tensor.cpu().contiguous().numpy().data.cast("B"))
     return digest.hexdigest()[:16]
 
 
 def _rounded(epoch: Epoch) -> Epoch:
-    return Epoch(round(epoch.loss, 4), round(epoch.train_accuracy, 4), round(epoch.test_accuracy, 6))
+    return Epoch(
+        round(epoch.loss, 4),
+        round(epoch.train_accuracy, 4),
+        round(epoch.test_accuracy, 6),
+        tuple(round(recall, 6) for recall in epoch.recalls),
+    )
 
 
 def _rows(confusion: torch.Tensor) -> tuple[tuple[int, ...], ...]:

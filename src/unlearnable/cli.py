@@ -186,11 +186,13 @@ def audit(
     """Measure what somebody gets who trains on the published pictures, and write a page about it."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from unlearnable.audit.run import PAGE, audit_folder
+    from unlearnable.audit.run import CELLS, PAGE, audit_folder
     from unlearnable.audit.run import Progress as Now
     from unlearnable.audit.verdict import verdict
+    from unlearnable.cells import Store
 
-    columns = TextColumn("training {task.fields[cell]}"), BarColumn(20), TextColumn("{task.description}")
+    shown = TextColumn("{task.description}", markup=False)
+    columns = TextColumn("training {task.fields[cell]}"), BarColumn(20), shown
     # Epochs are far between: the pace is taken over half an hour.
     progress = Progress(*columns, TimeRemainingColumn(), console=_console(), speed_estimate_period=1800)
     with _errors(), progress:
@@ -199,6 +201,8 @@ def audit(
         def on_progress(now: Now) -> None:
             text = now.what + (f" {now.accuracy:.1%}" if now.accuracy is not None else "")
             progress.update(task, description=text, completed=now.done, total=now.total, cell=f"{now.cell}/{now.cells}")
+            if not progress.console.is_terminal and now.accuracy is None:  # a log file gets lines, not a bar
+                _say(f"training {now.cell}/{now.cells}: {now.what}")
 
         outcome = audit_folder(
             protected,
@@ -216,6 +220,8 @@ def audit(
             command=_command(),
             on_progress=on_progress,
         )
+    for file in Store(out / CELLS).corrupt():
+        _say(f"{file} is no result of its training; it was set aside, and the training done again")
     for name, reason in outcome.missing.items():
         _say(f"not measured: {name}: {reason}")
     for sentence in verdict(outcome):
@@ -250,6 +256,9 @@ def fit(
         _say(f"epoch {epoch}/{epochs}  train {now.train_accuracy:.1%}  test {now.test_accuracy:.1%}")
 
     with _errors(DivergedError):
+        if out.is_dir():
+            raise ValueError(f"expected a file to write the weights to, got the folder {out}")
+        out.parent.mkdir(parents=True, exist_ok=True)
         trained = fit(
             victim_named(victim),
             load(train),

@@ -1,5 +1,6 @@
 """Sets of pictures with labels: clean data, protected data and banks of secrets are all this one thing."""
 
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -61,6 +62,11 @@ class ImageSet:
             chosen.append(of_class)
         return self[torch.cat(chosen).sort().values]
 
+    def relabelled(self, classes: tuple[str, ...]) -> "ImageSet":
+        """The same pictures with their labels in the order of ``classes``, among which all of theirs are."""
+        places = torch.tensor([classes.index(name) for name in self.classes])
+        return replace(self, labels=places[self.labels], classes=classes)
+
     def joined(self, other: "ImageSet") -> "ImageSet":
         """Both sets in one; their classes are the same."""
         if self.classes != other.classes:
@@ -77,6 +83,7 @@ class ImageSet:
         if folder.exists():
             raise FileExistsError(f"expected a new folder, got {folder}")
         building = folder.with_name(folder.name + PARTIAL)
+        shutil.rmtree(building, ignore_errors=True)
         for name in self.classes:
             (building / name).mkdir(parents=True, exist_ok=True)
         digits = len(str(len(self) - 1))

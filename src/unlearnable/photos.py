@@ -140,6 +140,19 @@ def read_limited(path: Path) -> bytes:
         raise UnreadablePhotoError(f"cannot be read: {error.strerror}") from None
 
 
+def picture_size(path: Path) -> tuple[int, int]:
+    """Width and height in pixels that a picture file states, without decoding it.
+
+    Raises:
+        UnreadablePhotoError: it is no picture, too large, or cannot be read.
+    """
+    try:
+        with path.open("rb") as file, _opened(file) as opened:
+            return opened.size
+    except OSError as error:
+        raise UnreadablePhotoError(f"cannot be read: {error.strerror}") from None
+
+
 @contextmanager
 def _opened(file: io.BytesIO | io.BufferedReader) -> Iterator[Image.Image]:
     """A picture whose format and size will do; whatever goes wrong with it is one reason."""

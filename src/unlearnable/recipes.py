@@ -1,7 +1,7 @@
 """How a victim is trained: epochs, batches, step size."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from unlearnable.images import ImageSet
@@ -19,7 +19,7 @@ class Recipe:
     Attributes:
         epochs: passes over the training set.
         long_epochs: passes where learning is slower: adversarial training, more than ten classes, or pictures
-            above 64 px.
+            above 64 px; 0 for as many as anywhere.
         batch_size: at most so many pictures a step.
         learning_rate: its peak.
         momentum: of SGD.
@@ -43,7 +43,7 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.schedule not in get_args(Schedule):
             raise ValueError(f"expected schedule=cosine or schedule=onecycle, got {self.schedule!r}")
-        if min(self.epochs, self.long_epochs, self.batch_size) < 1:
+        if min(self.epochs, self.batch_size) < 1 or self.long_epochs < 0:
             raise ValueError("expected at least one epoch and one picture a batch")
 
     def rate(self, progress: float) -> float:
@@ -52,9 +52,14 @@ class Recipe:
             return 0.5 * (1 + math.cos(math.pi * progress))
         return min(progress / 0.2, (1 - progress) / 0.8)
 
-    def is_long(self, data: ImageSet) -> bool:
-        """Whether the data call for ``long_epochs``."""
-        return len(data.classes) > 10 or max(data.images.shape[-2:]) > SMALL_SIDE
+    def longer(self) -> "Recipe":
+        """This recipe for where learning is slower."""
+        return replace(self, epochs=self.long_epochs or self.epochs)
+
+    def suited(self, data: ImageSet) -> "Recipe":
+        """This recipe for these data."""
+        slower = len(data.classes) > 10 or max(data.images.shape[-2:]) > SMALL_SIDE
+        return self.longer() if slower else self
 
 
 recipes: Registry[Recipe] = Registry("recipes")
@@ -94,7 +99,7 @@ class Quick(Recipe):
 
     Attributes:
         epochs: 10, enough for about 79 % with `resnet9` on a thousand CIFAR-10 pictures a class.
-        long_epochs: 10 as well.
+        long_epochs: as many.
         batch_size: 64: many steps matter more than large ones where pictures are few.
         learning_rate: 0.1.
         momentum: 0.9.
@@ -105,7 +110,7 @@ class Quick(Recipe):
     """
 
     epochs: int = 10
-    long_epochs: int = 10
+    long_epochs: int = 0
     batch_size: int = 64
     learning_rate: float = 0.1
     momentum: float = 0.9

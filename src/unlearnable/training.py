@@ -39,11 +39,13 @@ class Epoch:
         loss: mean over the pass.
         train_accuracy: in [0, 1], on the pictures as the network saw them, augmented and attacked.
         test_accuracy: in [0, 1], after the pass, on the test set.
+        recalls: the same for each class.
     """
 
     loss: float
     train_accuracy: float
     test_accuracy: float
+    recalls: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,10 @@ def fit(
     device: torch.device | None = None,
     on_epoch: Callable[[int, int, Epoch], None] | None = None,
 ) -> Fit:
-    """Train ``victim`` on ``train`` with ``countermeasure`` by ``recipe``. Same seed and device, same result.
+    """Train ``victim`` on ``train`` with ``countermeasure`` by ``recipe``.
+
+    On a CPU the same seed and number of threads give the same result. On CUDA cuDNN is told to be deterministic; a
+    network with operations of other libraries that are not (overlapping pooling, fused attention) may still differ.
 
     Args:
         victim: what to train.
@@ -112,9 +117,7 @@ def fit(
             )
     start = time.perf_counter()
     device = device or best_device()
-    if recipe.is_long(train):
-        recipe = replace(recipe, epochs=recipe.long_epochs)
-    recipe = countermeasure.adjust(recipe)
+    recipe = countermeasure.adjust(recipe.suited(train))
     with _seeded(seed, device):
         data = countermeasure.purify(_on(device, train), Knowledge(clean and _on(device, clean), seed))
         if len(data) < 2:
@@ -126,7 +129,8 @@ def fit(
         best = confusion = torch.zeros(0)
         for loss, accuracy in _passes(model, data, countermeasure, recipe):
             confusion = confusion_matrix(model, seen)
-            epoch = Epoch(loss, accuracy, float(confusion.trace() / confusion.sum()))
+            recalls = confusion.diagonal() / confusion.sum(1).clamp_min(1)
+            epoch = Epoch(loss, accuracy, float(confusion.trace() / confusion.sum()), tuple(recalls.tolist()))
             if not epochs or epoch.test_accuracy > max(past.test_accuracy for past in epochs):
                 best = confusion
             epochs.append(epoch)

@@ -54,9 +54,10 @@ def columns(text: str, recipe: str, backbone: str | None = None) -> tuple[str, .
         listed = [QUICK.get(name, name) for name in listed]
     if backbone:
         listed += [f"pretrained:weights={backbone}", f"pretrained:weights={backbone},frozen=true"]
+    by_value: dict[str, str] = {}
     for name in listed:
-        countermeasure_named(name)
-    return tuple(dict.fromkeys(listed))
+        by_value.setdefault(repr(countermeasure_named(name)), name)  # however it is spelled
+    return tuple(by_value.values())
 
 
 def _split(text: str) -> list[str]:

@@ -14,13 +14,13 @@ import torch
 from unlearnable.atomic import replacing
 from unlearnable.audit.columns import columns
 from unlearnable.audit.outcome import Outcome, Row
+from unlearnable.audit.page import audit_page, markdown_table
 from unlearnable.audit.sets import Sets, load_sets
 from unlearnable.audit.verdict import verdict
 from unlearnable.cells import Cell, Result, Store, fingerprint
-from unlearnable.countermeasures import Chain, countermeasure_named
+from unlearnable.countermeasures import countermeasure_named
 from unlearnable.devices import device_named, name_of
-from unlearnable.recipes import Recipe, recipe_named
-from unlearnable.report.audit_page import audit_page, markdown_table
+from unlearnable.recipes import recipe_named
 from unlearnable.training import DivergedError, Epoch, fit
 from unlearnable.victims import Victim, victim_named
 
@@ -34,7 +34,7 @@ class Progress:
     Attributes:
         what: the training that runs.
         cell, cells: its number from 1, and how many there are.
-        done, total: work, in ordinary trainings.
+        done, total: work, in ordinary trainings; what had to be left out counts as done.
         accuracy: on the test set after the last epoch, in [0, 1]; None before the first.
     """
 
@@ -47,12 +47,17 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class _Task:
-    """A cell with what its training needs."""
+class Task:
+    """A cell, and what its training needs.
+
+    Attributes:
+        which: the set that is trained on.
+        work: how many ordinary trainings it takes, about.
+    """
 
     cell: Cell
     which: Literal["clean", "protected"]
-    work: float  # in ordinary trainings
+    work: float
 
 
 def audit_folder(
@@ -74,7 +79,8 @@ def audit_folder(
 ) -> Outcome:
     """Measure what a trainer would get, and write ``audit.html``, ``audit.md``, ``audit.json`` and one JSON a cell.
 
-    A cell whose result lies in ``out`` is not trained again, so that the same call resumes.
+    A cell whose result lies in ``out`` is not trained again, so that the same call resumes. Whatever ends the audit,
+    the page shows what is known by then.
 
     Args:
         protected: folder of the published pictures, in class sub-folders; the classes that it lacks are taken from
@@ -87,7 +93,7 @@ def audit_folder(
         victim: see `victims`; any timm name.
         recipe: ``quick`` or ``paper``.
         seeds: trainings a cell.
-        minutes: no training starts that would not end within so many.
+        minutes: after the first, no training starts that would not end within so many, as far as can be foreseen.
         size: side in pixels at which is trained; that of the published pictures, at most 224, when None.
         backbone: safetensors file of pretrained weights for ``victim``.
         device: torch device; CUDA where there is one when None.
@@ -98,73 +104,91 @@ def audit_folder(
         ValueError: something does not fit; nothing has been trained.
         FileNotFoundError: there are no pictures.
     """
-    start = time.monotonic()
     if seeds < 1:
         raise ValueError(f"expected at least one seed, got {seeds}")
-    names = columns(countermeasures, recipe, backbone)
-    trained_by, trainee, where = recipe_named(recipe), victim_named(victim), device_named(device)
-    out = Path(out)
-    if out.exists() and not out.is_dir():
-        raise ValueError(f"expected a folder to write to, got the file {out}")
+    end = None if minutes is None else time.monotonic() + 60 * minutes
+    names, where, out = columns(countermeasures, recipe, backbone), device_named(device), Path(out)
+    recipe_named(recipe)
+    _check_place(out, [Path(protected), Path(clean_train), Path(clean_test)])
     sets = load_sets(Path(protected), str(clean_train), str(clean_test), size)
-    trainee.build(len(sets.clean.classes), sets.clean.images.shape[-1])
-    tasks = list(_tasks(sets, names, victim, recipe, trained_by, seeds))
-    store = Store(out / CELLS)
-    run = _Run(sets, trainee, trained_by, where, store, start + 60 * minutes if minutes is not None else None)
-    missing = run.train(tasks, on_progress)
-    outcome = Outcome(
-        classes=sets.clean.classes,
-        protected_classes=sets.protected_classes,
-        train_count=len(sets.protected),
-        test_count=len(sets.test),
-        size=sets.clean.images.shape[-1],
-        victim=victim,
-        recipe=recipe,
-        epochs=trained_by.long_epochs if trained_by.is_long(sets.clean) else trained_by.epochs,
-        seeds=seeds,
-        rows=tuple(_rows(tasks, run.results, sets.protected_classes)),
-        missing=missing,
-        published=sets.published,
-        command=command,
-    )
-    _write(outcome, out)
+    _check_victims(victim_named(victim), names, len(sets.clean.classes), sets.clean.images.shape[-1])
+    out.mkdir(parents=True, exist_ok=True)
+    run = Run(sets, list(_tasks(sets, names, victim, recipe, seeds)), where, Store(out / CELLS), end)
+    try:
+        run.train(on_progress)
+    finally:
+        outcome = Outcome(
+            classes=sets.clean.classes,
+            protected_classes=sets.protected_classes,
+            train_count=len(sets.protected),
+            test_count=len(sets.test),
+            size=sets.clean.images.shape[-1],
+            victim=victim,
+            recipe=recipe,
+            epochs=recipe_named(recipe).suited(sets.clean).epochs,
+            seeds=seeds,
+            rows=run.rows(),
+            missing=run.missing,
+            published=sets.published,
+            command=command,
+        )
+        _write(outcome, out)
     return outcome
 
 
-class _Run:
-    """Goes through the tasks, as far as the time allows."""
+class Run:
+    """Goes through the tasks, as far as the time allows.
 
-    def __init__(
-        self, sets: Sets, victim: Victim, recipe: Recipe, device: torch.device, store: Store, end: float | None
-    ) -> None:
-        self.sets, self.victim, self.recipe, self.device = sets, victim, recipe, device
-        self.store, self.end = store, end
-        self.results: dict[str, Result] = {}
-        self.paces: list[float] = []  # seconds of an ordinary training
+    Attributes:
+        results: by the cells' keys.
+        missing: countermeasures that are not whole, and why.
+    """
 
-    def train(self, tasks: list[_Task], on_progress: Callable[[Progress], None] | None) -> dict[str, str]:
-        """Train what has no result yet; which countermeasures are not whole, and why."""
-        missing: dict[str, str] = {}
-        for task in tasks:
-            if result := self.store.load(task.cell):
-                self._keep(task, result)
-        total = sum(task.work for task in tasks)
-        for number, task in enumerate(tasks, 1):
+    def __init__(self, sets: Sets, tasks: list[Task], device: torch.device, store: Store, end: float | None) -> None:
+        self.sets, self.tasks, self.device, self.store, self.end = sets, tasks, device, store, end
+        stored = {task.cell.key: store.load(task.cell) for task in tasks}
+        self.results = {key: result for key, result in stored.items() if result}
+        self.missing = {task.cell.countermeasure: "the audit was interrupted" for task in self._open()}
+
+    def train(self, on_progress: Callable[[Progress], None] | None) -> None:
+        """Train what has no result yet."""
+        self.missing = {}
+        total = sum(task.work for task in self.tasks)
+        for number, task in enumerate(self.tasks, 1):
             name = task.cell.countermeasure
-            if task.cell.key in self.results or name in missing:
+            if task.cell.key in self.results or name in self.missing:
                 continue
             if late := self._too_late(task):
-                missing[name] = late
+                self.missing[name] = late
                 continue
-            done = sum(other.work for other in tasks if other.cell.key in self.results)
-            now = Progress(f"{name}, {task.which}", number, len(tasks), done, total)
+            done = total - sum(other.work for other in self._open() if other.cell.countermeasure not in self.missing)
+            now = Progress(f"{name}, {task.which}", number, len(self.tasks), done, total)
             try:
-                self._keep(task, self._result(task, now, on_progress))
-            except (ValueError, DivergedError) as error:
-                missing[name] = str(error)
-        return missing
+                self._train(task, now, on_progress)
+            except (ValueError, DivergedError, OSError, RuntimeError) as error:
+                self.missing[name] = str(error)
+            except BaseException:
+                self.missing |= {other.cell.countermeasure: "the audit was interrupted" for other in self._open()}
+                raise
 
-    def _result(self, task: _Task, now: Progress, on_progress: Callable[[Progress], None] | None) -> Result:
+    def rows(self) -> tuple[Row, ...]:
+        """The countermeasures that were trained on both sets, with the seeds for which they were."""
+        rows = []
+        for name in dict.fromkeys(task.cell.countermeasure for task in self.tasks):
+            found: dict[int, dict[str, Result]] = {}
+            for task in self.tasks:
+                if task.cell.countermeasure == name and task.cell.key in self.results:
+                    found.setdefault(task.cell.seed, {})[task.which] = self.results[task.cell.key]
+            pairs = [pair for pair in found.values() if len(pair) == 2]
+            if pairs:
+                clean, protected = (tuple(pair[which] for pair in pairs) for which in ("clean", "protected"))
+                rows.append(Row(name, clean, protected, self.sets.protected_classes))
+        return tuple(rows)
+
+    def _open(self) -> list[Task]:
+        return [task for task in self.tasks if task.cell.key not in self.results]
+
+    def _train(self, task: Task, now: Progress, on_progress: Callable[[Progress], None] | None) -> None:
         def on_epoch(epoch: int, epochs: int, measured: Epoch) -> None:
             if on_progress:
                 done = now.done + task.work * epoch / epochs
@@ -173,11 +197,11 @@ class _Run:
         if on_progress:
             on_progress(now)
         trained = fit(
-            self.victim,
+            victim_named(task.cell.victim),
             self.sets.protected if task.which == "protected" else self.sets.clean,
             self.sets.test,
             countermeasure_named(task.cell.countermeasure),
-            self.recipe,
+            recipe_named(task.cell.recipe),
             task.cell.seed,
             clean=self.sets.clean,
             device=self.device,
@@ -185,78 +209,24 @@ class _Run:
         )
         result = Result.of(task.cell, trained, name_of(self.device))
         self.store.save(result)
-        return result
-
-    def _keep(self, task: _Task, result: Result) -> None:
         self.results[task.cell.key] = result
-        self.paces.append(result.seconds / task.work)
 
-    def _too_late(self, task: _Task) -> str | None:
+    def _too_late(self, task: Task) -> str | None:
         """Why the task cannot end in time; a first one is always tried."""
-        if self.end is None or not self.paces:
+        if self.end is None:
             return None
-        needed, left = task.work * median(self.paces), self.end - time.monotonic()
+        paces = {
+            other.cell: result.seconds / other.work
+            for other in self.tasks
+            if (result := self.results.get(other.cell.key)) and result.device == name_of(self.device)
+        }
+        alike = [pace for cell, pace in paces.items() if cell.countermeasure == task.cell.countermeasure]
+        if not paces:
+            return None
+        needed, left = task.work * median(alike or paces.values()), self.end - time.monotonic()
         if needed <= left:
             return None
         return f"no time left: it takes about {needed / 60:.0f} min, {max(0, left) / 60:.0f} were left"
-
-
-def _tasks(
-    sets: Sets, names: tuple[str, ...], victim: str, recipe: str, trained_by: Recipe, seeds: int
-) -> Iterator[_Task]:
-    """Clean and protected side by side, so that a row is whole as early as possible."""
-    data = {"clean": fingerprint(sets.clean), "protected": fingerprint(sets.protected)}
-    test, size = fingerprint(sets.test), sets.clean.images.shape[-1]
-    for seed in range(seeds):
-        for name in names:
-            countermeasure = countermeasure_named(name)
-            work = countermeasure.effort * countermeasure.adjust(trained_by).epochs / trained_by.epochs
-            for which in ("clean", "protected"):
-                cell = Cell(
-                    train=data[which],
-                    test=test,
-                    clean=data["clean"],
-                    weights=_weights(victim, name),
-                    size=size,
-                    victim=victim,
-                    countermeasure=name,
-                    recipe=recipe,
-                    seed=seed,
-                )
-                yield _Task(cell, which, work)
-
-
-def _weights(victim: str, countermeasure: str) -> str:
-    """Fingerprint of the weight files that a training starts from."""
-    parts = countermeasure_named(countermeasure)
-    links = parts.links if isinstance(parts, Chain) else (parts,)
-    names = [victim_named(victim).pretrained, *(getattr(link, "weights", "") for link in links)]
-    files = [file for file in map(Path, filter(None, names)) if file.is_file()]
-    return sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16] if files else ""
-
-
-def _rows(tasks: list[_Task], results: dict[str, Result], classes: tuple[int, ...]) -> Iterator[Row]:
-    for name in dict.fromkeys(task.cell.countermeasure for task in tasks):
-        by_seed: dict[int, dict[str, Result]] = {}
-        for task in tasks:
-            if task.cell.countermeasure == name and (result := results.get(task.cell.key)):
-                by_seed.setdefault(task.cell.seed, {})[task.which] = result
-        pairs = [found for found in by_seed.values() if len(found) == 2]
-        if pairs:
-            clean, protected = (tuple(pair[which] for pair in pairs) for which in ("clean", "protected"))
-            yield Row(name, clean, protected, classes)
-
-
-def _write(outcome: Outcome, out: Path) -> None:
-    out.mkdir(parents=True, exist_ok=True)
-    written = {
-        PAGE: audit_page(outcome),
-        TABLE: markdown_table(outcome),
-        SUMMARY: json.dumps(summary(outcome), indent=2) + "\n",
-    }
-    for name, text in written.items():
-        with replacing(out / name) as temporary:
-            temporary.write_text(text, encoding="utf-8")
 
 
 def summary(outcome: Outcome) -> dict[str, object]:
@@ -275,3 +245,64 @@ def summary(outcome: Outcome) -> dict[str, object]:
         "verdict": verdict(outcome),
         "command": outcome.command,
     }
+
+
+def _check_place(out: Path, sets: list[Path]) -> None:
+    if out.exists() and not out.is_dir():
+        raise ValueError(f"expected a folder to write to, got the file {out}")
+    for folder in sets:
+        if folder.is_dir() and out.resolve().is_relative_to(folder.resolve()):
+            raise ValueError(f"{out} lies in {folder}, whose pictures are read; name another folder")
+
+
+def _check_victims(victim: Victim, names: tuple[str, ...], classes: int, size: int) -> None:
+    """Build every victim that will be trained, and show it a picture: what cannot be is found before any training."""
+    for chosen in dict.fromkeys(countermeasure_named(name).choose(victim) for name in names):
+        model = chosen.build(classes, size).eval()
+        try:
+            with torch.inference_mode():
+                model(torch.zeros(1, 3, size, size))
+        except RuntimeError as error:
+            raise ValueError(f"{chosen} cannot take pictures of {size} px: {error}") from None
+
+
+def _tasks(sets: Sets, names: tuple[str, ...], victim: str, recipe: str, seeds: int) -> Iterator[Task]:
+    """Clean and protected side by side, so that a row is whole as early as possible."""
+    data = {"clean": fingerprint(sets.clean), "protected": fingerprint(sets.protected)}
+    test, size = fingerprint(sets.test), sets.clean.images.shape[-1]
+    suited = recipe_named(recipe).suited(sets.clean)
+    for seed in range(seeds):
+        for name in names:
+            countermeasure = countermeasure_named(name)
+            work = countermeasure.effort * countermeasure.adjust(suited).epochs / suited.epochs
+            for which in ("clean", "protected"):
+                cell = Cell(
+                    train=data[which],
+                    test=test,
+                    clean=data["clean"],
+                    weights=_weights(victim, name),
+                    size=size,
+                    victim=victim,
+                    countermeasure=name,
+                    recipe=recipe,
+                    seed=seed,
+                )
+                yield Task(cell, which, work)
+
+
+def _weights(victim: str, countermeasure: str) -> str:
+    """Fingerprint of all files of weights that decide a training."""
+    pretrained = victim_named(victim).pretrained
+    files = (*([Path(pretrained)] if pretrained else []), *countermeasure_named(countermeasure).files)
+    return sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16] if files else ""
+
+
+def _write(outcome: Outcome, out: Path) -> None:
+    written = {
+        PAGE: audit_page(outcome),
+        TABLE: markdown_table(outcome),
+        SUMMARY: json.dumps(summary(outcome), indent=2) + "\n",
+    }
+    for name, text in written.items():
+        with replacing(out / name) as temporary:
+            temporary.write_text(text, encoding="utf-8")

@@ -8,16 +8,17 @@ from pathlib import Path, PurePosixPath
 from statistics import median
 
 import torch
-from PIL import Image
 
 from unlearnable.audit.outcome import Published, Sample
 from unlearnable.budget import Budget
 from unlearnable.folder.ahead import ahead
 from unlearnable.folder.manifest import REPORT, Report, read_manifest
+from unlearnable.folder.scan import ROOT_CLASS
 from unlearnable.images import ImageSet, load, load_folder, picture_files, square
-from unlearnable.photos import UnreadablePhotoError, read_limited, read_photo
+from unlearnable.photos import UnreadablePhotoError, picture_size, read_limited, read_photo
 from unlearnable.quality import Quality, measure
 
+MIN_SIDE = 8  # px: victims halve the side three times
 LARGEST = 224  # px: what classifiers are usually trained at
 SAMPLES = 10
 SHOWN = 128  # px of the middle of each, pixel for pixel: reducing a picture would hide what was done to it
@@ -55,10 +56,15 @@ def load_sets(protected: Path, clean_train: str, clean_test: str, size: int | No
         ValueError: classes do not match, one is empty, sizes differ, or test pictures are among those trained on.
         FileNotFoundError: there are no pictures.
     """
-    size = size or usual_side(protected)
+    if (protected / REPORT).is_file() and not Report.load(protected).complete:
+        raise ValueError(f"the protection of {protected} has not come to its end; protect again to resume it")
+    size = usual_side(protected) if size is None else size
+    if size < MIN_SIDE:
+        raise ValueError(f"expected pictures of at least {MIN_SIDE} px to train on, got {size} px")
     published_set = load_folder(protected, size)
     clean, test = _load(clean_train, size), _load(clean_test, size)
     _check_classes(published_set, clean, test)
+    test = test.relabelled(clean.classes)
     _check_leak(test, {"the clean training set": clean, "the published set": published_set})
     chosen = tuple(clean.classes.index(name) for name in published_set.classes)
     return Sets(
@@ -72,7 +78,7 @@ def load_sets(protected: Path, clean_train: str, clean_test: str, size: int | No
 
 def _filled_up(published: ImageSet, clean: ImageSet, chosen: tuple[int, ...]) -> ImageSet:
     """The published set under the clean one's labels, with the clean pictures of the classes that it lacks."""
-    own = ImageSet(published.images, torch.tensor(chosen)[published.labels], clean.classes)
+    own = published.relabelled(clean.classes)
     lacking = ~torch.isin(clean.labels, torch.tensor(chosen))
     return own.joined(clean[lacking]) if lacking.any() else own
 
@@ -85,10 +91,9 @@ def usual_side(folder: Path) -> int:
 def _short_sides(folder: Path) -> Iterator[int]:
     for file in picture_files(folder):
         try:
-            with Image.open(folder / file.name) as picture:
-                yield min(picture.size)
-        except OSError as error:
-            raise ValueError(f"{file.name} in {folder} is no readable picture ({error}); take it out") from None
+            yield min(picture_size(folder / file.name))
+        except UnreadablePhotoError as unreadable:
+            raise ValueError(f"{folder / file.name}: {unreadable}; take it out of the published set") from None
 
 
 def _load(text: str, size: int) -> ImageSet:
@@ -105,18 +110,34 @@ def _load(text: str, size: int) -> ImageSet:
 
 
 def _check_classes(published: ImageSet, clean: ImageSet, test: ImageSet) -> None:
-    if clean.classes != test.classes:
-        differing = sorted(set(clean.classes) ^ set(test.classes))
+    if ROOT_CLASS in (*published.classes, *clean.classes, *test.classes):
+        raise ValueError("expected pictures in class sub-folders alone, found some beside them")
+    if differing := sorted(set(clean.classes) ^ set(test.classes)):
         raise ValueError(
             f"expected the same classes in the clean training and test sets; only one of them has {_some(differing)}"
         )
+    for what, data in {"clean training set": clean, "clean test set": test}.items():
+        if empty := [name for name, count in _counts(data).items() if not count]:
+            raise ValueError(f"expected pictures of every class in the {what}, found none of {_some(empty)}")
     if unknown := sorted(set(published.classes) - set(clean.classes)):
         raise ValueError(
             f"expected the published classes among the clean ones; these are not: {_some(unknown)}. "
             "Pictures of one class must lie in a sub-folder of its name."
         )
+    originals = _counts(clean)
+    for name, count in _counts(published).items():
+        if count != originals[name]:
+            raise ValueError(
+                f"expected as many published pictures of {name} as clean ones, or the comparison would not be fair; "
+                f"got {count} and {originals[name]}. Leave the others out of the clean training set."
+            )
     if len(clean.classes) < 2:
         raise ValueError("expected at least two classes: a classifier of one has nothing to learn")
+
+
+def _counts(data: ImageSet) -> dict[str, int]:
+    counts = torch.bincount(data.labels, minlength=len(data.classes)).tolist()
+    return dict(zip(data.classes, counts, strict=True))
 
 
 def _some(names: list[str]) -> str:

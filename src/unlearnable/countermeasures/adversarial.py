@@ -1,7 +1,5 @@
 """Adversarial training (Madry et al., ICLR 2018, arXiv 1706.06083)."""
 
-from dataclasses import replace
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -14,12 +12,13 @@ from unlearnable.recipes import Recipe
 class AdversarialTraining(Countermeasure):
     """Train on pictures that an attacker has changed, inside an L-inf ball, to raise the loss.
 
-    The attack (PGD) starts anywhere in the ball and sees the network in evaluation mode, as in ISS and EM.
+    The attack (PGD) starts anywhere in the ball, as its authors' does, and sees the network in evaluation mode, as that
+    of ISS does.
 
     Attributes:
         radius: of the ball, in grey levels of 255 (paper: 8).
         step: of the attack, in grey levels (paper: 2).
-        steps: of the attack (paper: 10; 5 on ImageNet).
+        steps: of the attack (paper: 10; others take 5 on ImageNet).
     """
 
     radius: float = 8.0
@@ -27,8 +26,8 @@ class AdversarialTraining(Countermeasure):
     steps: int = 10
 
     def __post_init__(self) -> None:
-        if self.steps < 1 or self.radius <= 0 or self.step <= 0:
-            raise ValueError(f"expected a radius, a step and steps above 0, got {self}")
+        if min(self.steps, self.radius, self.step) < 0:
+            raise ValueError(f"expected a radius, a step and steps that are not negative, got {self}")
 
     @property
     def effort(self) -> float:
@@ -37,7 +36,7 @@ class AdversarialTraining(Countermeasure):
 
     def adjust(self, recipe: Recipe) -> Recipe:
         """Takes the recipe's ``long_epochs``."""
-        return replace(recipe, epochs=recipe.long_epochs)
+        return recipe.longer()
 
     def loss(self, model: nn.Module, images: Images, targets: Targets, smoothing: float) -> tuple[Tensor, Tensor]:
         """The loss on attacked pictures."""

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from functools import reduce
+from pathlib import Path
 
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
@@ -48,6 +49,11 @@ class Countermeasure:
         """About how many ordinary trainings an epoch of it takes."""
         return 1.0
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Files on whose content the result depends."""
+        return ()
+
     def purify(self, data: ImageSet, knowledge: Knowledge) -> ImageSet:
         """Once, before the training: the training set as the trainer uses it."""
         return data
@@ -87,6 +93,11 @@ class Chain(Countermeasure):
     def __post_init__(self) -> None:
         if len(self._with_own_loss()) > 1:
             raise ValueError("two of these countermeasures replace the loss; chain at most one such")
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Those of all links."""
+        return tuple(file for link in self.links for file in link.files)
 
     def purify(self, data: ImageSet, knowledge: Knowledge) -> ImageSet:
         """Each link's, in order."""

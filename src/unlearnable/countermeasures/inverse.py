@@ -7,6 +7,7 @@ train: a weaker attacker than the strongest known.
 import math
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -45,6 +46,11 @@ class InverseNetwork(Countermeasure):
     def __post_init__(self) -> None:
         if min(self.per_class, self.keys, self.steps, self.channels) < 1 or self.depth < 2:
             raise ValueError(f"expected numbers above 0 and a depth of at least 2, got {self}")
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The weights with which he protects."""
+        return protection_named(self.protection).files
 
     def purify(self, data: ImageSet, knowledge: Knowledge) -> ImageSet:
         """Subtract the predicted perturbation."""

@@ -1,14 +1,17 @@
 """An attacker with the public weights: reveal what is hidden, hide it again, subtract what that adds."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from unlearnable.countermeasures.base import Countermeasure, Knowledge, countermeasures
 from unlearnable.hiding.inference import perturbations, prepare, reveal_secrets, shipped_weights
-from unlearnable.hiding.network import Hider
+from unlearnable.hiding.network import WEIGHTS, Hider, weights_folder
 from unlearnable.images import ImageSet
+
+CHUNK = 256
 
 
 @countermeasures.register("reveal")
@@ -24,15 +27,24 @@ class RevealAndSubtract(Countermeasure):
     weights: str = ""
     average: bool = True
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The weights."""
+        return (weights_folder(self.weights or shipped_weights()) / WEIGHTS,)
+
     def purify(self, data: ImageSet, knowledge: Knowledge) -> ImageSet:
         """Subtract the perturbation that the revealed secret would cause."""
-        hider = prepare(Hider.load(self.weights or shipped_weights()))
+        hider = prepare(Hider.load(self.weights or shipped_weights()), data.images.device)
         secrets = reveal_secrets(hider, data.images, knowledge.seed)
         if self.average:
             secrets = _class_means(secrets, data.labels.cpu())
-        change = perturbations(hider, data.images, secrets).to(data.images.device)
-        images = (data.images - change).round().clamp(0, 255).to(torch.uint8)
-        return replace(data, images=images)
+        pairs = zip(data.images.split(CHUNK), secrets.split(CHUNK), strict=True)
+        return replace(data, images=torch.cat([_without(hider, *pair) for pair in pairs]))
+
+
+def _without(hider: Hider, images: Tensor, secrets: Tensor) -> Tensor:
+    change = perturbations(hider, images, secrets).to(images.device)
+    return (images - change).round().clamp(0, 255).to(torch.uint8)
 
 
 def _class_means(pictures: Tensor, labels: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ the 8 bits that are published.
 
 from abc import ABC, abstractmethod
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -22,6 +23,11 @@ class Protection(ABC):
 
     budget: str
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Files on whose content the published pictures depend."""
+        return ()
+
     @abstractmethod
     def perturb(self, data: ImageSet, seed: int) -> Float[Tensor, "n 3 h w"]:
         """What to add to every picture, in grey levels of 255; the budget is not its business."""
@@ -32,7 +38,7 @@ class Protection(ABC):
         Raises:
             ValueError: `perturb` answered with another shape or with values that are not finite.
         """
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
             torch.manual_seed(seed)
             change = self.perturb(data, seed)
         if change.shape != data.images.shape or not change.isfinite().all():

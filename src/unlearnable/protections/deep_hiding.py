@@ -4,13 +4,15 @@
 secrets are `semantics.render`.
 """
 
+from pathlib import Path
+
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from unlearnable.hiding.inference import perturbations, prepare, shipped_weights
-from unlearnable.hiding.network import Hider
+from unlearnable.hiding.network import WEIGHTS, Hider, weights_folder
 from unlearnable.images import ImageSet
 from unlearnable.keys import Key
 from unlearnable.protections.base import Protection, protections
@@ -30,6 +32,11 @@ class DeepHiding(Protection):
     per: str = "class"
     budget: str = "rms:8"
     weights: str = ""
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The network's weights."""
+        return (weights_folder(self.weights or shipped_weights()) / WEIGHTS,)
 
     def perturb(self, data: ImageSet, seed: int) -> Float[Tensor, "n 3 h w"]:
         """Hide the secrets of a key made from ``seed``: variation 0 in all, or the picture's own index."""

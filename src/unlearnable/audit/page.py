@@ -94,7 +94,7 @@ def markdown_table(outcome: Outcome) -> str:
 @cache
 def _template() -> Template:
     environment = Environment(
-        loader=PackageLoader("unlearnable", "report"),
+        loader=PackageLoader("unlearnable.audit", ""),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -113,7 +113,7 @@ def _template() -> Template:
         "named_classes": NAMED_CLASSES,
         "small_picture": SMALL_PICTURE,
     }
-    return environment.get_template("audit.html.j2")
+    return environment.get_template("page.html.j2")
 
 
 def _tiles(outcome: Outcome) -> list[tuple[str, str, str]]:
@@ -217,8 +217,8 @@ def _lines(row: Row) -> list[Line]:
     """The curves of every seed: training first, so that tests lie above it."""
     return [
         *(_line("train", [epoch.train_accuracy for epoch in result.epochs]) for result in row.protected),
-        *(_line("clean", [epoch.test_accuracy for epoch in result.epochs]) for result in row.clean),
-        *(_line("published", [epoch.test_accuracy for epoch in result.epochs]) for result in row.protected),
+        *(_line("clean", result.curve(row.classes)) for result in row.clean),
+        *(_line("published", result.curve(row.classes)) for result in row.protected),
     ]
 
 
@@ -236,7 +236,7 @@ def _height_of(accuracy: float) -> float:
 def _curve_text(row: Row) -> str:
     """The curves in words."""
     last = [
-        _percent(fmean(result.epochs[-1].test_accuracy for result in results)) for results in (row.clean, row.protected)
+        _percent(fmean(result.curve(row.classes)[-1] for result in results)) for results in (row.clean, row.protected)
     ]
     train = _percent(fmean(result.epochs[-1].train_accuracy for result in row.protected))
     return (

@@ -13,9 +13,9 @@ import pytest
 from PIL import Image
 
 from unlearnable.audit.outcome import Outcome, Published, Row, Sample
+from unlearnable.audit.page import audit_page, markdown_table
 from unlearnable.cells import Cell, Result
 from unlearnable.quality import Quality
-from unlearnable.report.audit_page import audit_page, markdown_table
 from unlearnable.training import Epoch
 
 NASTY = '<script>alert("x")</script>&.png'
@@ -34,7 +34,10 @@ def result(accuracy, classes=10, seed=0, epochs=8):
         cell=Cell(
             train="a", test="b", clean="", weights="", size=32, victim="v", countermeasure="c", recipe="r", seed=seed
         ),
-        epochs=tuple(Epoch(1.0, 0.9, accuracy * (epoch + 1) / epochs) for epoch in range(epochs)),
+        epochs=tuple(
+            Epoch(1.0, 0.9, accuracy * (epoch + 1) / epochs, (accuracy * (epoch + 1) / epochs,) * classes)
+            for epoch in range(epochs)
+        ),
         confusion=counts,
         peak_confusion=counts,
         seconds=61.5,
