@@ -6,7 +6,6 @@ pictures as they come. ``test=true`` treats those, too, as a trainer in earnest 
 
 import io
 from abc import abstractmethod
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -180,10 +179,9 @@ class Jpeg(Preprocess):
             raise ValueError(f"expected a JPEG quality from 1 to 100, got {self.quality}")
 
     def transform(self, images: Pictures) -> Pictures:
-        """Compress every picture, in threads: the codec holds no lock."""
-        pictures = images.permute(0, 2, 3, 1).cpu().numpy()
-        with ThreadPoolExecutor() as threads:
-            compressed = np.stack(list(threads.map(self._compressed, pictures)))
+        """Compress every picture, one after the other: Pillow holds the lock while it writes to memory."""
+        pictures = images.permute(0, 2, 3, 1).contiguous().cpu().numpy()
+        compressed = np.stack([self._compressed(picture) for picture in pictures])
         return torch.from_numpy(compressed).permute(0, 3, 1, 2).contiguous().to(images.device)
 
     def _compressed(self, picture: UInt8[ndarray, "h w 3"]) -> UInt8[ndarray, "h w 3"]:
