@@ -148,11 +148,10 @@ class Run:
         self.sets, self.tasks, self.device, self.store, self.end = sets, tasks, device, store, end
         stored = {task.cell.key: store.load(task.cell) for task in tasks}
         self.results = {key: result for key, result in stored.items() if result}
-        self.missing = {task.cell.countermeasure: "the audit was interrupted" for task in self._open()}
+        self.missing: dict[str, str] = {}
 
     def train(self, on_progress: Callable[[Progress], None] | None) -> None:
         """Train what has no result yet."""
-        self.missing = {}
         total = sum(task.work for task in self.tasks)
         for number, task in enumerate(self.tasks, 1):
             name = task.cell.countermeasure

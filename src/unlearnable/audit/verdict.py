@@ -153,6 +153,8 @@ def _controls(outcome: Outcome) -> Iterator[str]:
 def _collapse(outcome: Outcome) -> Iterator[str]:
     """Whether ordinary training on published pictures ends in a network with one or two answers."""
     row = ordinary(outcome)
+    if row and status(row, outcome.chance) == "undecided":  # the clean network may have collapsed as well
+        return
     for answers, words in ((1, "one class"), (2, "two classes")):
         shares = [
             _share(result.confusion, outcome.protected_classes, answers) for result in (row.protected if row else ())
