@@ -8,7 +8,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
-from jaxtyping import Int64, UInt8
+from jaxtyping import Float, Int64, UInt8
 from numpy import ndarray
 from PIL import Image, ImageOps
 from torch import Tensor
@@ -162,6 +162,11 @@ def picture_files(folder: Path) -> list[Found]:
     if empty := sorted({child.name for child in folder.iterdir() if child.is_dir()} - classes):
         raise ValueError(f"expected pictures in every class folder of {folder}, found none in {empty[0]}")
     return found
+
+
+def to_bytes(values: Float[Tensor, "n 3 h w"]) -> UInt8[Tensor, "n 3 h w"]:
+    """Pictures in grey levels, rounded half to even and clamped to 8 bits."""
+    return values.round().clamp(0, 255).to(torch.uint8)
 
 
 def square(file: Path, size: int) -> UInt8[ndarray, "size size 3"]:

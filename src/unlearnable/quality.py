@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-from unlearnable.budget import Pixels, difference
+from unlearnable.budget import Budget, Pixels, difference
 
 BAND_ROWS = 512  # windows are computed so many rows at a time, to bound memory on long pictures
 
@@ -27,6 +27,10 @@ class Quality:
     rms: float
     psnr: float | None
     ssim: float
+
+    def exceeds(self, budget: Budget) -> bool:
+        """Whether the picture lies outside ``budget``."""
+        return (self.rms if budget.norm == "rms" else self.linf) > budget.radius
 
 
 def measure(original: Pixels, published: Pixels) -> Quality:

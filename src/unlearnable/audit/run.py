@@ -270,6 +270,7 @@ def _tasks(sets: Sets, names: tuple[str, ...], victim: str, recipe: str, seeds: 
     data = {"clean": fingerprint(sets.clean), "protected": fingerprint(sets.protected)}
     test, size = fingerprint(sets.test), sets.clean.images.shape[-1]
     suited = recipe_named(recipe).suited(sets.clean)
+    weights = {name: _weights(victim, name) for name in names}
     for seed in range(seeds):
         for name in names:
             countermeasure = countermeasure_named(name)
@@ -279,7 +280,7 @@ def _tasks(sets: Sets, names: tuple[str, ...], victim: str, recipe: str, seeds: 
                     train=data[which],
                     test=test,
                     clean=data["clean"],
-                    weights=_weights(victim, name),
+                    weights=weights[name],
                     size=size,
                     victim=victim,
                     countermeasure=name,

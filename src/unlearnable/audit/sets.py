@@ -160,7 +160,8 @@ def _hashes(data: ImageSet) -> Iterator[bytes]:
 
 def _published(folder: Path, clean_train: str, data: ImageSet) -> Published:
     """Measure every published file whose original is among the clean training pictures."""
-    originals = _originals(folder, Path(clean_train)) if Path(clean_train).is_dir() else {}
+    files = [folder / file.name for file in picture_files(folder)]
+    originals = _originals(folder, files, Path(clean_train)) if Path(clean_train).is_dir() else {}
     with ThreadPoolExecutor() as pool:
         qualities = tuple(quality for quality in ahead(pool, _quality, originals.items(), width=8) if quality)
     budget = Report.load(folder).options["budget"] if (folder / REPORT).is_file() else None
@@ -168,21 +169,22 @@ def _published(folder: Path, clean_train: str, data: ImageSet) -> Published:
         count=len(data),
         qualities=qualities,
         budget=budget,
-        over_budget=sum(_exceeds(quality, Budget.parse(budget)) for quality in qualities) if budget else 0,
-        samples=_samples(folder, originals, data),
+        over_budget=sum(quality.exceeds(Budget.parse(budget)) for quality in qualities) if budget else 0,
+        samples=_samples(folder, files, originals, data),
     )
 
 
-def _originals(folder: Path, clean: Path) -> dict[Path, Path]:
+def _originals(folder: Path, files: list[Path], clean: Path) -> dict[Path, Path]:
     """The clean file of every published one: by the manifest, else by the same name, whatever the suffix."""
     entries = read_manifest(folder).values()
     by_manifest = {entry.output: entry.file for entry in entries if entry.output}
     by_stem = {_stem(file.name): file.name for file in picture_files(clean)}
     pairs = {}
-    for file in picture_files(folder):
-        original = by_manifest.get(file.name) or by_stem.get(_stem(file.name))
+    for file in files:
+        name = file.relative_to(folder).as_posix()
+        original = by_manifest.get(name) or by_stem.get(_stem(name))
         if original and (clean / original).is_file():
-            pairs[folder / file.name] = clean / original
+            pairs[file] = clean / original
     return pairs
 
 
@@ -198,13 +200,8 @@ def _quality(pair: tuple[Path, Path]) -> Quality | None:
     return measure(before.rgb, after.rgb) if before.pixels.shape[:2] == after.pixels.shape[:2] else None
 
 
-def _exceeds(quality: Quality, budget: Budget) -> bool:
-    return (quality.rms if budget.norm == "rms" else quality.linf) > budget.radius
-
-
-def _samples(folder: Path, originals: dict[Path, Path], data: ImageSet) -> tuple[Sample, ...]:
+def _samples(folder: Path, files: list[Path], originals: dict[Path, Path], data: ImageSet) -> tuple[Sample, ...]:
     """Pictures from all over the set, before and after, at the size at which is trained."""
-    files = [folder / file.name for file in picture_files(folder)]
     paired = [index for index, file in enumerate(files) if file in originals]
     size = data.images.shape[-1]
     start = max(0, size - SHOWN) // 2

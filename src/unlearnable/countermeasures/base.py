@@ -95,6 +95,11 @@ class Chain(Countermeasure):
             raise ValueError("two of these countermeasures replace the loss; chain at most one such")
 
     @property
+    def effort(self) -> float:
+        """That of the dearest link."""
+        return max(link.effort for link in self.links)
+
+    @property
     def files(self) -> tuple[Path, ...]:
         """Those of all links."""
         return tuple(file for link in self.links for file in link.files)
@@ -124,11 +129,6 @@ class Chain(Countermeasure):
         for link in self._with_own_loss():
             return link.loss(model, images, targets, smoothing)
         return super().loss(model, images, targets, smoothing)
-
-    @property
-    def effort(self) -> float:
-        """That of the dearest link."""
-        return max(link.effort for link in self.links)
 
     def _with_own_loss(self) -> list[Countermeasure]:
         return [link for link in self.links if type(link).loss is not Countermeasure.loss]

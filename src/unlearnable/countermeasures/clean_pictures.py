@@ -2,10 +2,8 @@
 
 from dataclasses import replace
 
-import torch
-
 from unlearnable.countermeasures.base import Countermeasure, Knowledge, countermeasures
-from unlearnable.images import ImageSet
+from unlearnable.images import ImageSet, to_bytes
 
 
 @countermeasures.register("mix")
@@ -57,5 +55,5 @@ class ClassMean(Countermeasure):
         for label in data.labels.unique():
             of_class = data.labels == label
             shift = data.images[of_class].float().mean(0) - few.images[few.labels == label].float().mean(0)
-            images[of_class] = (images[of_class] - shift).round().clamp(0, 255).to(torch.uint8)
+            images[of_class] = to_bytes(images[of_class] - shift)
         return replace(data, images=images)

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from unlearnable.countermeasures.base import Countermeasure, Knowledge, countermeasures
 from unlearnable.devices import has_fast_bf16
-from unlearnable.images import ImageSet
+from unlearnable.images import ImageSet, to_bytes
 from unlearnable.protections import protection_named
 
 PATCH = 64  # px; larger pictures are learnt from patches
@@ -100,7 +100,7 @@ def _restored(network: nn.Module, images: Tensor) -> Tensor:
         unit = (chunk.float() / 255).contiguous(memory_format=torch.channels_last)
         with torch.autocast(device.type, torch.bfloat16, enabled=has_fast_bf16(device)):
             change = network(unit).float()
-        restored.append(((unit - change) * 255).round().clamp(0, 255).to(torch.uint8))
+        restored.append(to_bytes((unit - change) * 255))
     return torch.cat(restored).contiguous()
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from unlearnable.countermeasures.base import Countermeasure, Knowledge, countermeasures
-from unlearnable.images import ImageSet
+from unlearnable.images import ImageSet, to_bytes
 
 CHUNK = 1024
 
@@ -60,4 +60,4 @@ class OrthogonalProjection(Countermeasure):
 def _without(images: Tensor, mean: Float[Tensor, " pixels"], basis: Float[Tensor, "pixels k"]) -> Tensor:
     flat = images.flatten(1).float()
     rest = flat - ((flat - mean) @ basis) @ basis.T
-    return rest.round().clamp(0, 255).to(torch.uint8).view_as(images)
+    return to_bytes(rest.view(images.shape))

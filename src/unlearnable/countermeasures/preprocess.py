@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from unlearnable.countermeasures.base import Countermeasure, Knowledge, countermeasures
-from unlearnable.images import ImageSet
+from unlearnable.images import ImageSet, to_bytes
 
 Pictures = UInt8[Tensor, "n 3 h w"]
 
@@ -67,7 +67,7 @@ class MeanFilter(Preprocess):
 
     def transform(self, images: Pictures) -> Pictures:
         """Average, and round half to even."""
-        return _to_bytes(F.avg_pool2d(_padded(images, self.kernel, "reflect"), self.kernel, stride=1))
+        return to_bytes(F.avg_pool2d(_padded(images, self.kernel, "reflect"), self.kernel, stride=1))
 
 
 @countermeasures.register("median")
@@ -159,7 +159,7 @@ class GaussianFilter(Preprocess):
         weights = torch.exp(-0.5 * (offsets / self.sigma) ** 2)
         weights = (weights / weights.sum()).expand(3, 1, -1)
         blurred = F.conv2d(_padded(images, self.kernel, "reflect"), weights[:, :, None], groups=3)
-        return _to_bytes(F.conv2d(blurred, weights[..., None], groups=3))
+        return to_bytes(F.conv2d(blurred, weights[..., None], groups=3))
 
 
 @countermeasures.register("jpeg")
@@ -215,17 +215,13 @@ class Resize(Preprocess):
 
 
 def _resized(images: Pictures, size: tuple[int, int]) -> UInt8[Tensor, "n 3 h2 w2"]:
-    return _to_bytes(F.interpolate(images.float(), size=size, mode="bicubic", antialias=True))
+    return to_bytes(F.interpolate(images.float(), size=size, mode="bicubic", antialias=True))
 
 
 def _padded(images: Pictures, kernel: int, mode: str) -> Float[Tensor, "n 3 h2 w2"]:
     if kernel // 2 >= min(images.shape[-2:]):
         raise ValueError(f"expected pictures larger than half a kernel of {kernel} px, got {tuple(images.shape[-2:])}")
     return F.pad(images.float(), (kernel // 2,) * 4, mode=mode)
-
-
-def _to_bytes(values: Float[Tensor, "n 3 h w"]) -> Pictures:
-    return values.round().clamp(0, 255).to(torch.uint8)
 
 
 def _check_odd(kernel: int) -> None:

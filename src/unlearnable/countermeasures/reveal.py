@@ -9,7 +9,7 @@ from torch import Tensor
 from unlearnable.countermeasures.base import Countermeasure, Knowledge, countermeasures
 from unlearnable.hiding.inference import perturbations, prepare, reveal_secrets, shipped_weights
 from unlearnable.hiding.network import WEIGHTS, Hider, weights_folder
-from unlearnable.images import ImageSet
+from unlearnable.images import ImageSet, to_bytes
 
 CHUNK = 256
 
@@ -44,7 +44,7 @@ class RevealAndSubtract(Countermeasure):
 
 def _without(hider: Hider, images: Tensor, secrets: Tensor) -> Tensor:
     change = perturbations(hider, images, secrets).to(images.device)
-    return (images - change).round().clamp(0, 255).to(torch.uint8)
+    return to_bytes(images - change)
 
 
 def _class_means(pictures: Tensor, labels: Tensor) -> Tensor:

@@ -132,9 +132,8 @@ class Report:
         summary: dict[str, Any] = {"protected": len(qualities), "skipped": len(skipped)}
         if qualities:
             budget = Budget.parse(self.options["budget"])
-            sizes = [q.rms if budget.norm == "rms" else q.linf for q in qualities]
             summary |= {
-                "over_budget": sum(size > budget.radius for size in sizes),
+                "over_budget": sum(quality.exceeds(budget) for quality in qualities),
                 "linf_max": max(q.linf for q in qualities),
                 "rms": _spread(q.rms for q in qualities),
                 "psnr": _spread(q.psnr for q in qualities if q.psnr is not None),
