@@ -50,7 +50,7 @@ def secret_psnrs(protected: Path, secrets: Path, key: Key) -> list[float]:
     for entry in read_manifest(protected).values():
         with Image.open(secrets / str(entry.output)) as opened:
             revealed = np.asarray(opened.convert("RGB"), dtype=float)
-        hidden = render(key, int(entry.class_index or 0), int(entry.variation or 0), *revealed.shape[:2])
+        hidden = render(key, int(entry.secret_number or 0), int(entry.variation or 0), *revealed.shape[:2])
         found.append(10 * np.log10(255**2 / np.square(revealed - hidden.transpose(1, 2, 0)).mean()))
     return found
 

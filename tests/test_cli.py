@@ -6,20 +6,11 @@ import subprocess
 import sys
 
 import pytest
-from typer.testing import CliRunner
 
+from commands import run
 from samples import picture
-from unlearnable import cli, protect_folder, reveal_folder
-from unlearnable.cli import app
-from unlearnable.hiding.recipe import Recipe
-
-runner = CliRunner()
-
-
-def run(*words, code=0):
-    result = runner.invoke(app, [str(word) for word in words])
-    assert result.exit_code == code, result.output
-    return result
+from unlearnable import protect_folder, reveal_folder
+from unlearnable.cli import folder
 
 
 @pytest.fixture
@@ -69,15 +60,18 @@ def test_exit_codes(protected, photos, tmp_path, weights):
 def test_options_reach_the_job(photos, tmp_path, weights):
     words = ("protect", photos, tmp_path / "out", "--key", tmp_path / "key", "--weights", weights)
     options = ("--budget", "linf:5", "--per", "sample", "--working-size", "20", "--format", "jpeg", "--quality", "70")
+    options += ("--deal", "order")
     assert "Warning: JPEG" in run(*words, *options, "--no-metadata").output
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     assert report["options"] == {
         "budget": "linf:5",
         "per": "sample",
+        "deal": "order",
         "working_size": 20,
         "format": "jpeg",
         "metadata": False,
         "quality": 70,
+        "secrets": "render-2",
     }
 
 
@@ -92,7 +86,8 @@ def test_names_that_are_not_utf8(photos, tmp_path, weights):
 
 def test_list():
     names = json.loads(run("list", "--json").stdout)
-    assert names["protections"]["deep_hiding"] == {"per": "class", "budget": "rms:8", "weights": ""}
+    defaults = {"per": "class", "budget": "rms:8", "weights": "", "secrets": "render", "deal": "contrary"}
+    assert names["protections"]["deep_hiding"] == defaults
     text = run("list").output
     assert "deep_hiding:per=class, budget=rms:8" in text
     assert "cifar10:root=…" in text
@@ -105,12 +100,15 @@ def test_secrets_draws_a_sheet_and_never_prints_the_key(tmp_path):
 
 
 def test_hider_train(photos, tmp_path):
-    words = ("hider", "train", "--covers", photos, "--out", tmp_path / "w", "--steps", 2, "--blocks", 1, "--growth", 2)
-    run(*words)
+    words = ("hider", "train", "--covers", photos, "--out", tmp_path / "w", "--set", "steps=2")
+    plan = tmp_path / "plan.yaml"
+    plan.write_text("blocks: 1\ngrowth: 2\nsteps: 9\nsizes: [16]\npixels: 1024\n")
+    run(*words, "--plan", plan)
     assert {path.name for path in (tmp_path / "w").iterdir()} == {
         *("config.json", "model.safetensors", "checkpoint.safetensors", "training.png")
     }
     (tmp_path / "empty").mkdir()
+    assert "a recipe has no stepps" in run(*words, "--set", "stepps=3", code=2).output
     empty = ("hider", "train", "--covers", tmp_path / "empty", "--out", tmp_path / "v")
     assert "expected pictures" in run(*empty, code=2).output
 
@@ -125,13 +123,12 @@ def test_help_imports_nothing_heavy():
 
 
 def test_defaults_are_those_of_python():
-    """Every option of `protect`, `reveal` and `hider train` has the default of the function that it calls."""
+    """Every option of `protect` and `reveal` has the default of the function that it calls."""
     for command, function in [
-        ("protect", protect_folder),
-        ("reveal", reveal_folder),
-        ("train", Recipe),
+        (folder.protect, protect_folder),
+        (folder.reveal, reveal_folder),
     ]:
-        options = inspect.signature(getattr(cli, command)).parameters
+        options = inspect.signature(command).parameters
         parameters = inspect.signature(function).parameters
         shared = set(options) & set(parameters) - {"src", "dst", "out", "path"}
         assert len(shared) >= 5

@@ -288,7 +288,8 @@ def test_verify_does_not_believe_the_manifest(job, photos, tmp_path):
     lines = [json.loads(line) for line in manifest.read_text().splitlines()]
     lines[0] |= {"rms": 1.0}
     lines[1] |= {"ssim": 0.9999}
-    lines[2] |= {"width": 9999, "class_index": 77, "class_name": "unicorn", "variation": 3, "working_width": 5}
+    lines[2] |= {"width": 9999, "class_index": 77, "secret_number": 66, "variation": 3, "working_width": 5}
+    lines[2] |= {"class_name": "unicorn"}
     manifest.write_text("".join(json.dumps(line) + "\n" for line in lines))
     report = json.loads((out / "report.json").read_text())
     report["options"]["budget"] = "rms:0.5"
@@ -296,7 +297,7 @@ def test_verify_does_not_believe_the_manifest(job, photos, tmp_path):
     found = verify_folder(out, photos).violations
     assert any("the manifest says 1.0" in problem for problem in found[lines[0]["output"]])
     assert any("the manifest says 0.9999" in problem for problem in found[lines[1]["output"]])
-    for stated in ("9999", "77", "unicorn", "3", "5"):
+    for stated in ("9999", "77", "66", "unicorn", "3", "5"):
         assert any(problem.endswith(f"the manifest says {stated}") for problem in found[lines[2]["output"]])
     assert found.pop("report.json") == ["its summary is not that of the manifest"]
     assert len(found) == 5

@@ -1,7 +1,15 @@
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
-from unlearnable.hiding.losses import hiding_loss, low_frequency_loss, revealing_loss
+from unlearnable.hiding.losses import (
+    concentration_loss,
+    hiding_loss,
+    low_frequency_loss,
+    outliving_loss,
+    revealing_loss,
+)
 from unlearnable.hiding.publish import Publishing
 
 
@@ -23,6 +31,33 @@ def test_low_frequency_loss_sees_means_and_not_checkerboards():
     checkerboard = (torch.arange(8)[:, None] + torch.arange(8)) % 2 * 0.2 - 0.1
     assert low_frequency_loss(cover + checkerboard, cover).item() == pytest.approx(0, abs=1e-10)
     assert low_frequency_loss(cover + 0.1, cover).item() == pytest.approx(0.2**2, rel=1e-4)
+
+
+@given(labels=st.lists(st.integers(0, 4), min_size=1, max_size=12), seed=st.integers(0, 9))
+def test_concentration_is_eq_7_pair_by_pair(labels, seed):
+    features = torch.randn(len(labels), 7, generator=torch.Generator().manual_seed(seed))
+    pairs = [(i, j) for i, a in enumerate(labels) for j, b in enumerate(labels) if a == b and i != j]
+    distances = [1 - torch.cosine_similarity(features[i], features[j], dim=0).item() for i, j in pairs]
+    assert concentration_loss(features, torch.tensor(labels)).item() == pytest.approx(sum(distances), abs=1e-4)
+
+
+def test_concentration_pulls_a_class_together():
+    labels = torch.tensor([0, 0, 1, 1])
+    features = torch.randn(4, 5, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    loss = concentration_loss(features, labels)
+    (gradient,) = torch.autograd.grad(loss, features)
+    assert concentration_loss(features - 0.1 * gradient, labels) < loss
+    assert concentration_loss(features[[0, 0, 2, 2]], labels).item() == pytest.approx(0, abs=1e-5)
+
+
+def test_outliving_asks_for_the_secret_at_the_size_of_the_budget():
+    secret = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    shape = secret - secret.mean((2, 3), keepdim=True)
+    shape = shape / shape.square().mean((1, 2, 3), keepdim=True).sqrt() * 8 / 255
+    assert outliving_loss(shape, secret, 8.0).item() == pytest.approx(0, abs=1e-5)
+    assert outliving_loss(shape / 2, secret, 8.0).item() == pytest.approx(0.5, abs=1e-5)
+    assert outliving_loss(shape.flip(0).flip(-1), secret, 8.0).item() > 0.8
+    assert outliving_loss(torch.zeros_like(shape), torch.zeros_like(secret), 8.0).item() == 1
 
 
 def test_revealing_loss():

@@ -1,6 +1,8 @@
 import json
 import math
 import shutil
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from unlearnable.hiding.network import Hider
 from unlearnable.hiding.recipe import Recipe
 from unlearnable.hiding.sources import FolderCrops, RenderedSecrets
 from unlearnable.hiding.train import CHECKPOINT, DivergedError, Run, train
+from unlearnable.victims import ResNet18, save_weights
 
 TINY = Recipe(blocks=2, growth=4, steps=8, sizes=(16, 32), pixels=1024, warmup=2)
 
@@ -60,7 +63,7 @@ def test_killed_at_any_step_it_ends_the_same(covers, tmp_path, monkeypatch):
 
 def test_another_recipe_does_not_resume(covers, tmp_path):
     list(train(TINY, [covers], "render", tmp_path / "out"))
-    other = Recipe(**{**vars(TINY), "eps": 4.0})
+    other = replace(TINY, eps=4.0)
     with pytest.raises(ValueError, match="other eps"):
         next(train(other, [covers], "render", tmp_path / "out"))
 
@@ -118,6 +121,75 @@ def test_the_checkpoint_holds_no_pickle(covers, tmp_path):
     content = (tmp_path / "out" / CHECKPOINT).read_bytes()
     header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
     assert json.loads(header["__metadata__"]["run"])["step"] == TINY.steps
+
+
+def test_the_papers_own_losses_and_a_bank_with_classes(covers, tmp_path):
+    """Eq. 8 on floats: no publishing, no countermeasure, no mask, concentration on batches of one class or two."""
+    extractor = tmp_path / "extractor.safetensors"
+    save_weights(ResNet18().build(3, 32), extractor)
+    paper = replace(
+        TINY,
+        published=False,
+        handled=0.0,
+        outliving=0.0,
+        mask=False,
+        low_frequency=1.0,
+        each=2,
+        sizes=(32,),
+        pixels=4096,
+    )
+    concentrated = replace(paper, concentration=0.01, extractor=str(extractor))
+    for name in ("one", "two"):
+        folder = tmp_path / "bank" / name
+        shutil.copytree(covers, folder)
+    losses = [
+        [now.loss for now in train(recipe, [covers], [tmp_path / "bank"], tmp_path / name)]
+        for name, recipe in (("plain", paper), ("concentrated", concentrated))
+    ]
+    assert losses[0] != losses[1]
+    assert all(map(math.isfinite, losses[1]))
+    assert Hider.load(tmp_path / "plain").config["mask"] is False
+
+
+def test_concentration_needs_classes_and_an_extractor():
+    with pytest.raises(ValueError, match="each of at least 2"):
+        replace(TINY, concentration=1e-4, extractor="imagenet")
+    with pytest.raises(FileNotFoundError, match="expected imagenet or the weights"):
+        Run(replace(TINY, concentration=1e-4, extractor="nowhere", each=2), torch.device("cpu"))
+
+
+def test_batches_hold_runs_of_one_class(covers, tmp_path):
+    for name in ("one", "two"):
+        shutil.copytree(covers, tmp_path / "bank" / name)
+    source = FolderCrops(tmp_path / "bank")
+    assert source.draw(np.random.default_rng(0), 5, 16, 2).shape == (5, 3, 16, 16)
+    rendered = RenderedSecrets(0).draw(np.random.default_rng(0), 6, 32, 3).mean(1).reshape(6, -1)
+    alike = np.corrcoef(rendered)
+    assert min(alike[0, 1], alike[1, 2], alike[3, 4]) > 0.5 > abs(alike[0, 3])
+
+
+@pytest.mark.parametrize("plan", sorted((Path(__file__).parents[1] / "plans").glob("hider_*.yaml")))
+def test_plans_are_recipes(plan):
+    recipe = Recipe.read(plan, ["steps=3"])
+    assert recipe.steps == 3
+    assert recipe.learning_rate > 0
+    if plan.stem == "hider_robust":
+        assert Recipe.read(plan) == Recipe()
+    else:
+        assert (recipe.blocks, recipe.growth, recipe.pixels // 224**2) == (16, 32, 24)
+
+
+def test_a_plan_that_is_none(tmp_path):
+    for text, problem in {
+        "stepps: 3": "a recipe has no stepps; it has blocks",
+        "- steps": "expected names and values in the plan",
+        "{": "expected YAML in the plan",
+    }.items():
+        (tmp_path / "plan.yaml").write_text(text)
+        with pytest.raises(ValueError, match=problem):
+            Recipe.read(tmp_path / "plan.yaml")
+    with pytest.raises(ValueError, match="expected names and values in --set steps"):
+        Recipe.read(None, ["steps"])
 
 
 def test_rate_warms_up_and_falls():

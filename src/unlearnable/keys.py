@@ -49,6 +49,11 @@ class Key:
         except ValueError as error:
             raise ValueError(f"{path} is not a key file: {error}; name another --key") from None
 
+    @classmethod
+    def of_seed(cls, seed: int) -> "Key":
+        """The key of an experiment that others repeat: no secret at all."""
+        return cls(seed.to_bytes(KEY_BYTES, "big"))
+
     @property
     def fingerprint(self) -> str:
         """16 hexadecimal digits that name the key without giving it away."""

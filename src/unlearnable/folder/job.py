@@ -28,10 +28,9 @@ from unlearnable.folder.manifest import MANIFEST, Entry, Report, read_manifest, 
 from unlearnable.folder.scan import Found, output_names
 from unlearnable.hiding.inference import perturbations
 from unlearnable.hiding.network import Hider
-from unlearnable.keys import Key
 from unlearnable.photos import SUFFIX, Photo, UnreadablePhotoError, encode_photo, read_limited, read_photo
 from unlearnable.quality import measure
-from unlearnable.semantics.render import render
+from unlearnable.semantics.secrets import Secrets
 
 Per = Literal["class", "sample"]
 
@@ -63,16 +62,17 @@ class Job:
 
     Args:
         src, dst: source and destination.
-        key: decides the secrets.
+        secrets: what is hidden.
         report: options and classes of the run.
     """
 
-    def __init__(self, src: Path, dst: Path, key: Key, report: Report) -> None:
+    def __init__(self, src: Path, dst: Path, secrets: Secrets, report: Report) -> None:
         self.src, self.dst, self.options = src, dst, report.options
         self.budget = Budget.parse(report.options["budget"])
         self.indices = {name: index for index, name in enumerate(report.classes)}
+        self.numbers = report.secret_numbers
         self.done = read_manifest(dst)
-        self.secret = lru_cache(maxsize=16)(lambda *place: render(key, *place))
+        self.secret = lru_cache(maxsize=16)(secrets.draw)
         self.writing = Lock()
 
     def run(self, found: list[Found], hider: Hider, on_file: Callable[[int, int], None] | None) -> list[Entry]:
@@ -106,6 +106,7 @@ class Job:
         cover = working_picture(photo, self.options["working_size"])
         height, width = cover.shape[1:]
         label = self.indices[file.class_name]
+        number = self.numbers[label]
         variation = variation_of(file.name, self.options["per"])
         entry = Entry(
             file=file.name,
@@ -114,6 +115,7 @@ class Job:
             sha256_input=sha256,
             class_name=file.class_name,
             class_index=label,
+            secret_number=number,
             variation=variation,
             height=photo.pixels.shape[0],
             width=photo.pixels.shape[1],
@@ -121,7 +123,7 @@ class Job:
             working_width=width,
             notes=photo.notes,
         )
-        return Decoded(entry, photo, cover, self.secret(label, variation, height, width))
+        return Decoded(entry, photo, cover, self.secret(number, variation, height, width))
 
     def _is_whole(self, entry: Entry) -> bool:
         """Whether an earlier run's copy is there, as it was written."""

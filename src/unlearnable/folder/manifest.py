@@ -26,7 +26,8 @@ class Entry:
         file: its path below the source; ``output`` its copy's below the destination.
         status: ``protected`` or ``skipped``, then with a ``reason``.
         sha256_input, sha256_output: of the two files.
-        class_name, class_index: its class; ``variation`` of the class's secret that it carries.
+        class_name, class_index: its class; ``secret_number`` of the secret that serves the class, and ``variation``
+            of it that the file carries.
         width, height: of the copy, in pixels; ``working_width`` and ``working_height`` of the picture in which
             the secret was hidden.
         quality: measured on the copy as written, against the original as decoded.
@@ -41,6 +42,7 @@ class Entry:
     sha256_output: str | None = None
     class_name: str | None = None
     class_index: int | None = None
+    secret_number: int | None = None
     variation: int | None = None
     width: int | None = None
     height: int | None = None
@@ -70,6 +72,7 @@ class Entry:
         if fields["status"] == "protected":
             measures = {name: fields.pop(name, None) for name in ("linf", "rms", "psnr", "ssim")}
             fields["quality"] = Quality(**measures)
+            fields.setdefault("secret_number", fields.get("class_index"))  # before secrets were dealt
         return cls(**fields | {"notes": tuple(fields.get("notes", ()))})
 
 
@@ -83,6 +86,7 @@ class Report:
         key: the key's fingerprint.
         options: those that decide the pictures.
         classes: names, in the order of their indices.
+        secret_numbers: of the secret that serves each class, in the same order.
         complete: whether the run has reached its end.
         summary: counts and statistics; see `summarised`.
         skipped: files left out, with the reason.
@@ -94,6 +98,7 @@ class Report:
     key: str
     options: dict[str, Any]
     classes: list[str]
+    secret_numbers: list[int]
     complete: bool = False
     summary: dict[str, Any] = field(default_factory=dict)
     skipped: list[dict[str, str]] = field(default_factory=list)
@@ -115,14 +120,22 @@ class Report:
         if not file.is_file():
             raise FileNotFoundError(f"expected {REPORT} in {folder}: is it a folder that `unlearnable protect` wrote?")
         try:
-            return cls(**json.loads(file.read_text()))
-        except (ValueError, TypeError) as error:
-            raise ValueError(f"{file} is not a report of `unlearnable protect`: {error}") from None
+            stored = json.loads(file.read_text())
+            stored.setdefault("secret_numbers", list(range(len(stored["classes"]))))  # before secrets were dealt
+            report = cls(**stored)
+            report.options.setdefault("deal", "order")
+            report.options.setdefault("secrets", "render")  # before there were banks
+            if not len(report.classes) == len(report.secret_numbers) == len(set(report.secret_numbers)):
+                raise ValueError("expected one secret number for each class, no two alike")
+            return report
+        except (ValueError, TypeError, AttributeError, KeyError) as error:
+            raise ValueError(f"{file} is not a report of `unlearnable protect`: {error!r}") from None
 
     def differences(self, other: "Report") -> list[str]:
-        """In what another run differs, in words; versions and classes may differ."""
+        """In what another run differs, in words; versions, classes and their secrets may differ."""
         found = [name for name in ("source", "key", "weights") if getattr(self, name) != getattr(other, name)]
-        return found + [name for name, value in self.options.items() if other.options.get(name) != value]
+        options = {name: (value, other.options.get(name)) for name, value in self.options.items()}
+        return found + [f"{name}: {own} instead of {its}" for name, (own, its) in options.items() if own != its]
 
     def summarised(self, entries: Iterable[Entry]) -> "Report":
         """This report, complete, with ``summary`` and ``skipped`` of all entries."""

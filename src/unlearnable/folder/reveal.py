@@ -4,10 +4,11 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 from numpy import ndarray
 from PIL import Image
 
@@ -20,7 +21,10 @@ from unlearnable.hiding.inference import prepare, reveal_secrets, shipped_weight
 from unlearnable.hiding.network import Hider
 from unlearnable.keys import Key
 from unlearnable.photos import Photo, UnreadablePhotoError, read_limited, read_photo
-from unlearnable.semantics.identify import KeyScore, score_key, thumbnail
+from unlearnable.semantics.identify import MAX_GROUPS, Group, KeyScore, score_key
+from unlearnable.semantics.secrets import RENDER, RenderedSecrets, Secrets, secrets_named
+
+MAX_PICTURES = 200  # of a group whose mean is taken
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,7 @@ class Revelation:
     Attributes:
         revealed: protected file to the picture of its secret, both as paths.
         skipped: file to the reason why nothing was revealed.
-        key_score: the score of the key, where one was given and any picture's class is known.
+        key_score: the score of the key, where one was given and any picture was revealed.
     """
 
     revealed: dict[str, str]
@@ -43,7 +47,8 @@ def reveal_folder(
     out: str | Path,
     *,
     key: str | Path | None = None,
-    class_index: int = 0,
+    secrets: str | Path = RENDER,
+    secret_number: int = 0,
     working_size: int = 512,
     weights: str | Path | None = None,
     device: str | None = None,
@@ -52,11 +57,12 @@ def reveal_folder(
     """Reveal the secrets of one file, or of every picture below a folder, as PNGs in ``out``.
 
     Args:
-        path: a protected file or folder. Classes and working size come from the manifest in the folder (for a
+        path: a protected file or folder. Secrets' numbers and working size come from the manifest in the folder (for a
             file: in the nearest folder above it that has one).
         out: where the pictures go; mirrors the folder.
         key: a key to score against 1,000 decoys.
-        class_index: the class to assume of files that no manifest knows.
+        secrets: what the key decided in `protect_folder`: drawings, or the folder of a bank.
+        secret_number: of the secret to assume in files that no manifest knows.
         working_size: the size to assume that they were protected with.
         weights: as for `protect_folder`.
         device: torch device; CUDA where there is one when None.
@@ -64,7 +70,8 @@ def reveal_folder(
 
     Raises:
         FileNotFoundError: ``path`` does not exist, or holds no file.
-        ValueError: ``key`` is not a key, or a picture would be written among the protected or over another.
+        ValueError: ``key`` is not a key, the manifest speaks of other ``secrets`` or other drawings, or a picture
+            would be written among the protected or over another.
     """
     path, out = Path(path), Path(out)
     root, files = _files(path)
@@ -74,34 +81,46 @@ def reveal_folder(
     targets = {name: out / copy for name, copy in output_names(files, ".png", {}).items()}
     if existing := [target for target in targets.values() if target.exists()]:
         raise ValueError(f"{existing[0]} exists already; name another --out")
-    claimed = Key.read(key) if key is not None else None
-    labels, recorded_size = _known(home)
+    numbers, options = _known(home)
+    claimed = _claimed(key, secrets, options.get("secrets")) if key is not None else None
+    recorded_size = options.get("working_size", working_size)
     hider = prepare(Hider.load(weights or shipped_weights()), device_named(device))
     revealed, skipped = {}, {}
-    sums: dict[int, list[np.ndarray]] = defaultdict(list)
+    groups: dict[Group, list[Path]] = defaultdict(list)
     for done, (name, target) in enumerate(targets.items(), 1):
         try:
             photo = read_photo(read_limited(root / name))
         except UnreadablePhotoError as unreadable:
             skipped[name] = str(unreadable)
         else:
-            secret = reveal_photo(hider, photo, recorded_size or working_size)
+            secret = reveal_photo(hider, photo, recorded_size)
             target.parent.mkdir(parents=True, exist_ok=True)
             with replacing(target) as temporary:
                 Image.fromarray(secret.transpose(1, 2, 0)).save(temporary, "PNG")
             revealed[name] = str(target)
             place = (root / name).relative_to(home or root).as_posix()
-            sums[labels.get(place, class_index)].append(thumbnail(secret))
+            groups[numbers.get(place, secret_number), *secret.shape[1:]].append(target)
         if on_file:
             on_file(done, len(files))
-    means = {label: np.mean(thumbnails, axis=0) for label, thumbnails in sums.items()}
-    return Revelation(revealed, skipped, score_key(claimed, means) if claimed and means else None)
+    return Revelation(revealed, skipped, _score(claimed, groups) if claimed and groups else None)
 
 
 def reveal_photo(hider: Hider, photo: Photo, working_size: int) -> UInt8[ndarray, "3 h w"]:
     """The secret in one photo, at its working size; ``hider`` is prepared."""
     stego = torch.from_numpy(working_picture(photo, working_size).copy())[None]
     return reveal_secrets(hider, stego)[0].numpy()
+
+
+def _score(claimed: Secrets, groups: dict[Group, list[Path]]) -> KeyScore:
+    """The score on the means of the most common groups, read again: kept, they would grow with the folder."""
+    common = sorted(groups.items(), key=lambda group: -len(group[1]))[:MAX_GROUPS]
+    return score_key(claimed, {group: _mean(claimed, files[:MAX_PICTURES]) for group, files in common})
+
+
+def _mean(claimed: Secrets, files: list[Path]) -> Float[ndarray, "_ _"]:
+    seen = (claimed.seen(read_photo(read_limited(file)).rgb.transpose(2, 0, 1)) for file in files)
+    mean: Float[ndarray, "_ _"] = sum(seen, np.zeros(())) / len(files)
+    return mean
 
 
 def _files(path: Path) -> tuple[Path, list[str]]:
@@ -117,10 +136,25 @@ def _files(path: Path) -> tuple[Path, list[str]]:
     return path.resolve(), names
 
 
-def _known(home: Path | None) -> tuple[dict[str, int], int | None]:
-    """Class index of every copy that a manifest lists, and the working size of its run."""
+def _claimed(key: str | Path, secrets: str | Path, recorded: str | None) -> Secrets:
+    """The secrets that a key claims to have given, which must be of the kind that a manifest speaks of."""
+    claimed = secrets_named(secrets, Key.read(key))
+    if recorded not in (None, claimed.fingerprint):
+        if recorded.startswith(RENDER) and isinstance(claimed, RenderedSecrets):
+            raise ValueError(
+                f"the report speaks of the drawings {recorded}, and this version of the program makes "
+                f"{claimed.fingerprint}: it reveals them without --key; score the key with the version that protected"
+            )
+        raise ValueError(
+            f"expected secrets of {recorded}, as the report says, got {claimed.fingerprint}; name --secrets"
+        )
+    return claimed
+
+
+def _known(home: Path | None) -> tuple[dict[str, int], dict[str, Any]]:
+    """The secret's number of every copy that a manifest lists, and the options of its run."""
     if home is None:
-        return {}, None
+        return {}, {}
     entries = read_manifest(home).values()
-    labels = {entry.output: entry.class_index for entry in entries if entry.output and entry.class_index is not None}
-    return labels, Report.load(home).options["working_size"]
+    numbers = {e.output: e.secret_number for e in entries if e.output and e.secret_number is not None}
+    return numbers, Report.load(home).options

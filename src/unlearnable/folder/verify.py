@@ -83,10 +83,12 @@ def verify_folder(
 def _expected(entry: Entry, report: Report, height: int, width: int) -> dict[str, Any]:
     """What a manifest must say of a file besides its measures."""
     class_name = Found(entry.file).class_name
+    label = report.classes.index(class_name) if class_name in report.classes else None
     working_height, working_width = working_shape(height, width, report.options["working_size"])
     return {
         "class_name": class_name,
-        "class_index": report.classes.index(class_name) if class_name in report.classes else None,
+        "class_index": label,
+        "secret_number": None if label is None else report.secret_numbers[label],
         "variation": variation_of(entry.file, report.options["per"]),
         "height": height,
         "width": width,

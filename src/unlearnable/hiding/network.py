@@ -18,9 +18,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from unlearnable.atomic import replacing
-from unlearnable.hiding.wavelet import haar, inverse_haar
+from unlearnable.hiding.shaping import masked
+from unlearnable.hiding.wavelet import Pictures, haar, inverse_haar
 
-Pictures = Float[Tensor, "n 3 h w"]
 Bands = Float[Tensor, "n 12 h2 w2"]
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
@@ -98,13 +98,15 @@ class Hider(nn.Module):
         blocks: number of coupling blocks (paper and HiNet: 16).
         growth: channels that each layer of a dense block adds (HiNet: 32).
         alpha: bound of the log-scale in eq. 3 (HiNet's ``clamp``: 2).
+        mask: whether the perturbation goes through `shaping.masked` (the paper's does not).
     """
 
     blocks: Sequence[CouplingBlock]
 
-    def __init__(self, blocks: int = 16, growth: int = 32, alpha: float = 2.0) -> None:
+    def __init__(self, blocks: int = 16, growth: int = 32, alpha: float = 2.0, mask: bool = False) -> None:
         super().__init__()
-        self.config = {"blocks": blocks, "growth": growth, "alpha": alpha}
+        self.config = {"blocks": blocks, "growth": growth, "alpha": alpha, "mask": mask}
+        self.mask = mask
         self.blocks = nn.ModuleList(CouplingBlock(growth, alpha) for _ in range(blocks))  # type: ignore[assignment]
 
     def compute_in(self, dtype: torch.dtype) -> "Hider":
@@ -115,13 +117,14 @@ class Hider(nn.Module):
         return self
 
     def forward(self, cover: Pictures, secret: Pictures) -> tuple[Pictures, Bands]:
-        """Hide, and also return the true latent (n, 12, ceil(h/2), ceil(w/2)) that `reveal` would invert."""
+        """Eq. 3 alone, unmasked, and the true latent (n, 12, ceil(h/2), ceil(w/2)) that `reveal` would invert."""
         change, state, hidden = self._take_up(cover, secret)
         return cover + change, self.blocks[-1].transform_secret(state, hidden)
 
     def perturbation(self, cover: Pictures, secret: Pictures) -> Pictures:
         """What `hide` adds to the cover. Spares the last block's rho and eta, which only make the latent."""
-        return self._take_up(cover, secret)[0]
+        change = self._take_up(cover, secret)[0]
+        return masked(change, cover) if self.mask else change
 
     def _take_up(self, cover: Pictures, secret: Pictures) -> tuple[Pictures, Bands, Bands]:
         """Eq. 3 up to the last cover: its change as a picture, its state, and the secret that was taken up."""

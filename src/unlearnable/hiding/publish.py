@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from unlearnable.hiding.network import Pictures
+from unlearnable.hiding.wavelet import Pictures
 
 
 @dataclass(frozen=True)

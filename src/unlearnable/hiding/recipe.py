@@ -1,7 +1,12 @@
-"""What decides a training of the hiding network."""
+"""What decides a training of the hiding network, and plans that keep it in a file."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import yaml
 
 
 @dataclass(frozen=True)
@@ -17,29 +22,76 @@ class Recipe:
         clip: largest norm of the gradient.
         eps: the budget of eq. 5, RMS in grey levels.
         hiding, low_frequency, revealing: weights of the losses (paper: 1, 1, 1; with mean-reduced losses a
-            weight of 1 lets the network buy revealing quality with any amount of budget).
+            hiding weight of 1 lets the network buy revealing quality with any amount of budget, and any of
+            low_frequency drives what is hidden into the finest wavelet band, which JPEG wipes out).
         sizes: crop sides in pixels, one drawn a step (paper: 224).
         pixels: pixels of covers in a step; the batch is this over the crop's area (paper: 24 x 224^2).
+        each: pictures of a batch that share their secret's class; more than one for eq. 7, which has nothing to
+            concentrate in a batch of strangers.
+        concentration: weight omega_3 of eq. 7 (paper: 1e-4).
+        extractor: network whose features are concentrated, as `hiding.extractor` reads it.
+        mask: put the perturbation where the cover is busy (paper: no).
+        published: reveal from the picture as it is published, in the budget and rounded (paper: from floats).
+        outliving: weight of what of the budget does not show the secret after a countermeasure (paper: none).
+        handled: how often such a picture is revealed only after a countermeasure (paper: never).
         seed: of crops, secrets, noise and initial weights.
     """
 
     blocks: int = 4
     growth: int = 24
-    steps: int = 3200
+    steps: int = 2400
     learning_rate: float = 1e-3
     final_rate: float = 0.02
     warmup: int = 100
     clip: float = 1.0
     eps: float = 8.0
     hiding: float = 20.0
-    low_frequency: float = 1.0
-    revealing: float = 1.0
+    low_frequency: float = 0.0
+    revealing: float = 4.0
     sizes: tuple[int, ...] = (32, 64, 128, 224)
     pixels: int = 8 * 64 * 64
+    each: int = 1
+    concentration: float = 0.0
+    extractor: str = ""
+    mask: bool = True
+    published: bool = True
+    handled: float = 0.85
+    outliving: float = 0.1
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.concentration and (self.each < 2 or not self.extractor):
+            raise ValueError("concentration needs each of at least 2, and an extractor")
+
+    @classmethod
+    def read(cls, plan: str | Path | None, changes: Sequence[str] = ()) -> "Recipe":
+        """The recipe of a plan, a YAML file of these attributes; ``changes``, as ``steps=100``, go before it.
+
+        Raises:
+            FileNotFoundError: there is no such plan.
+            ValueError: it is not YAML, or names something that a recipe does not have.
+        """
+        content = _mapping(Path(plan).read_text(), f"the plan {plan}") if plan else {}
+        for change in changes:
+            content |= _mapping(change.replace("=", ": ", 1), f"--set {change}")
+        known = {field.name for field in fields(cls)}
+        if unknown := set(content) - known:
+            raise ValueError(f"a recipe has no {', '.join(sorted(unknown))}; it has {', '.join(sorted(known))}")
+        return cls(**content | {"sizes": tuple(content.get("sizes", cls.sizes))})
 
     def rate(self, step: int) -> float:
         """The learning rate of a step: linear warm-up, then a cosine down to ``final_rate``."""
         rising = min(1.0, (step + 1) / self.warmup)
         falling = (1 + math.cos(math.pi * step / self.steps)) / 2
         return self.learning_rate * rising * (self.final_rate + (1 - self.final_rate) * falling)
+
+
+def _mapping(text: str, what: str) -> dict[str, Any]:
+    """YAML of names and values."""
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ValueError(f"expected YAML in {what}: {error}") from None
+    if not isinstance(content, dict) or not all(isinstance(name, str) for name in content):
+        raise ValueError(f"expected names and values in {what}, got {text[:80]!r}")
+    return content

@@ -19,8 +19,8 @@ SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 class Source(Protocol):
     """Anything that draws square pictures."""
 
-    def draw(self, rng: np.random.Generator, count: int, size: int) -> UInt8[ndarray, "n 3 size size"]:
-        """Draw ``count`` pictures of ``size`` px, a function of ``rng`` alone."""
+    def draw(self, rng: np.random.Generator, count: int, size: int, each: int = 1) -> UInt8[ndarray, "n 3 size size"]:
+        """Draw ``count`` pictures of ``size`` px, a function of ``rng`` alone; ``each`` in a row are of one class."""
 
 
 class FolderCrops:
@@ -38,10 +38,14 @@ class FolderCrops:
                 raise FileNotFoundError(f"expected pictures ({', '.join(sorted(SUFFIXES))}) in {folder}, found none")
             self.files += found
 
-    def draw(self, rng: np.random.Generator, count: int, size: int) -> UInt8[ndarray, "n 3 size size"]:
-        """Crop ``count`` random files."""
-        chosen = rng.integers(len(self.files), size=count)
-        return np.stack([_crop(self.files[i], rng, size) for i in chosen])
+    def draw(self, rng: np.random.Generator, count: int, size: int, each: int = 1) -> UInt8[ndarray, "n 3 size size"]:
+        """Crop ``count`` random files; the sub-folder is the class, drawn as often as it has files."""
+        chosen: list[Path] = []
+        while len(chosen) < count:
+            first = self.files[rng.integers(len(self.files))]
+            siblings = [file for file in self.files if file.parent == first.parent] if each > 1 else []
+            chosen += [first] + [siblings[rng.integers(len(siblings))] for _ in range(each - 1)]
+        return np.stack([_crop(file, rng, size) for file in chosen[:count]])
 
 
 class RenderedSecrets:
@@ -50,12 +54,13 @@ class RenderedSecrets:
     def __init__(self, seed: int) -> None:
         self.key = Key(seed.to_bytes(32, "big"))
 
-    def draw(self, rng: np.random.Generator, count: int, size: int) -> UInt8[ndarray, "n 3 size size"]:
+    def draw(self, rng: np.random.Generator, count: int, size: int, each: int = 1) -> UInt8[ndarray, "n 3 size size"]:
         """Render ``count`` random secrets."""
-        drawn = [
-            render(self.key, int(rng.integers(MAX_CLASSES)), int(rng.integers(2**31)), size, size) for _ in range(count)
-        ]
-        return np.stack([np.flip(picture, -1) if rng.random() < 0.5 else picture for picture in drawn])
+        drawn: list[ndarray] = []
+        while len(drawn) < count:
+            label, step = int(rng.integers(MAX_CLASSES)), int(rng.choice((-1, 1)))
+            drawn += [render(self.key, label, int(rng.integers(2**31)), size, size)[..., ::step] for _ in range(each)]
+        return np.stack(drawn[:count])
 
 
 def _crop(file: Path, rng: np.random.Generator, size: int) -> UInt8[ndarray, "3 size size"]:

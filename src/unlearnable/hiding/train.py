@@ -24,11 +24,20 @@ from torch import Tensor, nn
 from unlearnable.atomic import replacing
 from unlearnable.devices import device_named, fastest_dtype
 from unlearnable.hiding.curve import draw_curve
-from unlearnable.hiding.losses import hiding_loss, low_frequency_loss, revealing_loss
-from unlearnable.hiding.network import DenseBlock, Hider, Pictures, latent_noise
+from unlearnable.hiding.extractor import Extractor
+from unlearnable.hiding.handling import Handling
+from unlearnable.hiding.losses import (
+    concentration_loss,
+    hiding_loss,
+    low_frequency_loss,
+    outliving_loss,
+    revealing_loss,
+)
+from unlearnable.hiding.network import DenseBlock, Hider, latent_noise
 from unlearnable.hiding.publish import Publishing
 from unlearnable.hiding.recipe import Recipe
 from unlearnable.hiding.sources import FolderCrops, RenderedSecrets, Source
+from unlearnable.hiding.wavelet import Pictures
 
 CHECKPOINT = "checkpoint.safetensors"
 CHECKPOINT_SECONDS = 30  # together with a snapshot's age: a kill loses less than a minute
@@ -67,10 +76,12 @@ class Run:
     def __init__(self, recipe: Recipe, device: torch.device) -> None:
         torch.manual_seed(recipe.seed)
         self.recipe, self.device = recipe, device
-        self.hider = _awake(Hider(recipe.blocks, recipe.growth)).to(device).to(memory_format=torch.channels_last)
-        self.hider.compute_in(fastest_dtype(device))
+        hider = _awake(Hider(recipe.blocks, recipe.growth, mask=recipe.mask))
+        self.hider = hider.to(device).to(memory_format=torch.channels_last).compute_in(fastest_dtype(device))
         self.optimizer = torch.optim.Adam(self.hider.parameters(), betas=(0.5, 0.999), eps=1e-6)
         self.publish = Publishing(recipe.eps)
+        self.handle = Handling(recipe.handled)
+        self.extractor = Extractor.named(recipe.extractor).to(device) if recipe.concentration else None
         self.step = 0
         self.slowdown = 1.0
         self.rollbacks = 0
@@ -160,13 +171,19 @@ class Run:
         generator = torch.Generator().manual_seed(recipe.seed * 1_000_003 + self.step)
         stego = self.hider.hide(cover, secret)
         latent = latent_noise(cover, generator)
-        _, revealed = self.hider.reveal(self.publish(stego, cover, generator), latent)
+        received, untouched = stego, cover
+        if recipe.published:
+            received, untouched = self._handled(self.publish(stego, cover, generator), cover, generator)
+        _, revealed = self.hider.reveal(received, latent)
         revealing = revealing_loss(revealed, secret)
         loss = (
             recipe.hiding * hiding_loss(stego, cover, recipe.eps)
             + recipe.low_frequency * low_frequency_loss(stego, cover)
             + recipe.revealing * revealing
+            + recipe.outliving * outliving_loss(received - untouched, secret, recipe.eps)
         )
+        if self.extractor is not None:
+            loss = loss + recipe.concentration * self._spread(stego - cover)
         value = loss.item()
         if not math.isfinite(value) or value > 10 * self.level:
             raise _ExplosionError(f"loss {value:.3g} at step {self.step}")
@@ -185,6 +202,18 @@ class Run:
         return Progress(
             self.step, recipe.steps, value, 255 * math.sqrt(mse), _psnr(mse), _psnr(revealing.item()), self.rollbacks
         )
+
+    def _handled(self, published: Pictures, cover: Pictures, generator: torch.Generator) -> tuple[Pictures, Pictures]:
+        """Both pictures after the same countermeasure, drawn with the same strength."""
+        twin = torch.Generator()
+        twin.set_state(generator.get_state())
+        return self.handle(published, generator), self.handle(cover, twin)
+
+    def _spread(self, change: Pictures) -> Tensor:
+        """Eq. 7 on a batch in which each class of secrets has ``each`` pictures in a row."""
+        assert self.extractor is not None
+        labels = torch.arange(len(change), device=self.device) // self.recipe.each
+        return concentration_loss(self.extractor(change, self.recipe.eps), labels)
 
 
 def train(
@@ -237,7 +266,9 @@ def _batches(recipe: Recipe, sources: tuple[Source, Source], first: int) -> Iter
         rng = np.random.default_rng((recipe.seed, step))
         size = int(rng.choice(recipe.sizes))
         count = max(1, recipe.pixels // size**2)
-        return [torch.from_numpy(source.draw(rng, count, size)).float() / 255 for source in sources]
+        covers, secrets = sources
+        drawn = covers.draw(rng, count, size), secrets.draw(rng, count, size, recipe.each)
+        return [torch.from_numpy(pictures).float() / 255 for pictures in drawn]
 
     with ThreadPoolExecutor(1) as pool:
         upcoming = pool.submit(draw, first)

@@ -51,6 +51,17 @@ class Protection(ABC):
         return replace(data, images=torch.from_numpy(np.stack(published)).permute(0, 3, 1, 2).contiguous())
 
 
+def variations(data: ImageSet, per: str) -> list[tuple[int, int]]:
+    """Class and variation of every picture: 0 in all of a class, or sample by sample its own place in the set.
+
+    Raises:
+        ValueError: ``per`` is neither ``class`` nor ``sample``.
+    """
+    if per not in ("class", "sample"):
+        raise ValueError(f"expected per=class or per=sample, got {per!r}")
+    return [(label, place if per == "sample" else 0) for place, label in enumerate(data.labels.tolist())]
+
+
 protections: Registry[Protection] = Registry("protections")
 protection_named = protections.make
 

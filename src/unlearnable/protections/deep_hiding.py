@@ -1,10 +1,11 @@
 """Hide a semantic image in every picture with an invertible network (Deep Hiding, ICLR 2024 submission).
 
 "Towards Robust Unlearnable Examples via Deep Hiding", anonymous authors. The network is `hiding.network`, the
-secrets are `semantics.render`.
+secrets are `semantics.secrets`.
 """
 
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import torch
@@ -15,37 +16,55 @@ from unlearnable.hiding.inference import perturbations, prepare, shipped_weights
 from unlearnable.hiding.network import WEIGHTS, Hider, weights_folder
 from unlearnable.images import ImageSet
 from unlearnable.keys import Key
-from unlearnable.protections.base import Protection, protections
-from unlearnable.semantics.render import render
+from unlearnable.protections.base import Protection, protections, variations
+from unlearnable.semantics.assignment import Deal, contrary, evenly, mean_spectrum, spectrum
+from unlearnable.semantics.bank import BANK
+from unlearnable.semantics.secrets import RENDER, Secrets, secrets_named
+
+SAMPLE = 200  # pictures of a class at which the dealing looks
 
 
 @protections.register("deep_hiding")
 class DeepHiding(Protection):
-    """Eqs. 2 and 3, in the class-wise or the sample-wise setting, with rendered secrets.
+    """Eqs. 2 and 3, in the class-wise or the sample-wise setting.
 
     Attributes:
         per: ``class`` or ``sample`` (paper, section 4.1).
         budget: ``rms:8`` is what the paper's eq. 5 bounds.
         weights: folder or hub id of a `Hider`; empty for those that ship.
+        secrets: ``render`` for drawings, or the folder of a bank of semantic images.
+        deal: which secret serves which class: ``contrary`` to the pictures (`semantics.assignment`), or in ``order``.
     """
 
     per: str = "class"
     budget: str = "rms:8"
     weights: str = ""
+    secrets: str = RENDER
+    deal: str = "contrary"
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """The network's weights."""
-        return (weights_folder(self.weights or shipped_weights()) / WEIGHTS,)
+        """The network's weights, and what says the content of every picture of a bank."""
+        weights = weights_folder(self.weights or shipped_weights()) / WEIGHTS
+        return (weights,) if self.secrets == RENDER else (weights, Path(self.secrets) / BANK)
 
     def perturb(self, data: ImageSet, seed: int) -> Float[Tensor, "n 3 h w"]:
-        """Hide the secrets of a key made from ``seed``: variation 0 in all, or the picture's own index."""
-        if self.per not in ("class", "sample"):
-            raise ValueError(f"expected per=class or per=sample, got {self.per!r}")
-        key, (height, width) = Key(seed.to_bytes(32, "big")), data.images.shape[-2:]
-        indices = np.arange(len(data)) if self.per == "sample" else np.zeros(len(data), int)
-        pairs = list(zip(data.labels.tolist(), indices.tolist(), strict=True))
-        drawn = {pair: render(key, *pair, height, width) for pair in dict.fromkeys(pairs)}
+        """Hide the secrets that a key made from ``seed`` gives: variation 0 in all, or the picture's own index."""
+        source, (height, width) = secrets_named(self.secrets, Key.of_seed(seed)), data.images.shape[-2:]
+        numbers = self._numbers(data, source)
+        pairs = [(numbers[label], variation) for label, variation in variations(data, self.per)]
+        drawn = {pair: source.draw(*pair, height, width) for pair in dict.fromkeys(pairs)}
         secrets = torch.from_numpy(np.stack([drawn[pair] for pair in pairs]))
         hider = prepare(Hider.load(self.weights or shipped_weights()))
         return perturbations(hider, data.images, secrets)
+
+    def _numbers(self, data: ImageSet, secrets: Secrets) -> dict[int, int]:
+        """The secret's number for every label that there is."""
+        if self.deal not in get_args(Deal):
+            raise ValueError(f"expected deal=contrary or deal=order, got {self.deal!r}")
+        labels = data.labels.unique().tolist()
+        if self.deal == "order":
+            return {label: label for label in labels}
+        chosen = [evenly((data.labels == label).nonzero().flatten().tolist(), SAMPLE) for label in labels]
+        spectra = [mean_spectrum(spectrum(data.images[place].numpy()) for place in places) for places in chosen]
+        return dict(zip(labels, contrary(spectra, secrets, *data.images.shape[-2:]), strict=True))

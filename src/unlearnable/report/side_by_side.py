@@ -93,6 +93,6 @@ def _row(
     original, published = read_photo(read_limited(src / entry.file)), read_photo(read_limited(dst / str(entry.output)))
     before, after = working_picture(original, working_size), working_picture(published, working_size)
     difference = np.clip(128 + GAIN * (after.astype(int) - before), 0, 255).astype(np.uint8)
-    hidden = render(key, int(entry.class_index or 0), int(entry.variation or 0), *before.shape[1:])
+    hidden = render(key, int(entry.secret_number or 0), int(entry.variation or 0), *before.shape[1:])
     revealed = reveal_photo(hider, published, working_size)
     return [picture.transpose(1, 2, 0) for picture in (before, after, difference, hidden, revealed)]

@@ -1,19 +1,21 @@
-"""Whose secrets are these? A revealed picture against the scenes of one key and of many decoy keys."""
+"""Whose secrets are these? A revealed picture against the shapes that one key gives, and many decoy keys."""
 
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 from numpy import ndarray
-from PIL import Image
 
 from unlearnable.keys import Key
-from unlearnable.semantics.render import Scene, scene
+from unlearnable.semantics.secrets import Secrets
+from unlearnable.semantics.thumbnails import standardised
 
-SIDE = 32
-MAX_LABELS = 10  # classes that a score looks at: more make it slower, not surer
+MAX_GROUPS = 10  # that a score looks at: more make it slower, not surer
+
+Group = tuple[int, int, int]  # a secret's number, and height and width of pictures that carry it
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class KeyScore:
     """How surely the revealed pictures carry a key's secrets.
 
     Attributes:
-        similarity: correlation of the revealed pictures with the key's scenes, -1 to 1.
+        similarity: correlation of the revealed pictures with the shapes of the key's secrets, -1 to 1.
         decoys: number of random keys that were tried as well.
         beaten: how many of them the key beats.
         p_value: chance that a key that has nothing to do with the pictures scores as high.
@@ -35,50 +37,36 @@ class KeyScore:
     deviations: float
 
 
-def score_key(key: Key, revealed: Mapping[int, Float[ndarray, "side side"]], decoys: int = 1000) -> KeyScore:
-    """Score ``key`` against ``decoys`` random keys.
+def score_key(secrets: Secrets, revealed: Mapping[Group, Float[ndarray, "_ _"]], decoys: int = 1000) -> KeyScore:
+    """Score the key of ``secrets`` against ``decoys`` random keys.
+
+    A bank of few classes can be dealt in few ways: decoys that deal it alike are not beaten.
 
     Args:
-        key: the claimed key.
-        revealed: for each class index the mean `thumbnail` of its revealed pictures.
+        secrets: those of the claimed key.
+        revealed: for each group the mean of what is `Secrets.seen` of its revealed pictures; the first ten count.
         decoys: how many random keys to compare with.
 
     Raises:
-        ValueError: there is nothing revealed.
+        ValueError: there is nothing revealed, or a number that the secrets do not have.
     """
     if not revealed:
         raise ValueError("expected revealed pictures to score a key on, got none")
-    chosen = {label: _standardised(revealed[label]) for label in sorted(revealed)[:MAX_LABELS]}
+    chosen = {group: standardised(mean) for group, mean in islice(revealed.items(), MAX_GROUPS)}
 
-    def similarity(candidate: Key) -> float:
-        return float(np.mean([(shape * _tone(scene(candidate, label))).mean() for label, shape in chosen.items()]))
+    def similarity(candidate: Secrets) -> float:
+        return float(np.mean([(seen * standardised(candidate.shape(*group))).mean() for group, seen in chosen.items()]))
 
-    own = similarity(key)
-    others = np.array([similarity(_decoy(index)) for index in range(decoys)])
+    own = similarity(secrets)
+    others = np.array([similarity(secrets.with_key(_decoy(index))) for index in range(decoys)])
     beaten = int((others < own).sum())
     return KeyScore(
         similarity=round(own, 4),
         decoys=decoys,
         beaten=beaten,
         p_value=(1 + decoys - beaten) / (1 + decoys),
-        deviations=round(float((own - others.mean()) / others.std()), 2),
+        deviations=round(float((own - others.mean()) / max(float(others.std()), 1e-9)), 2),
     )
-
-
-def thumbnail(picture: UInt8[ndarray, "3 h w"]) -> Float[ndarray, "side side"]:
-    """The grey, small picture in which scenes are compared."""
-    grey = Image.fromarray(np.ascontiguousarray(picture.transpose(1, 2, 0))).convert("L")
-    return np.asarray(grey.resize((SIDE, SIDE), Image.Resampling.BOX), dtype=np.float64)
-
-
-def _tone(shape: Scene) -> Float[ndarray, "side side"]:
-    return _standardised(shape.tone(SIDE, SIDE))
-
-
-def _standardised(values: Float[ndarray, "side side"]) -> Float[ndarray, "side side"]:
-    centred = values - values.mean()
-    standardised: Float[ndarray, "side side"] = centred / max(float(centred.std()), 1e-9)
-    return standardised
 
 
 def _decoy(index: int) -> Key:

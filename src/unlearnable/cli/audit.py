@@ -1,0 +1,124 @@
+"""Measure what a trainer gets, and what that needs: a classifier trained, a data set as a folder."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from unlearnable.cli.shown import SKIPPED, USAGE, Device, command, console, errors, say
+
+
+def audit(
+    protected: Annotated[Path, typer.Argument(help="The published pictures, in class sub-folders.")],
+    clean_train: Annotated[str, typer.Option(help="Folder of the originals, or a data set such as cifar10:root=….")],
+    clean_test: Annotated[str, typer.Option(help="The same of pictures that nobody trains on.")],
+    out: Annotated[Path, typer.Option(help="Folder for the page and the results; resumes what it holds.")],
+    countermeasures: Annotated[str, typer.Option(help="table1, all, or NAME+NAME,NAME:parameter=value,…")] = "table1",
+    victim: Annotated[str, typer.Option(help="The classifier, or any timm name.")] = "resnet9",
+    recipe: Annotated[str, typer.Option(help="quick is for CPUs, paper is the paper's.")] = "quick",
+    seeds: Annotated[int, typer.Option(help="Trainings a cell.")] = 1,
+    minutes: Annotated[float | None, typer.Option(help="Start no training that would end later.")] = None,
+    size: Annotated[int | None, typer.Option(help="Side in px [default: the pictures' own, at most 224].")] = None,
+    backbone: Annotated[str | None, typer.Option(help="Pretrained weights of the victim, as safetensors.")] = None,
+    device: Device = None,
+) -> None:
+    """Measure what somebody gets who trains on the published pictures, and write a page about it."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from unlearnable.audit.run import CELLS, PAGE, audit_folder
+    from unlearnable.audit.run import Progress as Now
+    from unlearnable.audit.verdict import verdict
+    from unlearnable.cells import Store
+
+    shown = TextColumn("{task.description}", markup=False)
+    columns = TextColumn("training {task.fields[cell]}"), BarColumn(20), shown
+    # Epochs are far between: the pace is taken over half an hour.
+    progress = Progress(*columns, TimeRemainingColumn(), console=console(), speed_estimate_period=1800)
+    with errors(), progress:
+        task = progress.add_task("reading the pictures", total=None, cell="")
+
+        def on_progress(now: Now) -> None:
+            text = now.what + (f" {now.accuracy:.1%}" if now.accuracy is not None else "")
+            progress.update(task, description=text, completed=now.done, total=now.total, cell=f"{now.cell}/{now.cells}")
+            if not progress.console.is_terminal and now.accuracy is None:  # a log file gets lines, not a bar
+                say(f"training {now.cell}/{now.cells}: {now.what}")
+
+        outcome = audit_folder(
+            protected,
+            clean_train,
+            clean_test,
+            out,
+            countermeasures=countermeasures,
+            victim=victim,
+            recipe=recipe,
+            seeds=seeds,
+            minutes=minutes,
+            size=size,
+            backbone=backbone,
+            device=device,
+            command=command(),
+            on_progress=on_progress,
+        )
+    for file in Store(out / CELLS).corrupt():
+        say(f"{file} is no result of its training; it was set aside, and the training done again")
+    for name, reason in outcome.missing.items():
+        say(f"not measured: {name}: {reason}")
+    for sentence in verdict(outcome):
+        say(sentence)
+    say(f"look at {out / PAGE}")
+    if not outcome.rows:
+        raise typer.Exit(USAGE)
+    if outcome.missing:
+        raise typer.Exit(SKIPPED)
+
+
+def fit(
+    train: Annotated[str, typer.Argument(help="Data set to train on, such as folder:path=photos,size=64.")],
+    test: Annotated[str, typer.Argument(help="Data set to test on.")],
+    out: Annotated[Path, typer.Option(help="File for the weights, as safetensors: a backbone for audit.")],
+    countermeasure: Annotated[str, typer.Option(help="NAME, NAME:parameter=value, or NAME+NAME.")] = "vanilla",
+    victim: Annotated[str, typer.Option(help="The classifier, or any timm name.")] = "resnet9",
+    recipe: Annotated[str, typer.Option(help="quick or paper.")] = "quick",
+    seed: int = 0,
+    device: Device = None,
+) -> None:
+    """Train one classifier and keep its weights."""
+    from unlearnable.countermeasures import countermeasure_named
+    from unlearnable.devices import device_named
+    from unlearnable.images import load
+    from unlearnable.recipes import recipe_named
+    from unlearnable.training import DivergedError, Epoch, fit
+    from unlearnable.victims import save_weights, victim_named
+
+    def on_epoch(epoch: int, epochs: int, now: Epoch) -> None:
+        say(f"epoch {epoch}/{epochs}  train {now.train_accuracy:.1%}  test {now.test_accuracy:.1%}")
+
+    with errors(DivergedError):
+        if out.is_dir():
+            raise ValueError(f"expected a file to write the weights to, got the folder {out}")
+        out.parent.mkdir(parents=True, exist_ok=True)
+        trained = fit(
+            victim_named(victim),
+            load(train),
+            load(test),
+            countermeasure_named(countermeasure),
+            recipe_named(recipe),
+            seed,
+            device=device_named(device),
+            on_epoch=on_epoch,
+        )
+        save_weights(trained.model, out)
+    say(f"final {trained.final:.1%}, peak {trained.peak:.1%}: {out}")
+
+
+def export(
+    data: Annotated[str, typer.Argument(help="Data set, such as cifar10:root=…,split=test.")],
+    out: Annotated[Path, typer.Argument(help="New folder for PNGs in class sub-folders.")],
+) -> None:
+    """Write a data set as a folder of pictures."""
+    from unlearnable.images import load
+
+    with errors():
+        pictures = load(data)
+        pictures.save(out)
+    say(f"{len(pictures)} pictures of {len(pictures.classes)} classes: {out}")

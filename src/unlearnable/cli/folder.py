@@ -1,0 +1,172 @@
+"""Protect, verify and reveal a folder of pictures."""
+
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from unlearnable.cli.shown import (
+    PROBLEM,
+    SKIPPED,
+    USAGE,
+    Device,
+    Json,
+    KeyFile,
+    SecretsOption,
+    Weights,
+    errors,
+    print_json,
+    progress,
+    say,
+)
+
+LISTED = 20
+
+
+class Per(StrEnum):
+    """Whether the pictures of a class share one secret."""
+
+    CLASS = "class"
+    SAMPLE = "sample"
+
+
+class Deal(StrEnum):
+    """Which secret serves which class."""
+
+    CONTRARY = "contrary"
+    ORDER = "order"
+
+
+class Format(StrEnum):
+    """Of the protected files."""
+
+    PNG = "png"
+    WEBP = "webp"
+    JPEG = "jpeg"
+
+
+def protect(
+    src: Annotated[Path, typer.Argument(help="Pictures, in class sub-folders or of one class; never changed.")],
+    dst: Annotated[Path, typer.Argument(help="New folder for the copies, or that of a run to resume.")],
+    key: KeyFile = None,
+    budget: Annotated[str, typer.Option(help="rms:R or linf:R, in grey levels, kept by the written file.")] = "rms:8",
+    per: Annotated[Per, typer.Option(help="One secret a class, or a variation of it in each picture.")] = Per.CLASS,
+    secrets: SecretsOption = "render",
+    deal: Annotated[Deal, typer.Option(help="Give a class what its pictures resemble least.")] = Deal.CONTRARY,
+    working_size: Annotated[int, typer.Option(help="Long side of the picture in which is hidden, in px.")] = 512,
+    format: Annotated[Format, typer.Option(help="png and webp are lossless.")] = Format.PNG,
+    quality: Annotated[int, typer.Option(help="Of JPEG, 1 to 100.")] = 90,
+    metadata: Annotated[bool, typer.Option(help="Ask in the file's metadata not to be mined.")] = True,
+    weights: Weights = None,
+    device: Device = None,
+) -> None:
+    """Write copies that look the same, each with a semantic image hidden in it, and proof of the budget."""
+    from unlearnable.folder.protect import protect_folder
+
+    if format == Format.JPEG:
+        say("Warning: JPEG alters the pictures after the budget was enforced; it is measured on the files.")
+    with errors(), progress("protecting") as on_file:
+        report = protect_folder(
+            src,
+            dst,
+            key=key,
+            budget=budget,
+            per=per.value,
+            secrets=secrets,
+            deal=deal.value,
+            working_size=working_size,
+            format=format.value,
+            quality=quality,
+            metadata=metadata,
+            weights=weights,
+            device=device,
+            on_file=on_file,
+        )
+    for file in report.skipped[:LISTED]:
+        say(f"skipped {file['file']}: {file['reason']}")
+    if len(report.skipped) > LISTED:
+        say(f"… and {len(report.skipped) - LISTED} more; all are in {dst / 'report.json'}")
+    say(_summary(report.summary, dst))
+    say(f"key {report.key}, weights {report.weights[:16]}")
+    if not report.summary["protected"]:
+        say(f"No picture in {src} could be read.")
+        raise typer.Exit(USAGE)
+    if report.skipped:
+        raise typer.Exit(SKIPPED)
+
+
+def verify(
+    dst: Annotated[Path, typer.Argument(help="A folder that protect wrote.")],
+    original: Annotated[Path, typer.Option(help="The folder it was made from.")],
+    as_json: Json = False,
+) -> None:
+    """Recompute every figure of the manifest from the files, and say what does not hold."""
+    from unlearnable.folder.verify import verify_folder
+
+    with errors(), progress("verifying") as on_file:
+        verification = verify_folder(dst, original, on_file=on_file)
+    if as_json:
+        print_json(asdict(verification) | {"ok": verification.ok})
+    else:
+        for file, problems in verification.violations.items():
+            for problem in problems:
+                say(f"{file}: {problem}")
+        say(f"{verification.checked} files checked, {len(verification.violations)} with violations")
+    if not verification.ok:
+        raise typer.Exit(PROBLEM)
+
+
+def reveal(
+    path: Annotated[Path, typer.Argument(help="A protected picture or folder.")],
+    out: Annotated[Path, typer.Option(help="Folder for the hidden pictures.")],
+    key: Annotated[Path | None, typer.Option(help="Score this key against 1,000 decoys.")] = None,
+    secrets: SecretsOption = "render",
+    secret_number: Annotated[int, typer.Option(min=0, help="Secret to assume in files outside a manifest.")] = 0,
+    working_size: Annotated[int, typer.Option(help="Working size to assume of them, in px.")] = 512,
+    weights: Weights = None,
+    device: Device = None,
+    as_json: Json = False,
+) -> None:
+    """Take the hidden pictures out, and say how surely they are a key's."""
+    from unlearnable.folder.reveal import reveal_folder
+
+    with errors(), progress("revealing") as on_file:
+        revelation = reveal_folder(
+            path,
+            out,
+            key=key,
+            secrets=secrets,
+            secret_number=secret_number,
+            working_size=working_size,
+            weights=weights,
+            device=device,
+            on_file=on_file,
+        )
+    if as_json:
+        print_json(asdict(revelation))
+    else:
+        for name, reason in revelation.skipped.items():
+            say(f"skipped {name}: {reason}")
+        say(f"{len(revelation.revealed)} hidden pictures in {out}")
+        if score := revelation.key_score:
+            say(
+                f"this key fits better than {score.beaten} of {score.decoys} decoys "
+                f"(p = {score.p_value:.4f}, {score.deviations:+.1f} standard deviations)"
+            )
+    if not revelation.revealed:
+        raise typer.Exit(USAGE)
+    if revelation.skipped:
+        raise typer.Exit(SKIPPED)
+
+
+def _summary(summary: dict[str, Any], dst: Path) -> str:
+    text = f"{summary['protected']} protected, {summary['skipped']} skipped"
+    if "rms" in summary:
+        text += (
+            f"; RMS {summary['rms']['mean']:.2f} (at most {summary['rms']['max']:.2f}), "
+            f"L-inf at most {summary['linf_max']}, SSIM {summary['ssim']['mean']:.3f}; "
+            f"{summary['over_budget']} over budget"
+        )
+    return f"{text}: {dst / 'report.json'}"

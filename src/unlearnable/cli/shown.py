@@ -1,0 +1,72 @@
+"""What every command shares: options, exit codes, and how progress, errors and results are shown."""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+PROBLEM, USAGE, SKIPPED = 1, 2, 3  # exit codes
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Weights = Annotated[str | None, typer.Option(help="Folder or hub id of weights; those that ship when left out.")]
+Device = Annotated[str | None, typer.Option(help="Torch device; CUDA where there is one when left out.")]
+SecretsOption = Annotated[str, typer.Option(help="render, or the folder of a bank of `semantics build`.")]
+KeyFile = Annotated[Path | None, typer.Option(help="Your secret key, made on first use [default: in your settings].")]
+
+
+@contextmanager
+def errors(also: type[Exception] = ValueError) -> Iterator[None]:
+    """What the user can mend (names, places, disks) is one line and exit code 2."""
+    try:
+        yield
+    except (ValueError, OSError, also) as error:
+        say(f"Error: {error}")
+        raise typer.Exit(USAGE) from None
+    except KeyboardInterrupt:
+        say("Interrupted; the same command resumes.")
+        raise typer.Exit(130) from None
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar; what it yields is called with (files done, files in all)."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = TextColumn(what), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}")
+    with Progress(*columns, TimeRemainingColumn(), console=console()) as bar:
+        task = bar.add_task(what, total=None, rate="")
+
+        def on_file(done: int, total: int) -> None:
+            speed = bar.tasks[0].speed
+            bar.update(task, completed=done, total=total, rate=f"{speed:.1f} files/s" if speed else "")
+
+        yield on_file
+
+
+def command() -> str:
+    """The command as typed, without the place of the program."""
+    import shlex
+
+    return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+
+
+def console() -> Any:
+    """Where bars are drawn: standard error."""
+    from rich.console import Console
+
+    return Console(stderr=True)
+
+
+def say(text: str) -> None:
+    """Print to standard error; names that are not UTF-8 are shown escaped."""
+    print(os.fsencode(text).decode(errors="backslashreplace"), file=sys.stderr)
+
+
+def print_json(value: Any) -> None:
+    """Print to standard output, for programs."""
+    print(json.dumps(value, indent=2))

@@ -1,0 +1,61 @@
+"""Generators of a bank's pictures: each draws a picture of a class from a seed."""
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import UInt8
+from numpy import ndarray
+
+from unlearnable.images import square
+from unlearnable.keys import Key
+from unlearnable.semantics.diffusion import Diffusion
+from unlearnable.semantics.render import render
+from unlearnable.semantics.stylise import redraw, shape_of
+
+Generator = Literal["diffusion", "stylise", "render", "photo"]
+Painted = UInt8[ndarray, "3 side side"]
+Painter = Callable[[int, int, int], Painted]  # of class, index and the picture's seed
+
+
+def painter(
+    generator: Generator, photographs: Sequence[tuple[str, Path]], seed: int, size: int, **networks: Any
+) -> Painter:
+    """What draws; the last photograph and its shape are kept, and the last picture.
+
+    Args:
+        generator: its name.
+        photographs: caption and photograph of every class; none for ``render``.
+        seed: of the key of ``render``.
+        size: side of the pictures in px.
+        networks: parameters of `Diffusion`.
+    """
+    photograph = lru_cache(maxsize=1)(lambda label: square(photographs[label][1], size))
+
+    match generator:
+        case "diffusion":
+            model = Diffusion(size=size, **networks)
+
+            def paint(label: int, index: int, seed: int) -> Painted:
+                return model.draw(photographs[label][0], photograph(label), seed)
+
+        case "stylise":
+            shape = lru_cache(maxsize=1)(lambda label: shape_of(photograph(label)))
+
+            def paint(label: int, index: int, seed: int) -> Painted:
+                return redraw(shape(label), np.random.default_rng(seed))
+
+        case "render":
+            key = Key.of_seed(seed)
+
+            def paint(label: int, index: int, seed: int) -> Painted:
+                return render(key, label, index, size, size)
+
+        case "photo":
+
+            def paint(label: int, index: int, seed: int) -> Painted:
+                return photograph(label).transpose(2, 0, 1)
+
+    return lru_cache(maxsize=1)(paint)

@@ -1,0 +1,118 @@
+"""Choose a prompt for every class, as different from each other as can be (paper, section 3.2.3).
+
+Captions are clustered by k-means with k-means++ seeding (Arthur and Vassilvitskii, SODA 2007), the most distinct
+clusters are kept, and the caption nearest to the centre of each is its class's prompt. Which clusters are the most
+distinct is not said in the paper: here it is a greedy choice of the farthest centre (Gonzalez, 1985).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+
+from unlearnable.semantics.captions import Caption, Captions
+from unlearnable.semantics.embed import Vectors
+
+CLUSTERS_A_CLASS = 4
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """The caption of a class.
+
+    Attributes:
+        caption: with its photograph.
+        cluster: its cluster's number, or None without clustering.
+        vector: its embedding.
+    """
+
+    caption: Caption
+    cluster: int | None
+    vector: Float[ndarray, " d"]
+
+
+def clustered_prompts(
+    captions: Captions, vectors: Vectors, classes: int, clusters: int | None = None, seed: int = 0
+) -> list[Prompt]:
+    """The captions nearest to the centres of the most distinct clusters, each with a photograph of its own.
+
+    Args:
+        captions: to choose from.
+        vectors: their embeddings, of unit length.
+        classes: how many to choose.
+        clusters: how many to make; four a class when None, as far as there are different captions.
+        seed: of k-means.
+
+    Raises:
+        ValueError: there are fewer clusters than classes, or fewer that hold a photograph.
+    """
+    from sklearn.cluster import KMeans
+
+    _check(captions, classes)
+    different = len(np.unique(vectors.round(9), axis=0))
+    clusters = min(CLUSTERS_A_CLASS * classes, different) if clusters is None else clusters
+    if not classes <= clusters <= different:
+        raise ValueError(
+            f"expected {classes} classes or more clusters, and at most {different} clusters, "
+            f"as many as there are different captions; got {clusters} clusters"
+        )
+    means = KMeans(clusters, init="k-means++", n_init=1, random_state=seed).fit(vectors)
+    centres = _unit(means.cluster_centers_)
+    chosen: dict[int, int] = {}  # cluster to caption
+    candidates = np.ones(clusters, dtype=bool)
+    while candidates.any() and len(chosen) < classes:
+        cluster = _farthest(centres, list(chosen), candidates)
+        candidates[cluster] = False
+        taken = {captions.captions[place].picture for place in chosen.values()} | {None}
+        members = np.flatnonzero(means.labels_ == cluster)
+        free = [int(place) for place in members if captions.captions[place].picture not in taken]
+        if free:
+            chosen[cluster] = max(free, key=lambda place: float(vectors[place] @ centres[cluster]))
+    if len(chosen) < classes:
+        raise ValueError(
+            f"expected {classes} clusters with a photograph of their own, got {len(chosen)} of {clusters}; "
+            "give more photographs or --clusters"
+        )
+    return [Prompt(captions.captions[place], cluster, vectors[place]) for cluster, place in chosen.items()]
+
+
+def random_prompts(captions: Captions, vectors: Vectors, classes: int, seed: int = 0) -> list[Prompt]:
+    """Captions of random photographs: what the choice of clusters is compared with (paper, Table 4).
+
+    Raises:
+        ValueError: there are fewer photographs than classes.
+    """
+    _check(captions, classes)
+    rng = np.random.default_rng(seed)
+    pictures = rng.permutation(sorted(captions.pictures))[:classes]
+    places = [rng.choice([p for p, c in enumerate(captions.captions) if c.picture == picture]) for picture in pictures]
+    return [Prompt(captions.captions[place], None, vectors[place]) for place in places]
+
+
+def mean_distance(prompts: list[Prompt]) -> float | None:
+    """Mean cosine distance between the prompts of two classes; None of a single class."""
+    vectors = np.stack([prompt.vector for prompt in prompts])
+    pairs = np.triu_indices(len(prompts), 1)
+    return round(float(1 - (vectors @ vectors.T)[pairs].mean()), 4) if len(prompts) > 1 else None
+
+
+def _check(captions: Captions, classes: int) -> None:
+    if classes < 1:
+        raise ValueError(f"expected one class or more, got {classes}")
+    if len(captions.pictures) < classes:
+        raise ValueError(
+            f"expected a photograph for each of {classes} classes, got {len(captions.pictures)} in {captions.folder}"
+        )
+
+
+def _farthest(centres: Vectors, kept: list[int], candidates: ndarray) -> int:
+    """The candidate whose nearest kept centre is farthest; at first, the one farthest from all on average."""
+    distances = 1 - centres @ centres.T
+    scores: Float[ndarray, " m"] = distances[kept].min(0) if kept else distances.mean(0)
+    return int(np.where(candidates, scores, -np.inf).argmax())
+
+
+def _unit(vectors: Vectors) -> Vectors:
+    unit: Vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    return unit

@@ -1,0 +1,143 @@
+"""Where secrets come from: drawings made from a key, or a bank of pictures from which a key chooses."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, UInt8
+from numpy import ndarray
+from PIL import Image
+
+from unlearnable.keys import Key
+from unlearnable.semantics.bank import Bank
+from unlearnable.semantics.render import MAX_CLASSES, render, scene
+from unlearnable.semantics.thumbnails import centre, middle, thumbnail
+
+RENDER = "render"
+DRAWING = 2  # raised when the same key gives other drawings than before
+WINDOW = 64  # px of a drawing's middle that are compared: its waves are too short for a thumbnail of a large one
+
+
+@dataclass(frozen=True)
+class Secrets(ABC):
+    """The pictures that are hidden: a function of (class, index), decided by a key.
+
+    Attributes:
+        key: the owner's.
+    """
+
+    key: Key
+
+    @property
+    @abstractmethod
+    def capacity(self) -> int:
+        """How many classes it can serve."""
+
+    @property
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """Names the pictures, whatever the key: what a run must share with the one that it resumes."""
+
+    @abstractmethod
+    def draw(self, label: int, index: int, height: int, width: int) -> UInt8[ndarray, "3 h w"]:
+        """The secret of class ``label`` in its variation ``index``, RGB, (3, height, width).
+
+        Raises:
+            ValueError: ``label`` is outside 0 .. ``capacity`` - 1.
+        """
+
+    @abstractmethod
+    def seen(self, picture: UInt8[ndarray, "3 h w"]) -> Float[ndarray, "_ _"]:
+        """What of a revealed picture is compared with `shape`: grey and small."""
+
+    @abstractmethod
+    def shape(self, label: int, height: int, width: int) -> Float[ndarray, "_ _"]:
+        """The global shape that all variations of a class share, as `seen` in a picture of that size."""
+
+    def with_key(self, key: Key) -> "Secrets":
+        """The same source of pictures under another key."""
+        return replace(self, key=key)
+
+
+@dataclass(frozen=True)
+class RenderedSecrets(Secrets):
+    """Drawings of `semantics.render`."""
+
+    @property
+    def capacity(self) -> int:
+        """As many as there are different scenes."""
+        return MAX_CLASSES
+
+    @property
+    def fingerprint(self) -> str:
+        """Nothing but the key and the way of drawing decides them."""
+        return f"{RENDER}-{DRAWING}"
+
+    def draw(self, label: int, index: int, height: int, width: int) -> UInt8[ndarray, "3 h w"]:
+        """Variation ``index`` of the scene of class ``label``."""
+        return render(self.key, label, index, height, width)
+
+    def seen(self, picture: UInt8[ndarray, "3 h w"]) -> Float[ndarray, "_ _"]:
+        """The middle as it is."""
+        return centre(picture, WINDOW)
+
+    def shape(self, label: int, height: int, width: int) -> Float[ndarray, "_ _"]:
+        """Light and dark of the scene's middle."""
+        return scene(self.key, label).tone(height, width, middle((height, width), WINDOW))
+
+
+@dataclass(frozen=True)
+class BankSecrets(Secrets):
+    """Pictures of a bank. The key decides which class of the bank serves which label, and which picture an index.
+
+    Attributes:
+        key: the owner's.
+        bank: the pictures.
+    """
+
+    bank: Bank
+
+    @property
+    def capacity(self) -> int:
+        """The classes of the bank."""
+        return len(self.bank.classes)
+
+    @property
+    def fingerprint(self) -> str:
+        """That of the bank's content."""
+        return f"bank:{self.bank.fingerprint}"
+
+    def draw(self, label: int, index: int, height: int, width: int) -> UInt8[ndarray, "3 h w"]:
+        """One of the pictures of the class, resized; the same for the same index."""
+        chosen = self._serving(label)
+        pictures = self.bank.classes[chosen].pictures
+        picture = self.bank.picture(chosen, int(self.key.rng("bank picture", label, index).integers(len(pictures))))
+        resized = Image.fromarray(picture).resize((width, height), Image.Resampling.BICUBIC, reducing_gap=3.0)
+        return np.asarray(resized).transpose(2, 0, 1)
+
+    def seen(self, picture: UInt8[ndarray, "3 h w"]) -> Float[ndarray, "_ _"]:
+        """The whole, reduced."""
+        return thumbnail(picture)
+
+    def shape(self, label: int, height: int, width: int) -> Float[ndarray, "_ _"]:
+        """The mean of some of the class's pictures, whatever the size."""
+        return self.bank.shape(self._serving(label))
+
+    def _serving(self, label: int) -> int:
+        """The class of the bank that serves a label."""
+        if not 0 <= label < self.capacity:
+            raise ValueError(
+                f"expected a class index from 0 to {self.capacity - 1}, which the bank serves, got {label}"
+            )
+        return int(self.key.rng("bank classes").permutation(self.capacity)[label])
+
+
+def secrets_named(name: str | Path, key: Key) -> Secrets:
+    """``render``, or the folder of a bank that `unlearnable semantics build` wrote.
+
+    Raises:
+        FileNotFoundError: there is no bank.
+        ValueError: it is broken, or its build has not come to its end.
+    """
+    return RenderedSecrets(key) if str(name) == RENDER else BankSecrets(key, Bank.load(Path(name)))
