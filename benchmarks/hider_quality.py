@@ -3,11 +3,13 @@
     python benchmarks/hider_quality.py PHOTOS --out results/hider_quality.json
 
 PHOTOS are class sub-folders. Stego figures are the manifest's, so after rounding and budget; the secret's PSNR is
-that of the picture that `reveal` writes against the one that was hidden.
+that of the picture that `reveal` writes against the one that was hidden. ``correlation`` is theirs in luma, and a
+picture is ``recognised`` if it is higher than with the secrets of all other classes; both also after JPEG at 50.
 """
 
 import argparse
 import hashlib
+import io
 import json
 import platform
 import tempfile
@@ -18,10 +20,13 @@ import torch
 from PIL import Image, ImageOps
 
 from unlearnable import Key, __version__, protect_folder, reveal_folder
-from unlearnable.folder.manifest import read_manifest
+from unlearnable.folder.job import working_picture
+from unlearnable.folder.manifest import Report, read_manifest
 from unlearnable.folder.scan import scan
-from unlearnable.hiding.inference import shipped_weights
-from unlearnable.hiding.network import WEIGHTS
+from unlearnable.hiding.inference import prepare, reveal_secrets, shipped_weights
+from unlearnable.hiding.network import WEIGHTS, Hider
+from unlearnable.hiding.shaping import LUMA
+from unlearnable.photos import read_photo
 from unlearnable.semantics.render import render
 
 CASES = {  # side of the pictures, working size, grey
@@ -55,6 +60,34 @@ def secret_psnrs(protected: Path, secrets: Path, key: Key) -> list[float]:
     return found
 
 
+def luma(pictures: np.ndarray) -> np.ndarray:
+    """Planes of zero mean and unit length, flat."""
+    planes = np.tensordot(LUMA, pictures.astype(float), (0, -3)).reshape(*pictures.shape[:-3], -1)
+    planes -= planes.mean(-1, keepdims=True)
+    return planes / np.linalg.norm(planes, axis=-1, keepdims=True).clip(1e-9)
+
+
+def recognition(protected: Path, key: Key, hider: Hider, size: int, quality: int | None) -> dict[str, float]:
+    """What comes out of the files, after JPEG where there is a ``quality``, against all classes' secrets."""
+    numbers = Report.load(protected).secret_numbers
+    correlations, right = [], []
+    for entry in read_manifest(protected).values():
+        with Image.open(protected / str(entry.output)) as opened:
+            file = io.BytesIO()
+            opened.save(file, **({"format": "PNG"} if quality is None else {"format": "JPEG", "quality": quality}))
+        picture = working_picture(read_photo(file.getvalue()), size)
+        revealed = luma(reveal_secrets(hider, torch.from_numpy(np.array(picture))[None])[0].numpy())
+        drawn = [render(key, number, int(entry.variation or 0), *picture.shape[1:]) for number in numbers]
+        similar = luma(np.stack(drawn)) @ revealed
+        correlations.append(similar[int(entry.class_index or 0)])
+        right.append(similar.argmax() == entry.class_index)
+    after = "" if quality is None else f"_jpeg{quality}"
+    return {
+        f"correlation{after}": round(float(np.mean(correlations)), 3),
+        f"recognised{after}": round(float(np.mean(right)), 3),
+    }
+
+
 def measure_case(photos: Path, count: int, side: int, working_size: int, grey: bool, weights: Path) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as temporary:
         work = Path(temporary)
@@ -69,7 +102,9 @@ def measure_case(photos: Path, count: int, side: int, working_size: int, grey: b
             weights=weights,
         )
         revelation = reveal_folder(work / "protected", work / "secrets", key=work / "key", weights=weights)
-        psnrs = secret_psnrs(work / "protected", work / "secrets", Key.read(work / "key"))
+        owner, hider = Key.read(work / "key"), prepare(Hider.load(weights))
+        psnrs = secret_psnrs(work / "protected", work / "secrets", owner)
+        seen = [recognition(work / "protected", owner, hider, working_size, quality) for quality in (None, 50)]
     summary = report.summary
     return {
         "pictures": summary["protected"],
@@ -83,6 +118,8 @@ def measure_case(photos: Path, count: int, side: int, working_size: int, grey: b
         "secret_psnr_mean": round(float(np.mean(psnrs)), 2),
         "secret_psnr_min": round(float(np.min(psnrs)), 2),
         "key_beats_of_1000": revelation.key_score.beaten if revelation.key_score else 0,
+        **seen[0],
+        **seen[1],
     }
 
 

@@ -69,8 +69,8 @@ def greyed(pictures: Pictures, generator: torch.Generator) -> Pictures:
 
 
 def posterised(pictures: Pictures, generator: torch.Generator) -> Pictures:
-    """The highest two to four bits."""
-    levels = 2 ** (2 + int(3 * _uniform(generator)))
+    """The highest two to four bits, mostly two, as the paper does."""
+    levels = 2 ** (2 + int(3 * _uniform(generator) ** 2))
     lowered = (pictures * 255 / 256 * levels).floor() / levels * 256 / 255
     passed: Tensor = pictures + (lowered - pictures).detach()
     return passed
@@ -98,8 +98,8 @@ OPERATIONS: dict[str, tuple[float, Draw]] = {
     "median": (1, ranked),
     "blur": (1, blurred),
     "grey": (0.5, greyed),
-    "bits": (1, posterised),
-    "noise": (1, noised),
+    "bits": (1.5, posterised),
+    "noise": (1.5, noised),
     "resize": (1, resized),
 }  # how often, relative to each other: JPEG is the hardest
 

@@ -39,7 +39,7 @@ class Recipe:
 
     blocks: int = 4
     growth: int = 24
-    steps: int = 2400
+    steps: int = 5000
     learning_rate: float = 1e-3
     final_rate: float = 0.02
     warmup: int = 100
@@ -47,7 +47,7 @@ class Recipe:
     eps: float = 8.0
     hiding: float = 20.0
     low_frequency: float = 0.0
-    revealing: float = 4.0
+    revealing: float = 6.0
     sizes: tuple[int, ...] = (32, 64, 128, 224)
     pixels: int = 8 * 64 * 64
     each: int = 1

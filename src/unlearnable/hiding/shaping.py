@@ -14,9 +14,9 @@ from unlearnable.hiding.wavelet import Pictures
 Plane = Float[Tensor, "n 1 h w"]
 
 LUMA = (0.299, 0.587, 0.114)  # ITU-R 601, as in JPEG
-WINDOW = 7  # px, odd: about what an eye at reading distance takes in as one texture
-FLOOR = 2 / 255  # activity that a perfectly smooth place counts as
-POWER = 1.5  # of activity, from `FULL` px up: SSIM forgives more than in proportion
+WINDOW = 5  # px, odd: about what an eye at reading distance takes in as one texture
+FLOOR = 1 / 255  # activity that a perfectly smooth place counts as
+POWER = 1.7  # of activity, from `FULL` px up: SSIM forgives more than in proportion
 FULL = 224  # px of the short side; smaller pictures are masked less: nobody looks at their pixels, and there are few
 LARGEST = 4.0  # times the mean: a single edge must not take all
 
