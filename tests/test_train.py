@@ -151,6 +151,15 @@ def test_the_papers_own_losses_and_a_bank_with_classes(covers, tmp_path):
     assert Hider.load(tmp_path / "plain").config["mask"] is False
 
 
+@pytest.mark.parametrize(("outliving", "times"), [(0.1, 2), (0.0, 1)])
+def test_the_cover_is_handled_where_something_looks_at_it(outliving, times):
+    run = Run(replace(TINY, outliving=outliving), torch.device("cpu"))
+    handled = []
+    run.handle = lambda pictures, generator: handled.append(pictures) or pictures
+    run.advance(*torch.rand(2, 1, 3, 16, 16))
+    assert len(handled) == times
+
+
 def test_concentration_needs_classes_and_an_extractor():
     with pytest.raises(ValueError, match="each of at least 2"):
         replace(TINY, concentration=1e-4, extractor="imagenet")
