@@ -36,7 +36,7 @@ from unlearnable.hiding.losses import (
 from unlearnable.hiding.network import DenseBlock, Hider, latent_noise
 from unlearnable.hiding.publish import Publishing
 from unlearnable.hiding.recipe import Recipe
-from unlearnable.hiding.sources import FolderCrops, RenderedSecrets, Source
+from unlearnable.hiding.sources import FolderCrops, RandomDrawings, Source
 from unlearnable.hiding.wavelet import Pictures
 
 CHECKPOINT = "checkpoint.safetensors"
@@ -240,7 +240,7 @@ def train(
     """
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
-    drawn = RenderedSecrets(recipe.seed) if secrets == "render" else FolderCrops(*secrets)
+    drawn = RandomDrawings(recipe.seed) if secrets == "render" else FolderCrops(*secrets)
     sources = FolderCrops(*covers), drawn
     run = Run(recipe, device_named(device))
     if (out / CHECKPOINT).exists():
