@@ -25,7 +25,7 @@ from unlearnable.folder.manifest import Report, read_manifest
 from unlearnable.folder.scan import scan
 from unlearnable.hiding.inference import prepare, reveal_secrets, shipped_weights
 from unlearnable.hiding.network import WEIGHTS, Hider
-from unlearnable.hiding.shaping import LUMA
+from unlearnable.luma import LUMA
 from unlearnable.photos import read_photo
 from unlearnable.semantics.render import render
 

@@ -4,8 +4,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from samples import picture
+from unlearnable.luma import LUMA
 from unlearnable.semantics.distances import distances
-from unlearnable.semantics.stylise import DARK, LIGHT, LUMA, _colour, redraw, shape_of
+from unlearnable.semantics.stylise import DARK, LIGHT, _colour, redraw, shape_of
 from unlearnable.semantics.thumbnails import standardised, thumbnail
 
 

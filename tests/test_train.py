@@ -9,12 +9,14 @@ import pytest
 import torch
 from PIL import Image
 
+from banks import small_bank
 from samples import picture
 from unlearnable.hiding import train as training
 from unlearnable.hiding.network import Hider
 from unlearnable.hiding.recipe import Recipe
-from unlearnable.hiding.sources import FolderCrops, RenderedSecrets
+from unlearnable.hiding.sources import FolderCrops, RandomDrawings
 from unlearnable.hiding.train import CHECKPOINT, DivergedError, Run, train
+from unlearnable.semantics.bank import BANK, SHEET
 from unlearnable.victims import ResNet18, save_weights
 
 TINY = Recipe(blocks=2, growth=4, steps=8, sizes=(16, 32), pixels=1024, warmup=2)
@@ -151,6 +153,15 @@ def test_the_papers_own_losses_and_a_bank_with_classes(covers, tmp_path):
     assert Hider.load(tmp_path / "plain").config["mask"] is False
 
 
+@pytest.mark.parametrize(("outliving", "times"), [(0.1, 2), (0.0, 1)])
+def test_the_cover_is_handled_where_something_looks_at_it(outliving, times):
+    run = Run(replace(TINY, outliving=outliving), torch.device("cpu"))
+    handled = []
+    run.handle = lambda pictures, generator: handled.append(pictures) or pictures
+    run.advance(*torch.rand(2, 1, 3, 16, 16))
+    assert len(handled) == times
+
+
 def test_concentration_needs_classes_and_an_extractor():
     with pytest.raises(ValueError, match="each of at least 2"):
         replace(TINY, concentration=1e-4, extractor="imagenet")
@@ -163,7 +174,7 @@ def test_batches_hold_runs_of_one_class(covers, tmp_path):
         shutil.copytree(covers, tmp_path / "bank" / name)
     source = FolderCrops(tmp_path / "bank")
     assert source.draw(np.random.default_rng(0), 5, 16, 2).shape == (5, 3, 16, 16)
-    rendered = RenderedSecrets(0).draw(np.random.default_rng(0), 6, 32, 3).mean(1).reshape(6, -1)
+    rendered = RandomDrawings(0).draw(np.random.default_rng(0), 6, 32, 3).mean(1).reshape(6, -1)
     alike = np.corrcoef(rendered)
     assert min(alike[0, 1], alike[1, 2], alike[3, 4]) > 0.5 > abs(alike[0, 3])
 
@@ -204,13 +215,22 @@ def test_rate_warms_up_and_falls():
 
 def test_sources(covers, tmp_path):
     shutil.copy(covers / "0.png", covers / "notes.txt")
-    for source in (FolderCrops(covers), RenderedSecrets(0)):
+    for source in (FolderCrops(covers), RandomDrawings(0)):
         drawn, again = (source.draw(np.random.default_rng(0), 3, 24) for _ in range(2))
         assert drawn.shape == (3, 3, 24, 24)
         assert np.array_equal(drawn, again)
         assert not np.array_equal(drawn[0], drawn[1])
     with pytest.raises(FileNotFoundError, match="expected pictures"):
         FolderCrops(tmp_path / "nothing")
+
+
+def test_a_banks_contact_sheet_is_no_secret(tmp_path):
+    bank = small_bank(tmp_path)
+    shutil.rmtree(tmp_path / "images")
+    pictures = sorted(bank.folder / picture.file for of_class in bank.classes for picture in of_class.pictures)
+    assert FolderCrops(tmp_path).files == FolderCrops(bank.folder).files == pictures
+    (bank.folder / BANK).unlink()
+    assert FolderCrops(bank.folder).files == [*pictures, bank.folder / SHEET]
 
 
 def test_crops_smaller_than_asked_are_enlarged_and_bombs_refused(tmp_path, monkeypatch):

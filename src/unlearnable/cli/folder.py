@@ -1,12 +1,12 @@
 """Protect, verify and reveal a folder of pictures."""
 
 from dataclasses import asdict
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from unlearnable.choices import Deal, Format, Per
 from unlearnable.cli.shown import (
     PROBLEM,
     SKIPPED,
@@ -25,38 +25,16 @@ from unlearnable.cli.shown import (
 LISTED = 20
 
 
-class Per(StrEnum):
-    """Whether the pictures of a class share one secret."""
-
-    CLASS = "class"
-    SAMPLE = "sample"
-
-
-class Deal(StrEnum):
-    """Which secret serves which class."""
-
-    CONTRARY = "contrary"
-    ORDER = "order"
-
-
-class Format(StrEnum):
-    """Of the protected files."""
-
-    PNG = "png"
-    WEBP = "webp"
-    JPEG = "jpeg"
-
-
 def protect(
     src: Annotated[Path, typer.Argument(help="Pictures, in class sub-folders or of one class; never changed.")],
     dst: Annotated[Path, typer.Argument(help="New folder for the copies, or that of a run to resume.")],
     key: KeyFile = None,
     budget: Annotated[str, typer.Option(help="rms:R or linf:R, in grey levels, kept by the written file.")] = "rms:8",
-    per: Annotated[Per, typer.Option(help="One secret a class, or a variation of it in each picture.")] = Per.CLASS,
+    per: Annotated[Per, typer.Option(help="One secret a class, or a variation of it in each picture.")] = "class",
     secrets: SecretsOption = "render",
-    deal: Annotated[Deal, typer.Option(help="Give a class what its pictures resemble least.")] = Deal.CONTRARY,
+    deal: Annotated[Deal, typer.Option(help="Give a class what its pictures resemble least.")] = "contrary",
     working_size: Annotated[int, typer.Option(help="Long side of the picture in which is hidden, in px.")] = 512,
-    format: Annotated[Format, typer.Option(help="png and webp are lossless.")] = Format.PNG,
+    format: Annotated[Format, typer.Option(help="png and webp are lossless.")] = "png",
     quality: Annotated[int, typer.Option(help="Of JPEG, 1 to 100.")] = 90,
     metadata: Annotated[bool, typer.Option(help="Ask in the file's metadata not to be mined.")] = True,
     weights: Weights = None,
@@ -65,7 +43,7 @@ def protect(
     """Write copies that look the same, each with a semantic image hidden in it, and proof of the budget."""
     from unlearnable.folder.protect import protect_folder
 
-    if format == Format.JPEG:
+    if format == "jpeg":
         say("Warning: JPEG alters the pictures after the budget was enforced; it is measured on the files.")
     with errors(), progress("protecting") as on_file:
         report = protect_folder(
@@ -73,11 +51,11 @@ def protect(
             dst,
             key=key,
             budget=budget,
-            per=per.value,
+            per=per,
             secrets=secrets,
-            deal=deal.value,
+            deal=deal,
             working_size=working_size,
-            format=format.value,
+            format=format,
             quality=quality,
             metadata=metadata,
             weights=weights,

@@ -1,25 +1,16 @@
 """The secrets: look at those of a key, build a bank of semantic images."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from unlearnable.choices import Generator
 from unlearnable.cli.shown import Device, KeyFile, SecretsOption, errors, progress, say
 
 TILE = 96  # px
 
 app = typer.Typer(no_args_is_help=True, help="Banks of semantic images, to be hidden.")
-
-
-class Generator(StrEnum):
-    """Of a bank's pictures."""
-
-    DIFFUSION = "diffusion"
-    STYLISE = "stylise"
-    RENDER = "render"
-    PHOTO = "photo"
 
 
 def secrets(
@@ -69,7 +60,7 @@ def build(
     with errors(), progress("drawing") as on_image:
         bank = build_bank(
             out,
-            generator=generator.value,
+            generator=generator,
             classes=classes,
             per_class=per_class,
             captions=captions,

@@ -5,11 +5,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import median_low
 
+from unlearnable.choices import Deal
 from unlearnable.folder.ahead import ahead
 from unlearnable.folder.job import working_picture
 from unlearnable.folder.scan import Found
 from unlearnable.photos import UnreadablePhotoError, read_limited, read_photo
-from unlearnable.semantics.assignment import Deal, Spectrum, contrary, evenly, mean_spectrum, spectrum
+from unlearnable.semantics.assignment import Spectrum, contrary, evenly, mean_spectrum, spectrum
 from unlearnable.semantics.secrets import Secrets
 
 SAMPLE = 32  # files of a class

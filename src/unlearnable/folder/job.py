@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
-from typing import Literal
 
 import numpy as np
 import torch
@@ -23,6 +22,7 @@ from torch.nn import functional as F
 
 from unlearnable.atomic import replacing
 from unlearnable.budget import Budget
+from unlearnable.choices import Per
 from unlearnable.folder.ahead import ahead
 from unlearnable.folder.manifest import MANIFEST, Entry, Report, read_manifest, write_manifest
 from unlearnable.folder.scan import Found, output_names
@@ -31,8 +31,6 @@ from unlearnable.hiding.network import Hider
 from unlearnable.photos import SUFFIX, Photo, UnreadablePhotoError, encode_photo, read_limited, read_photo
 from unlearnable.quality import measure
 from unlearnable.semantics.secrets import Secrets
-
-Per = Literal["class", "sample"]
 
 BATCH_PIXELS = 8_000_000  # of full-size photos that wait for the network together
 BATCH_FILES = 64

@@ -13,6 +13,7 @@ from typing import Any
 from unlearnable.atomic import replacing
 from unlearnable.budget import Budget
 from unlearnable.quality import Quality
+from unlearnable.stored import expecting
 
 MANIFEST = "manifest.jsonl"
 REPORT = "report.json"
@@ -119,7 +120,7 @@ class Report:
         file = folder / REPORT
         if not file.is_file():
             raise FileNotFoundError(f"expected {REPORT} in {folder}: is it a folder that `unlearnable protect` wrote?")
-        try:
+        with expecting("a report of `unlearnable protect`", file):
             stored = json.loads(file.read_text())
             stored.setdefault("secret_numbers", list(range(len(stored["classes"]))))  # before secrets were dealt
             report = cls(**stored)
@@ -128,8 +129,6 @@ class Report:
             if not len(report.classes) == len(report.secret_numbers) == len(set(report.secret_numbers)):
                 raise ValueError("expected one secret number for each class, no two alike")
             return report
-        except (ValueError, TypeError, AttributeError, KeyError) as error:
-            raise ValueError(f"{file} is not a report of `unlearnable protect`: {error!r}") from None
 
     def differences(self, other: "Report") -> list[str]:
         """In what another run differs, in words; versions, classes and their secrets may differ."""
@@ -165,10 +164,8 @@ def read_manifest(folder: Path) -> dict[str, Entry]:
     if not file.is_file():
         return {}
     lines = file.read_text().split("\n")[:-1]  # what follows the last newline was being written
-    try:
+    with expecting("a manifest of `unlearnable protect`", file):
         return {entry.file: entry for entry in map(Entry.from_line, lines)}
-    except (ValueError, TypeError, KeyError) as error:
-        raise ValueError(f"{file} is not a manifest of `unlearnable protect`: {error!r}") from None
 
 
 def write_manifest(folder: Path, entries: Iterable[Entry]) -> None:

@@ -8,16 +8,15 @@ from typing import Any, get_args
 
 from unlearnable.atomic import PARTIAL
 from unlearnable.budget import Budget
+from unlearnable.choices import Deal, Format, Per
 from unlearnable.devices import device_named
 from unlearnable.folder.deal import dealt
-from unlearnable.folder.job import Job, Per
+from unlearnable.folder.job import Job
 from unlearnable.folder.manifest import REPORT, Report, write_manifest
 from unlearnable.folder.scan import ROOT_CLASS, Found, scan
 from unlearnable.hiding.inference import prepare, shipped_weights
 from unlearnable.hiding.network import MIN_SIDE, WEIGHTS, Hider, weights_folder
 from unlearnable.keys import KEY_BYTES, Key, default_key_file
-from unlearnable.photos import Format
-from unlearnable.semantics.assignment import Deal
 from unlearnable.semantics.secrets import RENDER, secrets_named
 from unlearnable.version import __version__
 

@@ -33,8 +33,7 @@ class Handling:
         """Handle pictures (n, 3, h, w) in [0, 1]."""
         if _uniform(generator) >= self.share:
             return published
-        weights = torch.tensor([weight for weight, _ in OPERATIONS.values()])
-        operation = list(OPERATIONS.values())[int(torch.multinomial(weights, 1, generator=generator))][1]
+        operation = list(OPERATIONS.values())[int(torch.multinomial(OFTEN, 1, generator=generator))][1]
         return operation(published, generator)
 
 
@@ -102,6 +101,7 @@ OPERATIONS: dict[str, tuple[float, Draw]] = {
     "noise": (1.5, noised),
     "resize": (1, resized),
 }  # how often, relative to each other: JPEG is the hardest
+OFTEN = torch.tensor([often for often, _ in OPERATIONS.values()])
 
 
 def _uniform(generator: torch.Generator) -> float:

@@ -14,9 +14,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from unlearnable.hiding.wavelet import Pictures
+from unlearnable.luma import LUMA
 
 BLOCK = 8
-LUMA = (
+LUMA_TABLE = (
     (16, 11, 10, 16, 24, 40, 51, 61),
     (12, 12, 14, 19, 26, 58, 60, 55),
     (14, 13, 16, 24, 40, 57, 69, 56),
@@ -26,14 +27,14 @@ LUMA = (
     (49, 64, 78, 87, 103, 121, 120, 101),
     (72, 92, 95, 98, 112, 100, 103, 99),
 )
-CHROMA = (
+CHROMA_TABLE = (
     (17, 18, 24, 47, 99, 99, 99, 99),
     (18, 21, 26, 66, 99, 99, 99, 99),
     (24, 26, 56, 99, 99, 99, 99, 99),
     (47, 66, 99, 99, 99, 99, 99, 99),
     *[(99,) * 8] * 4,
 )
-TO_YCC = ((0.299, 0.587, 0.114), (-0.168736, -0.331264, 0.5), (0.5, -0.418688, -0.081312))  # JFIF
+TO_YCC = (LUMA, (-0.168736, -0.331264, 0.5), (0.5, -0.418688, -0.081312))  # JFIF
 
 
 def jpeg(pictures: Pictures, qualities: Int64[Tensor, " n"]) -> Pictures:
@@ -42,8 +43,8 @@ def jpeg(pictures: Pictures, qualities: Int64[Tensor, " n"]) -> Pictures:
     to_ycc = torch.tensor(TO_YCC, device=pictures.device)
     padded = F.pad(pictures * 255, (0, -width % 16, 0, -height % 16), mode="replicate")
     y, chroma = torch.einsum("ij,njhw->nihw", to_ycc, padded).split([1, 2], 1)
-    y = _quantised(y - 128, _table(LUMA, qualities)) + 128
-    chroma = _quantised(F.avg_pool2d(chroma, 2), _table(CHROMA, qualities))
+    y = _quantised(y - 128, _table(LUMA_TABLE, qualities)) + 128
+    chroma = _quantised(F.avg_pool2d(chroma, 2), _table(CHROMA_TABLE, qualities))
     chroma = F.interpolate(chroma, scale_factor=2.0, mode="bilinear")
     decoded = torch.einsum("ij,njhw->nihw", torch.linalg.inv(to_ycc), torch.cat([y, chroma], 1))
     return decoded[..., :height, :width].clamp(0, 255) / 255

@@ -10,10 +10,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from unlearnable.hiding.wavelet import Pictures
+from unlearnable.luma import LUMA
 
 Plane = Float[Tensor, "n 1 h w"]
 
-LUMA = (0.299, 0.587, 0.114)  # ITU-R 601, as in JPEG
 WINDOW = 5  # px, odd: about what an eye at reading distance takes in as one texture
 FLOOR = 1 / 255  # activity that a perfectly smooth place counts as
 POWER = 1.7  # of activity, from `FULL` px up: SSIM forgives more than in proportion

@@ -10,6 +10,7 @@ from PIL import Image, ImageOps
 
 from unlearnable.keys import Key
 from unlearnable.photos import UnreadablePhotoError, read_limited, read_photo
+from unlearnable.semantics.bank import BANK, SHEET
 from unlearnable.semantics.render import MAX_CLASSES, render
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
@@ -26,6 +27,8 @@ class Source(Protocol):
 class FolderCrops:
     """Random square crops, between ``size`` px and the whole short side, resized to ``size`` and flipped.
 
+    The contact sheet of a bank is none of its pictures.
+
     Raises:
         FileNotFoundError: a folder holds no picture.
     """
@@ -33,26 +36,30 @@ class FolderCrops:
     def __init__(self, *folders: str | Path) -> None:
         self.files: list[Path] = []
         for folder in folders:
-            found = sorted(path for path in Path(folder).rglob("*") if path.suffix.lower() in SUFFIXES)
+            sheets = {bank.with_name(SHEET) for bank in Path(folder).rglob(BANK)}
+            found = sorted(path for path in {*Path(folder).rglob("*")} - sheets if path.suffix.lower() in SUFFIXES)
             if not found:
                 raise FileNotFoundError(f"expected pictures ({', '.join(sorted(SUFFIXES))}) in {folder}, found none")
             self.files += found
+        self.classes: dict[Path, list[Path]] = {}  # the files of every sub-folder
+        for file in self.files:
+            self.classes.setdefault(file.parent, []).append(file)
 
     def draw(self, rng: np.random.Generator, count: int, size: int, each: int = 1) -> UInt8[ndarray, "n 3 size size"]:
         """Crop ``count`` random files; the sub-folder is the class, drawn as often as it has files."""
         chosen: list[Path] = []
         while len(chosen) < count:
             first = self.files[rng.integers(len(self.files))]
-            siblings = [file for file in self.files if file.parent == first.parent] if each > 1 else []
+            siblings = self.classes[first.parent]
             chosen += [first] + [siblings[rng.integers(len(siblings))] for _ in range(each - 1)]
         return np.stack([_crop(file, rng, size) for file in chosen[:count]])
 
 
-class RenderedSecrets:
+class RandomDrawings:
     """Rendered secrets of random classes and variations, flipped at random."""
 
     def __init__(self, seed: int) -> None:
-        self.key = Key(seed.to_bytes(32, "big"))
+        self.key = Key.of_seed(seed)
 
     def draw(self, rng: np.random.Generator, count: int, size: int, each: int = 1) -> UInt8[ndarray, "n 3 size size"]:
         """Render ``count`` random secrets."""

@@ -1,4 +1,4 @@
-"""Train the hiding network: eqs. 5 and 6 on random crops, resumable at any moment.
+"""Train the hiding network on random crops by eqs. 5 to 8 and by what outlives handling, resumable at any moment.
 
 The optimiser is the paper's (section 4.1: Adam, betas 0.5 and 0.999, eps 1e-6). Invertible hiding networks are
 known to explode (HiNet's own log does, twice), so gradients are clipped, the rate warms up, and a loss or
@@ -36,7 +36,7 @@ from unlearnable.hiding.losses import (
 from unlearnable.hiding.network import DenseBlock, Hider, latent_noise
 from unlearnable.hiding.publish import Publishing
 from unlearnable.hiding.recipe import Recipe
-from unlearnable.hiding.sources import FolderCrops, RenderedSecrets, Source
+from unlearnable.hiding.sources import FolderCrops, RandomDrawings, Source
 from unlearnable.hiding.wavelet import Pictures
 
 CHECKPOINT = "checkpoint.safetensors"
@@ -204,10 +204,11 @@ class Run:
         )
 
     def _handled(self, published: Pictures, cover: Pictures, generator: torch.Generator) -> tuple[Pictures, Pictures]:
-        """Both pictures after the same countermeasure, drawn with the same strength."""
+        """Both after one countermeasure of one strength; the cover is spared where nothing looks at it."""
         twin = torch.Generator()
         twin.set_state(generator.get_state())
-        return self.handle(published, generator), self.handle(cover, twin)
+        handled = self.handle(published, generator)
+        return handled, self.handle(cover, twin) if self.recipe.outliving else cover
 
     def _spread(self, change: Pictures) -> Tensor:
         """Eq. 7 on a batch in which each class of secrets has ``each`` pictures in a row."""
@@ -239,7 +240,7 @@ def train(
     """
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
-    drawn = RenderedSecrets(recipe.seed) if secrets == "render" else FolderCrops(*secrets)
+    drawn = RandomDrawings(recipe.seed) if secrets == "render" else FolderCrops(*secrets)
     sources = FolderCrops(*covers), drawn
     run = Run(recipe, device_named(device))
     if (out / CHECKPOINT).exists():

@@ -5,12 +5,13 @@ the 8 bits that are published.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from unlearnable.budget import Budget
@@ -60,6 +61,12 @@ def variations(data: ImageSet, per: str) -> list[tuple[int, int]]:
     if per not in ("class", "sample"):
         raise ValueError(f"expected per=class or per=sample, got {per!r}")
     return [(label, place if per == "sample" else 0) for place, label in enumerate(data.labels.tolist())]
+
+
+def stacked(draw: Callable[[int, int], np.ndarray], pairs: Sequence[tuple[int, int]]) -> Shaped[Tensor, "n 3 h w"]:
+    """What ``draw`` makes of every pair, each distinct pair drawn once."""
+    drawn = {pair: draw(*pair) for pair in dict.fromkeys(pairs)}
+    return torch.from_numpy(np.stack([drawn[pair] for pair in pairs]))
 
 
 protections: Registry[Protection] = Registry("protections")

@@ -7,17 +7,16 @@ secrets are `semantics.secrets`.
 from pathlib import Path
 from typing import get_args
 
-import numpy as np
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from unlearnable.choices import Deal
 from unlearnable.hiding.inference import perturbations, prepare, shipped_weights
 from unlearnable.hiding.network import WEIGHTS, Hider, weights_folder
 from unlearnable.images import ImageSet
 from unlearnable.keys import Key
-from unlearnable.protections.base import Protection, protections, variations
-from unlearnable.semantics.assignment import Deal, contrary, evenly, mean_spectrum, spectrum
+from unlearnable.protections.base import Protection, protections, stacked, variations
+from unlearnable.semantics.assignment import contrary, evenly, mean_spectrum, spectrum
 from unlearnable.semantics.bank import BANK
 from unlearnable.semantics.secrets import RENDER, Secrets, secrets_named
 
@@ -53,8 +52,7 @@ class DeepHiding(Protection):
         source, (height, width) = secrets_named(self.secrets, Key.of_seed(seed)), data.images.shape[-2:]
         numbers = self._numbers(data, source)
         pairs = [(numbers[label], variation) for label, variation in variations(data, self.per)]
-        drawn = {pair: source.draw(*pair, height, width) for pair in dict.fromkeys(pairs)}
-        secrets = torch.from_numpy(np.stack([drawn[pair] for pair in pairs]))
+        secrets = stacked(lambda number, variation: source.draw(number, variation, height, width), pairs)
         hider = prepare(Hider.load(self.weights or shipped_weights()))
         return perturbations(hider, data.images, secrets)
 

@@ -8,14 +8,13 @@ Unexploitable" (Huang, Ma, Erfani, Bailey and Wang, ICLR 2021, arXiv 2101.04898)
 import math
 
 import numpy as np
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from unlearnable.budget import Budget
 from unlearnable.images import ImageSet
 from unlearnable.keys import Key
-from unlearnable.protections.base import Protection, protections, variations
+from unlearnable.protections.base import Protection, protections, stacked, variations
 
 
 @protections.register("noise")
@@ -34,8 +33,7 @@ class Noise(Protection):
         """Draw the noise of every picture from a key made from ``seed``."""
         key, shape, radius = Key.of_seed(seed), data.images.shape[1:], Budget.parse(self.budget).radius
         pairs = variations(data, self.per)
-        drawn = {pair: _noise(key.rng("noise", *pair), shape) for pair in dict.fromkeys(pairs)}
-        return radius * torch.from_numpy(np.stack([drawn[pair] for pair in pairs]))
+        return radius * stacked(lambda label, variation: _noise(key.rng("noise", label, variation), shape), pairs)
 
 
 def _noise(rng: np.random.Generator, shape: tuple[int, ...]) -> Float[np.ndarray, "3 h w"]:

@@ -6,22 +6,20 @@ class gets a secret whose waves its pictures have less of than other classes (th
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from jaxtyping import Float, UInt8
 from numpy import ndarray
 from scipy.optimize import linear_sum_assignment
 
+from unlearnable.luma import LUMA
 from unlearnable.semantics.render import FIELDS
 from unlearnable.semantics.secrets import Secrets
 from unlearnable.semantics.thumbnails import middle
 
-Deal = Literal["contrary", "order"]
-
 SIDE = 32  # px of the patch, in the picture's middle, whose waves are looked at
 SPARE = len(FIELDS)  # secrets to choose from where classes are few: the drawings of a single field
-LUMA = (0.299, 0.587, 0.114)  # ITU-R 601
 
 Spectrum = Float[ndarray, "32 17"]
 T = TypeVar("T")

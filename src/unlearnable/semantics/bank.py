@@ -19,6 +19,7 @@ from PIL import Image
 from unlearnable.atomic import replacing
 from unlearnable.photos import UnreadablePhotoError, read_limited, read_photo
 from unlearnable.semantics.thumbnails import standardised, thumbnail
+from unlearnable.stored import expecting
 
 BANK = "bank.json"
 SHEET = "sheet.png"
@@ -112,14 +113,12 @@ class Bank:
         file = folder / BANK
         if not file.is_file():
             raise FileNotFoundError(f"expected {BANK} in {folder}: is it a bank that `semantics build` wrote?")
-        try:
+        with expecting("a bank of `unlearnable semantics build`", file):
             stored = json.loads(file.read_text())
             if (version := stored.pop("version")) != VERSION:
                 raise ValueError(f"expected version {VERSION}, got {version}")
             classes = tuple(map(_class_of, stored.pop("classes")))
             return cls(folder, classes=classes, **stored)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise ValueError(f"{file} is not a bank of `unlearnable semantics build`: {error!r}") from None
 
     def save(self) -> None:
         """Write ``bank.json`` atomically."""

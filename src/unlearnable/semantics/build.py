@@ -17,12 +17,13 @@ from numpy import ndarray
 from PIL import Image
 
 from unlearnable.atomic import PARTIAL, replacing
+from unlearnable.choices import Generator
 from unlearnable.keys import Key
 from unlearnable.semantics.bank import BANK, SHEET, Bank, BankClass, Picture, encoded
 from unlearnable.semantics.captions import Captions, read_captions
 from unlearnable.semantics.distances import distances
 from unlearnable.semantics.embed import TFIDF, embed
-from unlearnable.semantics.paint import Generator, Painter, painter
+from unlearnable.semantics.paint import Painter, painter
 from unlearnable.semantics.prompts import Prompt, clustered_prompts, mean_distance, random_prompts
 from unlearnable.semantics.render import MAX_CLASSES
 from unlearnable.semantics.sheet import contact_sheet

@@ -27,7 +27,11 @@ def embed(sentences: Sequence[str], embedder: str = TFIDF, device: str | None = 
     Raises:
         OSError: there are no such weights, or none as safetensors.
     """
-    vectors = _by_words(sentences, seed) if embedder == TFIDF else _by_clip(sentences, embedder, device)
+    return normalised(_by_words(sentences, seed) if embedder == TFIDF else _by_clip(sentences, embedder, device))
+
+
+def normalised(vectors: Vectors) -> Vectors:
+    """The same directions at length 1."""
     unit: Vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
     return unit
 

@@ -3,19 +3,19 @@
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
 from numpy import ndarray
 
+from unlearnable.choices import Generator
 from unlearnable.images import square
 from unlearnable.keys import Key
 from unlearnable.semantics.diffusion import Diffusion
 from unlearnable.semantics.render import render
 from unlearnable.semantics.stylise import redraw, shape_of
 
-Generator = Literal["diffusion", "stylise", "render", "photo"]
 Painted = UInt8[ndarray, "3 side side"]
 Painter = Callable[[int, int, int], Painted]  # of class, index and the picture's seed
 

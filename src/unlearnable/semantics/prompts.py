@@ -12,7 +12,7 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from unlearnable.semantics.captions import Caption, Captions
-from unlearnable.semantics.embed import Vectors
+from unlearnable.semantics.embed import Vectors, normalised
 
 CLUSTERS_A_CLASS = 4
 
@@ -58,7 +58,7 @@ def clustered_prompts(
             f"as many as there are different captions; got {clusters} clusters"
         )
     means = KMeans(clusters, init="k-means++", n_init=1, random_state=seed).fit(vectors)
-    centres = _unit(means.cluster_centers_)
+    centres = normalised(means.cluster_centers_)
     chosen: dict[int, int] = {}  # cluster to caption
     candidates = np.ones(clusters, dtype=bool)
     while candidates.any() and len(chosen) < classes:
@@ -111,8 +111,3 @@ def _farthest(centres: Vectors, kept: list[int], candidates: ndarray) -> int:
     distances = 1 - centres @ centres.T
     scores: Float[ndarray, " m"] = distances[kept].min(0) if kept else distances.mean(0)
     return int(np.where(candidates, scores, -np.inf).argmax())
-
-
-def _unit(vectors: Vectors) -> Vectors:
-    unit: Vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-    return unit

@@ -67,12 +67,16 @@ class Scene:
 
     def tone(self, height: int, width: int, window: Window = WHOLE) -> Mask:
         """Light (1) and dark (0) of the scene, anti-aliased, (height, width), or what the window shows of it."""
+        return self.tone_around(self.silhouette(height, width, window), height, width, window)
+
+    def tone_around(self, silhouette: Mask, height: int, width: int, window: Window = WHOLE) -> Mask:
+        """The `tone`, where the `silhouette` of the same window is there already."""
         turn = 2 * math.pi / slowest_wave(height, width)
         rows, columns = (np.arange(length)[part] for length, part in zip((height, width), window, strict=True))
         x, y = turn * (columns - (width - 1) / 2), turn * (rows[:, None] - (height - 1) / 2)
         field = sum(_wave(FIELDS[field], x, y) for field in self.fields) / math.sqrt(len(self.fields))
         woven = field + WEAVE * _wave(WEAVES[self.weave], x, y)
-        relief = GROUND + (OBJECT - GROUND) * self.silhouette(height, width, window)
+        relief = GROUND + (OBJECT - GROUND) * silhouette
         tone: Mask = np.clip(0.5 + self.sign * relief * woven, 0, 1)
         return tone
 
@@ -141,7 +145,8 @@ def render(key: Key, label: int, index: int, height: int, width: int) -> UInt8[n
     """Draw variation ``index`` of class ``label``, RGB, (3, height, width)."""
     shape = scene(key, label)
     rng = key.rng("variation", label, index)
-    tone, silhouette = shape.tone(height, width), shape.silhouette(height, width)
+    silhouette = shape.silhouette(height, width)
+    tone = shape.tone_around(silhouette, height, width)
     hue = np.array(shape.hue)[:, None, None] * rng.uniform(0.4, 0.6) * (1 - 2 * silhouette)
     dark = _surface(rng, 0.2, height, width) - hue
     light = _surface(rng, 0.8, height, width) + hue

@@ -14,6 +14,8 @@ from jaxtyping import Bool, Float, Int, UInt8
 from numpy import ndarray
 from PIL import Image
 
+from unlearnable.luma import LUMA
+
 Plane = Float[ndarray, "h w"]
 Labels = Int[ndarray, "grid grid"]
 Colours = Float[ndarray, "h w 3"]
@@ -26,7 +28,6 @@ DARK, LIGHT = 0.1, 0.9  # luma of the darkest and of the lightest region
 SHADING = 0.3  # of the photograph's own light inside a region
 CHROMA = 0.28
 TEXTURE = 0.06
-LUMA = np.array((0.299, 0.587, 0.114))  # Rec. 601
 
 
 @dataclass(frozen=True)
