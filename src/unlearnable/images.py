@@ -74,6 +74,10 @@ class ImageSet:
         images, labels = torch.cat([self.images, other.images]), torch.cat([self.labels, other.labels])
         return replace(self, images=images, labels=labels)
 
+    def on(self, device: torch.device) -> "ImageSet":
+        """The same set on ``device``."""
+        return replace(self, images=self.images.to(device), labels=self.labels.to(device))
+
     def save(self, folder: Path) -> None:
         """Write PNGs in class sub-folders, named after their place in the set.
 

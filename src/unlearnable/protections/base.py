@@ -5,17 +5,22 @@ the 8 bits that are published.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
 from unlearnable.budget import Budget
 from unlearnable.images import ImageSet
 from unlearnable.spec import Registry
+
+Perturber = Callable[
+    [UInt8[Tensor, "n 3 h w"], Int64[Tensor, " n"], Int64[Tensor, " n"]], Float[Tensor, "n 3 h w"]
+]  # pictures, labels, numbers: changes
 
 
 class Protection(ABC):
@@ -33,14 +38,18 @@ class Protection(ABC):
         """What to add to every picture, in grey levels of 255; the budget is not its business."""
 
     def __call__(self, data: ImageSet, seed: int = 0) -> ImageSet:
-        """The published set: perturbed, inside ``budget`` picture by picture, 8 bits.
-
-        Raises:
-            ValueError: `perturb` answered with another shape or with values that are not finite.
-        """
+        """The published set: perturbed, and published as `publish` does."""
         with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
             torch.manual_seed(seed)
             change = self.perturb(data, seed)
+        return self.publish(data, change)
+
+    def publish(self, data: ImageSet, change: Float[Tensor, "n 3 h w"]) -> ImageSet:
+        """The pictures with their changes (grey levels), inside ``budget`` picture by picture, 8 bits.
+
+        Raises:
+            ValueError: the changes are of another shape, or not finite.
+        """
         if change.shape != data.images.shape or not change.isfinite().all():
             raise ValueError(f"{self} answered {tuple(change.shape)}, maybe not finite, for {tuple(data.images.shape)}")
         budget = Budget.parse(self.budget)
@@ -49,6 +58,30 @@ class Protection(ABC):
             for original, step in zip(_channels_last(data.images), _channels_last(change.float()), strict=True)
         ]
         return replace(data, images=torch.from_numpy(np.stack(published)).permute(0, 3, 1, 2).contiguous())
+
+
+class Streaming(Protection):
+    """A protection that needs to see one picture at a time, so that a folder of any size can be streamed."""
+
+    @abstractmethod
+    def perturber(self, classes: int, seed: int) -> Perturber:
+        """What perturbs batches of equal-sized pictures.
+
+        It takes pictures (uint8), labels and numbers, and answers with changes in grey levels. A picture's change
+        depends on the picture, its label, its number (which no other picture of its class has) and ``seed`` alone, and
+        on none of the others in the batch. The size may differ from batch to batch.
+
+        Args:
+            classes: how many there are.
+            seed: of everything drawn.
+
+        Raises:
+            ValueError: so many classes cannot be served.
+        """
+
+    def perturb(self, data: ImageSet, seed: int) -> Float[Tensor, "n 3 h w"]:
+        """Every picture's number is its place in the set."""
+        return self.perturber(len(data.classes), seed)(data.images, data.labels, torch.arange(len(data)))
 
 
 def variations(data: ImageSet, per: str) -> list[tuple[int, int]]:
