@@ -86,7 +86,7 @@ class Budget:
 
     def _size(self, original: Pixels, published: Pixels) -> float:
         if self.norm == "l0":
-            return float((original != published).any(2).sum())
+            return float(changed_pixels(original, published))
         linf, rms = difference(original, published)
         return rms if self.norm == "rms" else float(linf)
 
@@ -99,6 +99,11 @@ def difference(original: Pixels, published: Pixels) -> tuple[int, float]:
         largest = max(largest, int(np.abs(band).max()))
         total += int(np.square(band).sum(dtype=np.int64))
     return largest, math.sqrt(total / original.size)
+
+
+def changed_pixels(original: Pixels, published: Pixels) -> int:
+    """How many pixels differ in any colour."""
+    return sum(int((original[rows] != published[rows]).any(2).sum()) for rows in _bands(original))
 
 
 def _add(original: Pixels, change: Change, scale: float, limit: int = 255) -> Pixels:

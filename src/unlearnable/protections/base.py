@@ -39,10 +39,18 @@ class Protection(ABC):
 
     def __call__(self, data: ImageSet, seed: int = 0) -> ImageSet:
         """The published set: perturbed, and published as `publish` does."""
+        return self.publish(data, self.changes(data, seed))
+
+    def changes(self, data: ImageSet, seed: int) -> Float[Tensor, "n 3 h w"]:
+        """What `perturb` answers when torch's generators are seeded, too."""
         with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
             torch.manual_seed(seed)
-            change = self.perturb(data, seed)
-        return self.publish(data, change)
+            return self.perturb(data, seed)
+
+    def check(self, data: ImageSet, change: Float[Tensor, "n 3 h w"]) -> None:
+        """Raise what `publish` raises."""
+        if change.shape != data.images.shape or not change.isfinite().all():
+            raise ValueError(f"{self} answered {tuple(change.shape)}, maybe not finite, for {tuple(data.images.shape)}")
 
     def publish(self, data: ImageSet, change: Float[Tensor, "n 3 h w"]) -> ImageSet:
         """The pictures with their changes (grey levels), inside ``budget`` picture by picture, 8 bits.
@@ -50,8 +58,7 @@ class Protection(ABC):
         Raises:
             ValueError: the changes are of another shape, or not finite.
         """
-        if change.shape != data.images.shape or not change.isfinite().all():
-            raise ValueError(f"{self} answered {tuple(change.shape)}, maybe not finite, for {tuple(data.images.shape)}")
+        self.check(data, change)
         budget = Budget.parse(self.budget)
         published = [
             budget.project(original, step)
@@ -90,9 +97,19 @@ def variations(data: ImageSet, per: str) -> list[tuple[int, int]]:
     Raises:
         ValueError: ``per`` is neither ``class`` nor ``sample``.
     """
+    own = is_samplewise(per)
+    return [(label, place if own else 0) for place, label in enumerate(data.labels.tolist())]
+
+
+def is_samplewise(per: str) -> bool:
+    """Whether ``per`` is ``sample`` and not ``class``.
+
+    Raises:
+        ValueError: it is neither.
+    """
     if per not in ("class", "sample"):
         raise ValueError(f"expected per=class or per=sample, got {per!r}")
-    return [(label, place if per == "sample" else 0) for place, label in enumerate(data.labels.tolist())]
+    return per == "sample"
 
 
 protections: Registry[Protection] = Registry("protections")

@@ -19,13 +19,10 @@ from unlearnable.atomic import replacing
 from unlearnable.devices import best_device
 from unlearnable.images import ImageSet
 from unlearnable.protections.base import Protection
+from unlearnable.training import DivergedError
 from unlearnable.version import __version__
 
 CHECKPOINT_SECONDS = 30  # what a kill loses at most, but for one step
-
-
-class DivergedError(ArithmeticError):
-    """A surrogate's loss was not finite."""
 
 
 @dataclass(frozen=True)
@@ -163,6 +160,6 @@ def _load(optimisation: Optimisation, identity: str, file: Path) -> None:
     except SafetensorError as error:
         raise ValueError(f"{file} is not a checkpoint: {error}; delete it to begin anew") from None
     if notes.get("identity") != identity:
-        raise ValueError(f"{file} holds another run (other pictures, parameters, seed or version); name another file")
+        raise ValueError(f"{file} holds another run (other pictures, parameters, seed or version); delete it")
     optimisation.restore(tensors)
     optimisation.done = int(notes["done"])
