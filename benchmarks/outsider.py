@@ -32,6 +32,7 @@ def check(src: Path, dst: Path, ssim_every: int = 1) -> dict[str, float]:
         assert y.shape == x.shape == (entry["height"], entry["width"], 3), after
         rms = math.sqrt(np.square(y - x).mean())
         assert np.abs(y - x).max() == entry["linf"], after
+        assert (x != y).any(2).sum() == entry.get("l0", (x != y).any(2).sum()), after
         assert abs(rms - entry["rms"]) <= 1e-4, after
         assert abs(20 * math.log10(255 / rms) - entry["psnr"]) <= 1e-3 if rms else "psnr" not in entry, after
         if protected % ssim_every == 0 and 11 <= min(x.shape[:2]) < 384:

@@ -37,3 +37,10 @@ def test_random_numbers_depend_on_key_and_purpose():
     assert first.rng("a", 1).integers(2**60) == first.rng("a", 1).integers(2**60)
     drawn = {key.rng(*purpose).integers(2**60) for key in (first, second) for purpose in (("a", 1), ("a", 2), ("b", 1))}
     assert len(drawn) == 6
+
+
+def test_seeds_depend_on_key_and_purpose_and_fit_into_40_bits():
+    purposes = [("a", number) for number in range(50)]
+    seeds = {key.seed(*purpose) for key in (Key(bytes(32)), Key(bytes(31) + b"\1")) for purpose in purposes}
+    assert len(seeds) == 100 and 2**39 < max(seeds) < 2**40
+    assert Key(bytes(32)).seed("a", 1) == Key(bytes(32)).seed("a", 1)

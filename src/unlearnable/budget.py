@@ -11,7 +11,7 @@ from numpy import ndarray
 
 Pixels = UInt8[ndarray, "h w c"]
 Change = Float[ndarray, "h w c"]
-Norm = Literal["rms", "linf"]
+Norm = Literal["rms", "linf", "l0"]
 
 BAND_VALUES = 1 << 22
 
@@ -21,24 +21,28 @@ class Budget:
     """A ball around the original picture.
 
     Attributes:
-        norm: ``rms``, the root mean square over all pixels and colours (the paper's, eq. 5), or ``linf``, the
-            largest change of any value.
-        radius: in grey levels of 255 (paper: 8).
+        norm: ``rms``, the root mean square over all pixels and colours (the paper's, eq. 5), ``linf``, the largest
+            change of any value, or ``l0``, the number of pixels that change at all.
+        radius: in grey levels of 255 (paper: 8); of ``l0`` in pixels.
     """
 
     norm: Norm = "rms"
     radius: float = 8.0
 
     def __post_init__(self) -> None:
-        if not (0 if self.norm == "rms" else 0.999) < self.radius <= 255:
-            raise ValueError(f"expected a radius up to 255 grey levels, above 0 (linf: from 1); got {self.radius}")
+        smallest, largest = {"rms": (0, 255), "linf": (0.999, 255), "l0": (0.999, math.inf)}[self.norm]
+        if not smallest < self.radius <= largest or (self.norm == "l0" and self.radius != int(self.radius)):
+            raise ValueError(
+                "expected a radius up to 255 grey levels, above 0 (linf: from 1), or whole pixels (l0: from 1); "
+                f"got {self.radius}"
+            )
 
     @classmethod
     def parse(cls, text: str) -> "Budget":
-        """Read ``rms:8`` or ``linf:4.5``.
+        """Read ``rms:8``, ``linf:4.5`` or ``l0:1``.
 
         Raises:
-            ValueError: it is neither.
+            ValueError: it is none of them.
         """
         norm, _, radius = text.partition(":")
         try:
@@ -47,7 +51,8 @@ class Budget:
         except ValueError:
             pass
         raise ValueError(
-            f"expected a budget such as rms:8 or linf:8, up to 255 grey levels (linf: from 1); got {text!r}"
+            "expected a budget such as rms:8 or linf:8, up to 255 grey levels (linf: from 1), or l0:1, in whole "
+            f"pixels; got {text!r}"
         )
 
     def __str__(self) -> str:
@@ -60,8 +65,8 @@ class Budget:
     def project(self, original: Pixels, change: Change) -> Pixels:
         """Add ``change`` (grey levels) and round, as far as the budget allows.
 
-        ``linf`` clips the change; ``rms`` scales it down until the *rounded* picture is inside, since rounding
-        itself adds about a third of a grey level.
+        ``linf`` clips the change; ``l0`` keeps the pixels that change most; ``rms`` scales it down until the
+        *rounded* picture is inside, since rounding itself adds about a third of a grey level.
 
         Raises:
             ValueError: the change is not finite.
@@ -70,6 +75,8 @@ class Budget:
             raise ValueError("expected a finite change of the picture, got infinite or undefined values")
         if self.norm == "linf":
             return _add(original, change, 1.0, limit=math.floor(self.radius))
+        if self.norm == "l0":
+            return _add(original, _strongest(change, int(self.radius)), 1.0)
         scale = min(1.0, self.radius / max(_rms(change), 1e-9))
         published = _add(original, change, scale)
         while (size := self._size(original, published)) > self.radius:
@@ -78,6 +85,8 @@ class Budget:
         return published
 
     def _size(self, original: Pixels, published: Pixels) -> float:
+        if self.norm == "l0":
+            return float(changed_pixels(original, published))
         linf, rms = difference(original, published)
         return rms if self.norm == "rms" else float(linf)
 
@@ -92,12 +101,27 @@ def difference(original: Pixels, published: Pixels) -> tuple[int, float]:
     return largest, math.sqrt(total / original.size)
 
 
+def changed_pixels(original: Pixels, published: Pixels) -> int:
+    """How many pixels differ in any colour."""
+    return sum(int((original[rows] != published[rows]).any(2).sum()) for rows in _bands(original))
+
+
 def _add(original: Pixels, change: Change, scale: float, limit: int = 255) -> Pixels:
     published = np.empty_like(original)
     for rows in _bands(original):
         step = np.rint(change[rows] * np.float32(scale)).clip(-limit, limit)
         published[rows] = (original[rows] + step).clip(0, 255)
     return published
+
+
+def _strongest(change: Change, pixels: int) -> Change:
+    """The change at so many pixels where it is largest, zero elsewhere."""
+    strength = np.abs(change).sum(2).ravel()
+    if pixels >= strength.size:
+        return change
+    kept = np.zeros(strength.size, bool)
+    kept[np.argsort(-strength, kind="stable")[:pixels]] = True
+    return change * kept.reshape(*change.shape[:2], 1)
 
 
 def _rms(change: Change) -> float:

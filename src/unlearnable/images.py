@@ -15,7 +15,7 @@ from torch import Tensor
 
 from unlearnable.atomic import PARTIAL
 from unlearnable.folder.ahead import ahead
-from unlearnable.folder.manifest import MANIFEST, REPORT
+from unlearnable.folder.manifest import BESIDE
 from unlearnable.folder.scan import Found, scan
 from unlearnable.photos import UnreadablePhotoError, read_limited, read_photo
 from unlearnable.spec import Registry
@@ -73,6 +73,10 @@ class ImageSet:
             raise ValueError(f"expected two sets of the same classes, got {self.classes} and {other.classes}")
         images, labels = torch.cat([self.images, other.images]), torch.cat([self.labels, other.labels])
         return replace(self, images=images, labels=labels)
+
+    def on(self, device: torch.device) -> "ImageSet":
+        """The same set on ``device``."""
+        return replace(self, images=self.images.to(device), labels=self.labels.to(device))
 
     def save(self, folder: Path) -> None:
         """Write PNGs in class sub-folders, named after their place in the set.
@@ -153,7 +157,7 @@ def picture_files(folder: Path) -> list[Found]:
         FileNotFoundError: there are no pictures.
         ValueError: a class folder is empty, or a file must not be read.
     """
-    found = [file for file in scan(folder) if file.name not in (MANIFEST, REPORT)] if folder.is_dir() else []
+    found = [file for file in scan(folder) if file.name not in BESIDE] if folder.is_dir() else []
     if not found:
         raise FileNotFoundError(f"expected pictures in {folder}, found none")
     if refused := [file for file in found if file.refused]:

@@ -61,9 +61,14 @@ class Key:
 
     def rng(self, *purpose: str | int) -> np.random.Generator:
         """A random generator for one purpose, the same on every machine, unrelated to every other purpose's."""
-        message = "/".join(map(str, purpose)).encode()
-        digest = hmac.new(self.secret, message, hashlib.sha256).digest()
-        return np.random.Generator(np.random.PCG64(int.from_bytes(digest, "big")))
+        return np.random.Generator(np.random.PCG64(int.from_bytes(self._digest(purpose), "big")))
+
+    def seed(self, *purpose: str | int) -> int:
+        """The same for what is seeded with a number: 40 bits, which torch can take a million times over."""
+        return int.from_bytes(self._digest(purpose)[:5], "big")
+
+    def _digest(self, purpose: tuple[str | int, ...]) -> bytes:
+        return hmac.new(self.secret, "/".join(map(str, purpose)).encode(), hashlib.sha256).digest()
 
 
 def default_key_file() -> Path:

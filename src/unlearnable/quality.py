@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-from unlearnable.budget import Budget, Pixels, difference
+from unlearnable.budget import Budget, Pixels, changed_pixels, difference
 
 BAND_ROWS = 512  # windows are computed so many rows at a time, to bound memory on long pictures
 
@@ -21,16 +21,19 @@ class Quality:
         rms: root mean square difference, in grey levels.
         psnr: 20 log10(255 / rms), in dB; None where nothing differs.
         ssim: see `ssim`.
+        l0: number of pixels that differ; None in manifests of before it was measured.
     """
 
     linf: int
     rms: float
     psnr: float | None
     ssim: float
+    l0: int | None = None
 
     def exceeds(self, budget: Budget) -> bool:
         """Whether the picture lies outside ``budget``."""
-        return (self.rms if budget.norm == "rms" else self.linf) > budget.radius
+        size = {"rms": self.rms, "linf": self.linf, "l0": self.l0}[budget.norm]
+        return size is None or size > budget.radius
 
 
 def measure(original: Pixels, published: Pixels) -> Quality:
@@ -41,6 +44,7 @@ def measure(original: Pixels, published: Pixels) -> Quality:
         rms=round(rms, 4),
         psnr=round(20 * math.log10(255 / rms), 3) if rms else None,
         ssim=round(ssim(original, published), 4),
+        l0=changed_pixels(original, published),
     )
 
 

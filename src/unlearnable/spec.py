@@ -76,15 +76,15 @@ class Registry(Generic[T]):
         return self._classes[name]
 
 
-def spec_of(name: str, instance: Any) -> str:
-    """The text that makes ``instance`` again, with the parameters that are not at their defaults."""
+def spec_of(name: str, instance: Any, *, whole: bool = False) -> str:
+    """The text that makes ``instance`` again, with the parameters that are not at their defaults, or the ``whole``."""
     assert is_dataclass(instance)
-    changed = [
+    named = [
         f"{field.name}={getattr(instance, field.name)}"
         for field in fields(instance)
-        if getattr(instance, field.name) != field.default
+        if whole or getattr(instance, field.name) != field.default
     ]
-    return name + (":" + ",".join(changed) if changed else "")
+    return name + (":" + ",".join(named) if named else "")
 
 
 def _parse(text: str, kind: Any, place: str) -> Any:

@@ -119,15 +119,17 @@ def fit(
     device = device or best_device()
     recipe = countermeasure.adjust(recipe.suited(train))
     with _seeded(seed, device):
-        data = countermeasure.purify(_on(device, train), Knowledge(clean and _on(device, clean), seed))
+        data = countermeasure.purify(train.on(device), Knowledge(clean and clean.on(device), seed))
         if len(data) < 2:
             raise ValueError(f"expected at least 2 pictures to train on, got {len(data)}")
         model = countermeasure.choose(victim).build(len(train.classes), train.images.shape[-1])
         model = model.to(device).to(memory_format=torch.channels_last)
-        seen = replace(_on(device, test), images=countermeasure.deploy(test.images.to(device)))
+        seen = replace(test.on(device), images=countermeasure.deploy(test.images.to(device)))
         epochs: list[Epoch] = []
         best = confusion = torch.zeros(0)
-        for loss, accuracy in _passes(model, data, countermeasure, recipe):
+        optimizer = sgd(model, recipe)
+        for number in range(recipe.epochs):
+            loss, accuracy = train_epoch(model, optimizer, data, countermeasure, recipe, number)
             confusion = confusion_matrix(model, seen)
             recalls = confusion.diagonal() / confusion.sum(1).clamp_min(1)
             epoch = Epoch(loss, accuracy, float(confusion.trace() / confusion.sum()), tuple(recalls.tolist()))
@@ -159,40 +161,57 @@ def cropped(images: Pictures) -> Float[Tensor, "n 3 h w"]:
     return _window(images) if max(images.shape[-2:]) <= SMALL_SIDE else _resized_crop(images)
 
 
-def _passes(
-    model: nn.Module, data: ImageSet, countermeasure: Countermeasure, recipe: Recipe
-) -> Iterator[tuple[float, float]]:
-    """Train, one epoch at a time: mean loss and training accuracy."""
-    optimizer = torch.optim.SGD(
+def sgd(model: nn.Module, recipe: Recipe) -> torch.optim.SGD:
+    """The recipe's optimiser of whatever in ``model`` learns."""
+    return torch.optim.SGD(
         [parameter for parameter in model.parameters() if parameter.requires_grad],
         lr=recipe.learning_rate,
         momentum=recipe.momentum,
         nesterov=recipe.nesterov,
         weight_decay=recipe.weight_decay,
     )
+
+
+def train_epoch(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    data: ImageSet,
+    countermeasure: Countermeasure,
+    recipe: Recipe,
+    epoch: int,
+) -> tuple[float, float]:
+    """One pass over ``data``, the ``epoch``-th from 0: mean loss and training accuracy.
+
+    Raises:
+        DivergedError: the loss became infinite or undefined.
+    """
     device, classes = data.images.device, len(data.classes)
     batches = min(math.ceil(len(data) / recipe.batch_size), len(data) // 2)  # batch norm needs two pictures
-    for epoch in range(recipe.epochs):
-        model.train()
-        loss_sum = torch.zeros((), device=device)
-        right = torch.zeros((), device=device)
-        for index, batch in enumerate(torch.randperm(len(data), device=device).tensor_split(batches)):
-            progress = (epoch * batches + index + 0.5) / (recipe.epochs * batches)
-            optimizer.param_groups[0]["lr"] = recipe.learning_rate * recipe.rate(progress)
-            labels = data.labels[batch]
-            images, targets = countermeasure.augment(cropped(data.images[batch]), F.one_hot(labels, classes).float())
-            with _fast(device):
-                loss, logits = countermeasure.loss(
-                    model, images.contiguous(memory_format=torch.channels_last), targets, recipe.label_smoothing
-                )
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            optimizer.step()
-            loss_sum += loss.detach() * len(batch)
-            right += (logits.detach().argmax(1) == labels).sum()
-        if not loss_sum.isfinite():
-            raise DivergedError(f"the loss is not finite after epoch {epoch + 1}; try a smaller learning rate")
-        yield loss_sum.item() / len(data), right.item() / len(data)
+    model.train()
+    loss_sum = torch.zeros((), device=device)
+    right = torch.zeros((), device=device)
+    for index, batch in enumerate(torch.randperm(len(data), device=device).tensor_split(batches)):
+        progress = (epoch * batches + index + 0.5) / (recipe.epochs * batches)
+        optimizer.param_groups[0]["lr"] = recipe.learning_rate * recipe.rate(progress)
+        labels = data.labels[batch]
+        images, targets = countermeasure.augment(cropped(data.images[batch]), F.one_hot(labels, classes).float())
+        with fast(device):
+            loss, logits = countermeasure.loss(
+                model, images.contiguous(memory_format=torch.channels_last), targets, recipe.label_smoothing
+            )
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+        loss_sum += loss.detach() * len(batch)
+        right += (logits.detach().argmax(1) == labels).sum()
+    if not loss_sum.isfinite():
+        raise DivergedError(f"the loss is not finite after epoch {epoch + 1}; try a smaller learning rate")
+    return loss_sum.item() / len(data), right.item() / len(data)
+
+
+def fast(device: torch.device) -> torch.autocast:
+    """Compute in bf16 inside, where the hardware gains."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=has_fast_bf16(device))
 
 
 def _window(images: Pictures) -> Float[Tensor, "n 3 h w"]:
@@ -223,21 +242,13 @@ def _resized_crop(images: Pictures) -> Float[Tensor, "n 3 h w"]:
 
 
 def _logits(model: nn.Module, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n k"]:
-    with _fast(images.device):
+    with fast(images.device):
         logits: Tensor = model(images)
     return logits
 
 
 def _unit(images: Pictures) -> Float[Tensor, "n 3 h w"]:
     return (images.float() / 255).contiguous(memory_format=torch.channels_last)
-
-
-def _fast(device: torch.device) -> torch.autocast:
-    return torch.autocast(device.type, torch.bfloat16, enabled=has_fast_bf16(device))
-
-
-def _on(device: torch.device, data: ImageSet) -> ImageSet:
-    return replace(data, images=data.images.to(device), labels=data.labels.to(device))
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Protect, verify and reveal a folder of pictures."""
 
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,35 +21,67 @@ from unlearnable.cli.shown import (
     print_json,
     progress,
     say,
+    stages,
 )
 
 LISTED = 20
 
 
+# Options of protect whose defaults depend on the method.
+BudgetOption = Annotated[
+    str | None,
+    typer.Option(help="rms:R or linf:R in grey levels, or l0:N in px, kept by the file; the method's when left out."),
+]
+PerOption = Annotated[
+    Per | None,
+    typer.Option(help="Of deep_hiding: one secret a class (when left out), or a variation of it in each picture."),
+]
+HiddenSecrets = Annotated[
+    str | None, typer.Option(help="Of deep_hiding: render (when left out), or the folder of a bank.")
+]
+DealOption = Annotated[
+    Deal | None,
+    typer.Option(help="Of deep_hiding: give a class what its pictures resemble least (when left out), or in order."),
+]
+WorkingSize = Annotated[
+    int | None,
+    typer.Option(
+        help="Long side of the picture that is perturbed, in px; 512 when left out. Side of the square, for a method "
+        "that looks at the whole set; the pictures' own when left out."
+    ),
+]
+
+
 def protect(
     src: Annotated[Path, typer.Argument(help="Pictures, in class sub-folders or of one class; never changed.")],
     dst: Annotated[Path, typer.Argument(help="New folder for the copies, or that of a run to resume.")],
+    method: Annotated[str, typer.Option(help="Of `unlearnable list`: NAME or NAME:parameter=value,….")] = "deep_hiding",
     key: KeyFile = None,
-    budget: Annotated[str, typer.Option(help="rms:R or linf:R, in grey levels, kept by the written file.")] = "rms:8",
-    per: Annotated[Per, typer.Option(help="One secret a class, or a variation of it in each picture.")] = "class",
-    secrets: SecretsOption = "render",
-    deal: Annotated[Deal, typer.Option(help="Give a class what its pictures resemble least.")] = "contrary",
-    working_size: Annotated[int, typer.Option(help="Long side of the picture in which is hidden, in px.")] = 512,
+    budget: BudgetOption = None,
+    per: PerOption = None,
+    secrets: HiddenSecrets = None,
+    deal: DealOption = None,
+    working_size: WorkingSize = None,
     format: Annotated[Format, typer.Option(help="png and webp are lossless.")] = "png",
     quality: Annotated[int, typer.Option(help="Of JPEG, 1 to 100.")] = 90,
     metadata: Annotated[bool, typer.Option(help="Ask in the file's metadata not to be mined.")] = True,
     weights: Weights = None,
     device: Device = None,
 ) -> None:
-    """Write copies that look the same, each with a semantic image hidden in it, and proof of the budget."""
+    """Write copies that look the same and teach a classifier something else, and proof of the budget.
+
+    A semantic image is hidden in each; or another --method perturbs them, to compare.
+    """
     from unlearnable.folder.protect import protect_folder
+    from unlearnable.training import DivergedError
 
     if format == "jpeg":
         say("Warning: JPEG alters the pictures after the budget was enforced; it is measured on the files.")
-    with errors(), progress("protecting") as on_file:
+    with errors(DivergedError), stages() as on_stage:
         report = protect_folder(
             src,
             dst,
+            method=method,
             key=key,
             budget=budget,
             per=per,
@@ -60,14 +93,15 @@ def protect(
             metadata=metadata,
             weights=weights,
             device=device,
-            on_file=on_file,
+            on_file=partial(on_stage, "protecting"),
+            on_stage=on_stage,
         )
     for file in report.skipped[:LISTED]:
         say(f"skipped {file['file']}: {file['reason']}")
     if len(report.skipped) > LISTED:
         say(f"… and {len(report.skipped) - LISTED} more; all are in {dst / 'report.json'}")
     say(_summary(report.summary, dst))
-    say(f"key {report.key}, weights {report.weights[:16]}")
+    say(f"key {report.key}, " + (f"weights {report.weights[:16]}" if report.hides else f"method {report.method}"))
     if not report.summary["protected"]:
         say(f"No picture in {src} could be read.")
         raise typer.Exit(USAGE)
@@ -147,4 +181,6 @@ def _summary(summary: dict[str, Any], dst: Path) -> str:
             f"L-inf at most {summary['linf_max']}, SSIM {summary['ssim']['mean']:.3f}; "
             f"{summary['over_budget']} over budget"
         )
+    if "l0_max" in summary:
+        text += f"; at most {summary['l0_max']} pixels changed"
     return f"{text}: {dst / 'report.json'}"

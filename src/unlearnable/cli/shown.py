@@ -5,18 +5,20 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 PROBLEM, USAGE, SKIPPED = 1, 2, 3  # exit codes
+PACES = {"optimising": ("steps", 600)}  # of a stage: of what, and over how many seconds; a step may take minutes
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Weights = Annotated[str | None, typer.Option(help="Folder or hub id of weights; those that ship when left out.")]
 Device = Annotated[str | None, typer.Option(help="Torch device; CUDA where there is one when left out.")]
 SecretsOption = Annotated[str, typer.Option(help="render, or the folder of a bank of `semantics build`.")]
-KeyFile = Annotated[Path | None, typer.Option(help="Your secret key, made on first use [default: in your settings].")]
+KeyFile = Annotated[Path | None, typer.Option(help="Your secret key, made on first use; your settings' when left out.")]
 
 
 @contextmanager
@@ -35,17 +37,28 @@ def errors(also: type[Exception] = ValueError) -> Iterator[None]:
 @contextmanager
 def progress(what: str) -> Iterator[Callable[[int, int], None]]:
     """A bar; what it yields is called with (files done, files in all)."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    with stages() as on_stage:
+        on_stage(what, 0, None)
+        yield partial(on_stage, what)
 
-    columns = TextColumn(what), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}")
-    with Progress(*columns, TimeRemainingColumn(), console=console()) as bar:
-        task = bar.add_task(what, total=None, rate="")
 
-        def on_file(done: int, total: int) -> None:
-            speed = bar.tasks[0].speed
-            bar.update(task, completed=done, total=total, rate=f"{speed:.1f} files/s" if speed else "")
+@contextmanager
+def stages() -> Iterator[Callable[[str, int, int | None], None]]:
+    """A bar for each stage; what it yields is called with (what is being done, files or steps done, in all)."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-        yield on_file
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}")
+    with Progress(*columns, TimeRemainingColumn(), console=console()) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def on_stage(what: str, done: int, total: int | None) -> None:
+            if what not in tasks:
+                tasks[what] = bars.add_task(what, total=None, rate="")
+            unit, bars.speed_estimate_period = PACES.get(what, ("files", 30))
+            speed = bars.tasks[tasks[what]].speed
+            bars.update(tasks[what], completed=done, total=total, rate=f"{speed:.1f} {unit}/s" if speed else "")
+
+        yield on_stage
 
 
 def command() -> str:

@@ -1,53 +1,66 @@
-"""The stages of a protection: decode, hide and encode overlap, memory is bounded, a killed run resumes.
+"""The stages of a protection: decode, perturb and encode overlap, memory is bounded, a killed run resumes.
 
-Threads decode and draw secrets ahead, the network hides in batches of one shape, threads add the enlarged
-perturbation to the full picture, project it on the budget and write. A file counts as done when its line
+Threads decode ahead and make what perturbing needs, perturbations come in batches of one shape, threads add the
+enlarged perturbation to the full picture, project it on the budget and write. A file counts as done when its line
 stands in the manifest, right after the picture has been put in place whole.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 from threading import Lock
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 from numpy import ndarray
 from PIL import Image
+from torch import Tensor
 from torch.nn import functional as F
 
 from unlearnable.atomic import replacing
 from unlearnable.budget import Budget
-from unlearnable.choices import Per
 from unlearnable.folder.ahead import ahead
 from unlearnable.folder.manifest import MANIFEST, Entry, Report, read_manifest, write_manifest
 from unlearnable.folder.scan import Found, output_names
-from unlearnable.hiding.inference import perturbations
-from unlearnable.hiding.network import Hider
 from unlearnable.photos import SUFFIX, Photo, UnreadablePhotoError, encode_photo, read_limited, read_photo
 from unlearnable.quality import measure
-from unlearnable.semantics.secrets import Secrets
 
-BATCH_PIXELS = 8_000_000  # of full-size photos that wait for the network together
+Needed = tuple[ndarray, ...]  # each (3, h, w), of one working size
+
+BATCH_PIXELS = 8_000_000  # of full-size photos that are perturbed together
 BATCH_FILES = 64
+
+
+@runtime_checkable
+class Perturbing(Protocol):
+    """What perturbs the pictures of a job."""
+
+    def needed(self, entry: Entry, photo: Photo) -> Needed:
+        """What it needs of one photo, such as the working picture; called in threads, ahead of `perturb`.
+
+        Raises:
+            UnreadablePhotoError: this photo cannot be perturbed.
+        """
+
+    def perturb(self, entries: Sequence[Entry], *needed: Tensor) -> Float[Tensor, "n 3 h w"]:
+        """The perturbations of a batch at working size, in grey levels, from what `needed` gave, stacked."""
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """A photo with what the network needs: the picture at working size, and its secret."""
+    """A photo with what perturbing it needs."""
 
     entry: Entry
     photo: Photo
-    cover: UInt8[ndarray, "3 h w"]
-    secret: UInt8[ndarray, "3 h w"]
+    needed: Needed
 
 
 @dataclass(frozen=True)
-class Hidden:
+class Perturbed:
     """A photo with its perturbation at working size, in grey levels."""
 
     entry: Entry
@@ -60,28 +73,26 @@ class Job:
 
     Args:
         src, dst: source and destination.
-        secrets: what is hidden.
         report: options and classes of the run.
+        perturbing: what perturbs.
     """
 
-    def __init__(self, src: Path, dst: Path, secrets: Secrets, report: Report) -> None:
-        self.src, self.dst, self.options = src, dst, report.options
+    def __init__(self, src: Path, dst: Path, report: Report, perturbing: Perturbing) -> None:
+        self.src, self.dst, self.report, self.options = src, dst, report, report.options
+        self.perturbing = perturbing
         self.budget = Budget.parse(report.options["budget"])
-        self.indices = {name: index for index, name in enumerate(report.classes)}
-        self.numbers = report.secret_numbers
         self.done = read_manifest(dst)
-        self.secret = lru_cache(maxsize=16)(secrets.draw)
         self.writing = Lock()
 
-    def run(self, found: list[Found], hider: Hider, on_file: Callable[[int, int], None] | None) -> list[Entry]:
+    def run(self, found: list[Found], on_file: Callable[[int, int], None] | None) -> list[Entry]:
         """Take every file through the stages and return all entries, in order."""
         kept = {name: entry.output for name, entry in self.done.items() if entry.output}
         names = output_names([file.name for file in found], SUFFIX[self.options["format"]], kept)
         write_manifest(self.dst, self.done.values())  # drops a torn last line before more are appended
         entries = []
         with ThreadPoolExecutor(2) as readers, ThreadPoolExecutor(2) as writers:
-            hidden = _hide(hider, ahead(readers, lambda file: self._decode(file, names[file.name]), found))
-            for entry in ahead(writers, self._finish, hidden):
+            decoded = ahead(readers, lambda file: self._decode(file, names[file.name]), found)
+            for entry in ahead(writers, self._finish, self._perturb(decoded)):
                 entries.append(entry)
                 if on_file:
                     on_file(len(entries), len(found))
@@ -96,44 +107,48 @@ class Job:
             content = read_limited(self.src / file.name)
             sha256 = hashlib.sha256(content).hexdigest()
             earlier = self.done.get(file.name)
-            if earlier and earlier.sha256_input == sha256 and self._is_whole(earlier):
+            if earlier and stands(earlier, sha256, self.dst):
                 return earlier
             photo = read_photo(content)
+            height, width = photo.pixels.shape[:2]
+            entry = Entry(
+                file=file.name,
+                status="protected",
+                output=output,
+                sha256_input=sha256,
+                height=height,
+                width=width,
+                notes=photo.notes,
+                **self.report.of_file(file.name),
+            )
+            needed = self.perturbing.needed(entry, photo)
         except UnreadablePhotoError as unreadable:
             return Entry.skipped(file.name, str(unreadable))
-        cover = working_picture(photo, self.options["working_size"])
-        height, width = cover.shape[1:]
-        label = self.indices[file.class_name]
-        number = self.numbers[label]
-        variation = variation_of(file.name, self.options["per"])
-        entry = Entry(
-            file=file.name,
-            status="protected",
-            output=output,
-            sha256_input=sha256,
-            class_name=file.class_name,
-            class_index=label,
-            secret_number=number,
-            variation=variation,
-            height=photo.pixels.shape[0],
-            width=photo.pixels.shape[1],
-            working_height=height,
-            working_width=width,
-            notes=photo.notes,
-        )
-        return Decoded(entry, photo, cover, self.secret(number, variation, height, width))
+        height, width = needed[0].shape[1:]
+        return Decoded(replace(entry, working_height=height, working_width=width), photo, needed)
 
-    def _is_whole(self, entry: Entry) -> bool:
-        """Whether an earlier run's copy is there, as it was written."""
-        try:
-            content = (self.dst / str(entry.output)).read_bytes()
-        except OSError:
-            return False
-        return hashlib.sha256(content).hexdigest() == entry.sha256_output
+    def _perturb(self, items: Iterable[Decoded | Entry]) -> Iterator[Perturbed | Entry]:
+        """Perturb in batches of consecutive photos of one working shape; final entries pass in their place."""
+        batch: list[Decoded | Entry] = []
+        for item in items:
+            if batch and not _fits(batch, item):
+                yield from self._perturb_batch(batch)
+                batch = []
+            batch.append(item)
+        if batch:
+            yield from self._perturb_batch(batch)
 
-    def _finish(self, item: Hidden | Entry) -> Entry:
+    def _perturb_batch(self, batch: list[Decoded | Entry]) -> Iterator[Perturbed | Entry]:
+        photos = [item for item in batch if isinstance(item, Decoded)]
+        if photos:
+            needed = (torch.from_numpy(np.stack(arrays)) for arrays in zip(*(p.needed for p in photos), strict=True))
+            changes = iter(self.perturbing.perturb([photo.entry for photo in photos], *needed).numpy())
+        for item in batch:
+            yield Perturbed(item.entry, item.photo, next(changes)) if isinstance(item, Decoded) else item
+
+    def _finish(self, item: Perturbed | Entry) -> Entry:
         """Bring one file to its end and put that into the manifest."""
-        entry = self._write(item) if isinstance(item, Hidden) else item
+        entry = self._write(item) if isinstance(item, Perturbed) else item
         earlier = self.done.get(entry.file)
         if earlier and earlier.output and not entry.output:  # no longer readable: its old copy proves nothing
             (self.dst / earlier.output).unlink(missing_ok=True)
@@ -142,7 +157,7 @@ class Job:
                 manifest.write(entry.to_line() + "\n")
         return entry
 
-    def _write(self, item: Hidden) -> Entry:
+    def _write(self, item: Perturbed) -> Entry:
         """Enlarge, project, write and measure one photo."""
         photo, entry, format = item.photo, item.entry, self.options["format"]
         published = self.budget.project(photo.pixels, enlarged(item.change, photo.pixels.shape))
@@ -165,11 +180,15 @@ class Job:
         )
 
 
-def variation_of(name: str, per: Per) -> int:
-    """The variation of its class's secret that a file gets: 0, or in the sample-wise setting from its name alone."""
-    if per == "class":
-        return 0
-    return int.from_bytes(hashlib.sha256(name.encode(errors="surrogateescape")).digest()[:4], "big")
+def stands(earlier: Entry, sha256: str, dst: Path) -> bool:
+    """Whether an earlier run's copy of a file is in ``dst`` as it was written, made from bytes of this ``sha256``."""
+    if earlier.sha256_input != sha256:
+        return False
+    try:
+        content = (dst / str(earlier.output)).read_bytes()
+    except OSError:
+        return False
+    return hashlib.sha256(content).hexdigest() == earlier.sha256_output
 
 
 def working_picture(photo: Photo, size: int) -> UInt8[ndarray, "3 h w"]:
@@ -201,32 +220,8 @@ def enlarged(change: Float[ndarray, "3 h w"], shape: tuple[int, ...]) -> Float[n
     return full
 
 
-def _hide(hider: Hider, items: Iterable[Decoded | Entry]) -> Iterator[Hidden | Entry]:
-    """Hide in batches of consecutive photos of one working shape; final entries pass in their place."""
-    batch: list[Decoded | Entry] = []
-    for item in items:
-        if batch and not _fits(batch, item):
-            yield from _hide_batch(hider, batch)
-            batch = []
-        batch.append(item)
-    if batch:
-        yield from _hide_batch(hider, batch)
-
-
 def _fits(batch: list[Decoded | Entry], item: Decoded | Entry) -> bool:
     photos = [member for member in [*batch, item] if isinstance(member, Decoded)]
     pixels = sum(member.photo.pixels.shape[0] * member.photo.pixels.shape[1] for member in photos)
-    one_shape = len({member.cover.shape for member in photos}) <= 1
+    one_shape = len({member.needed[0].shape for member in photos}) <= 1
     return one_shape and len(batch) < BATCH_FILES and pixels <= BATCH_PIXELS
-
-
-def _hide_batch(hider: Hider, batch: list[Decoded | Entry]) -> Iterator[Hidden | Entry]:
-    photos = [item for item in batch if isinstance(item, Decoded)]
-    if photos:
-        covers, secrets = (
-            torch.from_numpy(np.stack(pictures))
-            for pictures in ([item.cover for item in photos], [item.secret for item in photos])
-        )
-        changes = iter(perturbations(hider, covers, secrets).numpy())
-    for item in batch:
-        yield Hidden(item.entry, item.photo, next(changes)) if isinstance(item, Decoded) else item

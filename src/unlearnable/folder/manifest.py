@@ -3,6 +3,7 @@
 Both are plain JSON that needs no tool of ours to check; `docs/manifest.md` defines every field.
 """
 
+import hashlib
 import json
 import math
 from collections.abc import Iterable
@@ -10,13 +11,19 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from unlearnable.atomic import replacing
+from unlearnable.atomic import PARTIAL, replacing
 from unlearnable.budget import Budget
+from unlearnable.choices import Per
+from unlearnable.folder.scan import Found
 from unlearnable.quality import Quality
 from unlearnable.stored import expecting
 
 MANIFEST = "manifest.jsonl"
 REPORT = "report.json"
+CHECKPOINT = f"checkpoint{PARTIAL}"  # of an optimisation that has not come to its end
+BESIDE = {MANIFEST, REPORT, CHECKPOINT}  # the pictures
+
+HIDING = "deep_hiding"
 
 
 @dataclass(frozen=True)
@@ -27,10 +34,11 @@ class Entry:
         file: its path below the source; ``output`` its copy's below the destination.
         status: ``protected`` or ``skipped``, then with a ``reason``.
         sha256_input, sha256_output: of the two files.
-        class_name, class_index: its class; ``secret_number`` of the secret that serves the class, and ``variation``
-            of it that the file carries.
-        width, height: of the copy, in pixels; ``working_width`` and ``working_height`` of the picture in which
-            the secret was hidden.
+        class_name, class_index: its class.
+        secret_number: of the secret that serves the class, where one is hidden.
+        variation: of it that the file carries; or by which another protection draws what differs from file to file.
+        width, height: of the copy, in pixels; ``working_width`` and ``working_height`` of the picture that was
+            perturbed.
         quality: measured on the copy as written, against the original as decoded.
         notes: what decoding had to change.
     """
@@ -61,7 +69,10 @@ class Entry:
         """One line of JSON, ASCII, with ``quality`` unfolded."""
         fields = asdict(self)
         quality = fields.pop("quality") or {}
-        return json.dumps({name: value for name, value in (fields | quality).items() if value not in (None, ())})
+        kept = {name: value for name, value in (fields | quality).items() if value not in (None, ())}
+        if self.status == "protected":
+            kept.setdefault("secret_number", None)  # told from a line of before secrets were dealt
+        return json.dumps(kept)
 
     @classmethod
     def from_line(cls, line: str) -> "Entry":
@@ -71,7 +82,7 @@ class Entry:
             if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
                 raise ValueError(f"{path!r} leaves the folder")
         if fields["status"] == "protected":
-            measures = {name: fields.pop(name, None) for name in ("linf", "rms", "psnr", "ssim")}
+            measures = {name: fields.pop(name, None) for name in ("linf", "rms", "psnr", "ssim", "l0")}
             fields["quality"] = Quality(**measures)
             fields.setdefault("secret_number", fields.get("class_index"))  # before secrets were dealt
         return cls(**fields | {"notes": tuple(fields.get("notes", ()))})
@@ -82,19 +93,24 @@ class Report:
     """The summary of a run, and what identifies it.
 
     Attributes:
-        version: of this package; ``weights`` is the SHA-256 of the network's weights.
+        version: of this package.
+        method: the protection, with all its parameters; those of ``deep_hiding`` are among the ``options``.
+        weights: SHA-256 of the network's weights, or of the files that another protection needs; empty without.
+        pictures: names the set of pictures, where the protection looks at all of them together; else empty.
         source: SHA-256 of the source folder's path: it names the run without giving the path away.
         key: the key's fingerprint.
         options: those that decide the pictures.
         classes: names, in the order of their indices.
-        secret_numbers: of the secret that serves each class, in the same order.
+        secret_numbers: of the secret that serves each class, in the same order; none where nothing is hidden.
         complete: whether the run has reached its end.
         summary: counts and statistics; see `summarised`.
         skipped: files left out, with the reason.
     """
 
     version: str
+    method: str
     weights: str
+    pictures: str
     source: str
     key: str
     options: dict[str, Any]
@@ -103,6 +119,22 @@ class Report:
     complete: bool = False
     summary: dict[str, Any] = field(default_factory=dict)
     skipped: list[dict[str, str]] = field(default_factory=list)
+
+    @property
+    def hides(self) -> bool:
+        """Whether there is a secret in every picture."""
+        return self.method == HIDING
+
+    def of_file(self, name: str) -> dict[str, Any]:
+        """Class, secret and variation of a file, as they follow from its name; None for what there is not."""
+        class_name = Found(name).class_name
+        label = self.classes.index(class_name) if class_name in self.classes else None
+        return {
+            "class_name": class_name,
+            "class_index": label,
+            "secret_number": self.secret_numbers[label] if self.hides and label is not None else None,
+            "variation": None if self.pictures else variation_of(name, self.options.get("per", "sample")),
+        }
 
     def save(self, folder: Path) -> None:
         """Write ``report.json`` atomically."""
@@ -123,16 +155,21 @@ class Report:
         with expecting("a report of `unlearnable protect`", file):
             stored = json.loads(file.read_text())
             stored.setdefault("secret_numbers", list(range(len(stored["classes"]))))  # before secrets were dealt
-            report = cls(**stored)
-            report.options.setdefault("deal", "order")
-            report.options.setdefault("secrets", "render")  # before there were banks
-            if not len(report.classes) == len(report.secret_numbers) == len(set(report.secret_numbers)):
+            report = cls(**{"method": HIDING, "pictures": ""} | stored)  # before there were other protections
+            if report.hides:
+                report.options.setdefault("deal", "order")
+                report.options.setdefault("secrets", "render")  # before there were banks
+            expected = len(report.classes) if report.hides else 0
+            if not expected == len(report.secret_numbers) == len(set(report.secret_numbers)):
                 raise ValueError("expected one secret number for each class, no two alike")
             return report
 
     def differences(self, other: "Report") -> list[str]:
-        """In what another run differs, in words; versions, classes and their secrets may differ."""
-        found = [name for name in ("source", "key", "weights") if getattr(self, name) != getattr(other, name)]
+        """In what another run differs, in words; versions may differ, of hidden secrets also classes and numbers."""
+        if self.method != other.method:
+            return [f"method: {self.method} instead of {other.method}"]
+        names = ["source", "key", "weights", "pictures", *([] if self.hides else ["classes"])]
+        found = [name for name in names if getattr(self, name) != getattr(other, name)]
         options = {name: (value, other.options.get(name)) for name, value in self.options.items()}
         return found + [f"{name}: {own} instead of {its}" for name, (own, its) in options.items() if own != its]
 
@@ -151,6 +188,8 @@ class Report:
                 "psnr": _spread(q.psnr for q in qualities if q.psnr is not None),
                 "ssim": _spread(q.ssim for q in qualities),
             }
+            if budget.norm == "l0":
+                summary["l0_max"] = max((q.l0 for q in qualities if q.l0 is not None), default=None)
         return replace(self, complete=True, summary=summary, skipped=skipped)
 
 
@@ -173,6 +212,13 @@ def write_manifest(folder: Path, entries: Iterable[Entry]) -> None:
     with replacing(folder / MANIFEST) as temporary:
         lines = (entry.to_line() + "\n" for entry in sorted(entries, key=lambda entry: entry.file))
         temporary.write_text("".join(lines))
+
+
+def variation_of(name: str, per: Per) -> int:
+    """The variation of its class's secret that a file gets: 0, or in the sample-wise setting from its name alone."""
+    if per == "class":
+        return 0
+    return int.from_bytes(hashlib.sha256(name.encode(errors="surrogateescape")).digest()[:4], "big")
 
 
 def _spread(values: Iterable[float]) -> dict[str, float]:

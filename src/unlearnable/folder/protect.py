@@ -10,119 +10,158 @@ from unlearnable.atomic import PARTIAL
 from unlearnable.budget import Budget
 from unlearnable.choices import Deal, Format, Per
 from unlearnable.devices import device_named
-from unlearnable.folder.deal import dealt
 from unlearnable.folder.job import Job
-from unlearnable.folder.manifest import REPORT, Report, write_manifest
+from unlearnable.folder.manifest import CHECKPOINT, HIDING, REPORT, Report, write_manifest
+from unlearnable.folder.methods import WORKING_SIZE, Hiding, Method, OneByOne, OnStage, RefusedError
 from unlearnable.folder.scan import ROOT_CLASS, Found, scan
-from unlearnable.hiding.inference import prepare, shipped_weights
-from unlearnable.hiding.network import MIN_SIDE, WEIGHTS, Hider, weights_folder
-from unlearnable.keys import KEY_BYTES, Key, default_key_file
-from unlearnable.semantics.secrets import RENDER, secrets_named
+from unlearnable.folder.whole import WholeSet
+from unlearnable.hiding.network import MIN_SIDE
+from unlearnable.keys import Key, default_key_file
+from unlearnable.protections import Protection, protection_named, protections
+from unlearnable.protections.base import Streaming
+from unlearnable.protections.deep_hiding import DeepHiding
 from unlearnable.version import __version__
-
-
-class RefusedError(ValueError):
-    """The job cannot begin; nothing has been written."""
 
 
 def protect_folder(
     src: str | Path,
     dst: str | Path,
     *,
+    method: str = HIDING,
     key: str | Path | None = None,
-    budget: str = "rms:8",
-    per: Per = "class",
-    secrets: str | Path = RENDER,
-    deal: Deal = "contrary",
-    working_size: int = 512,
+    budget: str | None = None,
+    per: Per | None = None,
+    secrets: str | Path | None = None,
+    deal: Deal | None = None,
+    working_size: int | None = None,
     format: Format = "png",
     quality: int = 90,
     metadata: bool = True,
     weights: str | Path | None = None,
     device: str | None = None,
     on_file: Callable[[int, int], None] | None = None,
+    on_stage: OnStage | None = None,
 ) -> Report:
     """Write a protected copy of every picture below ``src`` to ``dst``, with a manifest and a report.
+
+    A method that works picture by picture streams. One that looks at the whole set reads it at the working size first,
+    and an optimisation that is killed resumes. Its seed comes from the key.
 
     Args:
         src: class sub-folders, or pictures of one class. Never changed.
         dst: a new or empty folder, or that of the same job, which then resumes.
+        method: a protection, ``name`` or ``name:parameter=value,parameter=value``.
         key: the owner's key file, made on first use; one in the user's own settings when None.
-        budget: ``rms:8`` (the paper's) or ``linf:8``, any radius; kept by the rounded 8-bit file.
-        per: ``class`` hides one secret in all pictures of a class, ``sample`` a variation of it in each.
-        secrets: ``render`` draws them from the key; or the folder of a bank, from which the key chooses.
-        deal: ``contrary`` gives every class a secret that its pictures resemble least, looking at up to 32 of each;
-            ``order`` gives the n-th class the n-th secret.
-        working_size: longest side, in pixels, of the picture in which the secret is hidden; the perturbation
-            is enlarged to the full size.
+        budget: ``rms:8`` or ``linf:8`` in grey levels, any radius, or ``l0:1`` in pixels; kept by the rounded 8-bit
+            file. The method's own when None.
+        per: of ``deep_hiding``, as are ``secrets``, ``deal`` and ``weights``: ``class`` hides one secret in all
+            pictures of a class (the default), ``sample`` a variation of it in each.
+        secrets: ``render`` draws them from the key (the default); or the folder of a bank, from which the key chooses.
+        deal: ``contrary`` gives every class a secret that its pictures resemble least, looking at up to 32 of each
+            (the default); ``order`` gives the n-th class the n-th secret.
+        working_size: longest side, in pixels, of the picture that is perturbed; the perturbation is enlarged to the
+            full size. 512 when None. A method that looks at the whole set stretches all pictures to squares of this
+            side; when None it is that of the pictures, which must be squares of one size.
         format: ``png`` and ``webp`` are lossless; ``jpeg`` alters the picture after the budget was enforced.
         quality: of JPEG, 1 to 100.
         metadata: ask, in the file's XMP, not to be mined for training.
         weights: folder or hub id of a `Hider`; those that ship when None.
-        device: torch device; CUDA where there is one when None.
+        device: torch device of the network that hides, or of an optimisation; CUDA where there is one when None.
         on_file: called with (files done, files in all) after every file.
+        on_stage: called with what is done (``reading`` or ``optimising``), files or steps done, and how many there are
+            at most, while a method looks at the whole set.
 
     Raises:
-        RefusedError: source or destination will not do; nothing has been written.
-        ValueError, FileNotFoundError: the same of a bank, weights or a device.
+        RefusedError: source, destination or options will not do; nothing has been written.
+        ValueError, FileNotFoundError: the same of a method, a bank, weights or a device.
+        DivergedError: an optimisation failed.
     """
     src, dst = Path(src), Path(dst)
-    options = _options(Budget.parse(budget), per, deal, working_size, format, quality, metadata)
-    # A new key is made when all checks are passed.
-    unkeyed = secrets_named(secrets, Key(bytes(KEY_BYTES)))
-    options["secrets"] = unkeyed.fingerprint
+    own = {"per": per, "secrets": secrets, "deal": deal, "weights": weights}
+    protection = _protection(method, budget, {name: str(value) for name, value in own.items() if value is not None})
+    options = _options(protection, working_size, format, quality, metadata)
+    chosen = _method(method.partition(":")[0], protection, working_size, device, on_stage)
     _check_places(src, dst)
     key_file = Path(key) if key is not None else default_key_file()
     if key_file.is_dir():
         raise RefusedError(f"expected a key file, got the folder {key_file}")
-    for private in [key_file, Path(secrets)] if secrets != RENDER else [key_file]:
+    for private in (key_file, *chosen.private):
         _check_apart(private, src, dst)
     found = scan(src)
     if not found:
         raise RefusedError(f"expected pictures in {src}, found no file")
-    folder = weights_folder(weights or shipped_weights())
-    hider = prepare(Hider.load(folder), device_named(device))
+    perturbed = chosen.look(src, found)
     earlier = Report.load(dst) if (dst / REPORT).is_file() else None
     if earlier and not key_file.exists():
         raise RefusedError(f"{dst} holds another run (other key: {key_file} does not exist); name its key")
-    classes = _classes(found, earlier.classes if earlier else [], unkeyed.capacity)
+    classes = _classes(perturbed, earlier.classes if earlier else [], chosen.capacity)
     owner = Key.open(key_file)
     report = Report(
         version=__version__,
-        weights=hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest(),
+        method=chosen.spec,
+        weights=chosen.weights,
+        pictures=chosen.pictures,
         source=hashlib.sha256(str(src.resolve()).encode(errors="surrogateescape")).hexdigest(),
         key=owner.fingerprint,
-        options=options,
+        options=options | chosen.options | {"working_size": chosen.working_size},
         classes=classes,
         secret_numbers=[],
     )
     if earlier and (differing := report.differences(earlier)):
         raise RefusedError(f"{dst} holds another run (other {', '.join(differing)}); name another folder")
-    owned, kept = unkeyed.with_key(owner), earlier.secret_numbers if earlier else []
-    report = replace(report, secret_numbers=dealt(deal, src, found, classes, kept, owned, working_size))
-    dst.mkdir(parents=True, exist_ok=True)
-    report.save(dst)
-    entries = Job(src, dst, owned, report).run(found, hider, on_file)
+
+    def start() -> None:
+        dst.mkdir(parents=True, exist_ok=True)
+        report.save(dst)
+
+    numbers = chosen.begin(owner, report, dst, earlier.secret_numbers if earlier else [], start)
+    report = replace(report, secret_numbers=numbers)
+    start()
+    entries = Job(src, dst, report, chosen).run(found, on_file)
     write_manifest(dst, entries)
     report = report.summarised(entries)
     report.save(dst)
+    (dst / CHECKPOINT).unlink(missing_ok=True)
     return report
 
 
+def _protection(method: str, budget: str | None, own: dict[str, str]) -> Protection:
+    """The named protection under a budget; ``own`` options are those of deep hiding."""
+    protection: Any = protection_named(method)
+    if own and not isinstance(protection, DeepHiding):
+        name = method.partition(":")[0]
+        raise RefusedError(
+            f"{', '.join(own)}: an option of {HIDING} alone; {name} has the parameters "
+            f"{', '.join(protections.parameters(name))}, as in {name}:budget={protection.budget}"
+        )
+    chosen: Protection = replace(protection, **own, budget=str(Budget.parse(budget or protection.budget)))
+    return chosen
+
+
+def _method(
+    name: str, protection: Protection, working_size: int | None, device: str | None, on_stage: OnStage | None
+) -> Method:
+    """The protection, as it works on a folder."""
+    where = device_named(device)
+    if isinstance(protection, DeepHiding):
+        return Hiding(protection, working_size or WORKING_SIZE, where)
+    if isinstance(protection, Streaming):
+        return OneByOne(name, protection, working_size or WORKING_SIZE)
+    return WholeSet(name, protection, working_size, where, on_stage)
+
+
 def _options(
-    budget: Budget, per: Per, deal: Deal, working_size: int, format: Format, quality: int, metadata: bool
+    protection: Protection, working_size: int | None, format: Format, quality: int, metadata: bool
 ) -> dict[str, Any]:
-    """The options that decide the pictures, checked, as the report keeps them."""
-    if per not in get_args(Per) or format not in get_args(Format):
-        raise RefusedError(f"expected per class or sample, and format png, webp or jpeg; got {per} and {format}")
-    if deal not in get_args(Deal):
-        raise RefusedError(f"expected to deal contrary or in order, got {deal}")
-    if working_size < MIN_SIDE:
+    """The options that decide the pictures, whatever the method, checked, as the report keeps them."""
+    if format not in get_args(Format):
+        raise RefusedError(f"expected the format png, webp or jpeg, got {format}")
+    if working_size is not None and working_size < MIN_SIDE:
         raise RefusedError(f"expected a working size of at least {MIN_SIDE} px, got {working_size}")
     if not 1 <= quality <= 100:
         raise RefusedError(f"expected a JPEG quality from 1 to 100, got {quality}")
-    options = {"budget": str(budget), "per": per, "deal": deal, "working_size": working_size, "format": format}
-    return options | {"metadata": metadata} | ({"quality": quality} if format == "jpeg" else {})
+    options = {"budget": protection.budget, "format": format, "metadata": metadata}
+    return options | ({"quality": quality} if format == "jpeg" else {})
 
 
 def _check_places(src: Path, dst: Path) -> None:
@@ -144,13 +183,13 @@ def _check_apart(private: Path, src: Path, dst: Path) -> None:
             raise RefusedError(f"{private} is secret and would be {what} inside {folder}; keep it elsewhere")
 
 
-def _classes(found: list[Found], earlier: list[str], capacity: int) -> list[str]:
+def _classes(found: list[Found], earlier: list[str], capacity: int | None) -> list[str]:
     """Class names in the order of their indices; a resumed run keeps its own and appends new ones.
 
     The class of files in the folder itself comes last: a stray file there must not move the others.
     """
-    new = {file.class_name for file in found if not file.refused} - set(earlier)
+    new = {file.class_name for file in found} - set(earlier)
     names = earlier + sorted(new, key=lambda name: (name == ROOT_CLASS, name))
-    if len(names) > capacity:
+    if capacity is not None and len(names) > capacity:
         raise RefusedError(f"expected at most {capacity} classes, as many as there are secrets; got {len(names)}")
     return names

@@ -15,7 +15,7 @@ from PIL import Image
 from unlearnable.atomic import replacing
 from unlearnable.devices import device_named
 from unlearnable.folder.job import working_picture
-from unlearnable.folder.manifest import MANIFEST, REPORT, Report, read_manifest
+from unlearnable.folder.manifest import BESIDE, REPORT, Report, read_manifest
 from unlearnable.folder.scan import output_names, scan
 from unlearnable.hiding.inference import prepare, reveal_secrets, shipped_weights
 from unlearnable.hiding.network import Hider
@@ -70,8 +70,8 @@ def reveal_folder(
 
     Raises:
         FileNotFoundError: ``path`` does not exist, or holds no file.
-        ValueError: ``key`` is not a key, the manifest speaks of other ``secrets`` or other drawings, or a picture
-            would be written among the protected or over another.
+        ValueError: ``key`` is not a key, the report speaks of a method that hides nothing, or of other ``secrets`` or
+            other drawings, or a picture would be written among the protected or over another.
     """
     path, out = Path(path), Path(out)
     root, files = _files(path)
@@ -130,7 +130,7 @@ def _files(path: Path) -> tuple[Path, list[str]]:
         return path.parent.resolve(), [path.name]
     if not path.is_dir():
         raise FileNotFoundError(f"expected a picture or a folder, got {path}")
-    names = [file.name for file in scan(path) if not file.refused and file.name not in (MANIFEST, REPORT)]
+    names = [file.name for file in scan(path) if not file.refused and file.name not in BESIDE]
     if not names:
         raise FileNotFoundError(f"expected pictures in {path}, found no file")
     return path.resolve(), names
@@ -155,6 +155,9 @@ def _known(home: Path | None) -> tuple[dict[str, int], dict[str, Any]]:
     """The secret's number of every copy that a manifest lists, and the options of its run."""
     if home is None:
         return {}, {}
+    report = Report.load(home)
+    if not report.hides:
+        raise ValueError(f"nothing is hidden in the pictures of {home}: they were protected by {report.method}")
     entries = read_manifest(home).values()
     numbers = {e.output: e.secret_number for e in entries if e.output and e.secret_number is not None}
-    return numbers, Report.load(home).options
+    return numbers, report.options

@@ -10,9 +10,9 @@ from typing import Any
 
 from unlearnable.budget import Budget
 from unlearnable.folder.ahead import ahead
-from unlearnable.folder.job import variation_of, working_shape
-from unlearnable.folder.manifest import MANIFEST, REPORT, Entry, Report, read_manifest
-from unlearnable.folder.scan import Found, scan
+from unlearnable.folder.job import working_shape
+from unlearnable.folder.manifest import BESIDE, REPORT, Entry, Report, read_manifest
+from unlearnable.folder.scan import scan
 from unlearnable.photos import UnreadablePhotoError, read_limited, read_photo
 from unlearnable.quality import measure
 
@@ -65,7 +65,7 @@ def verify_folder(
     for file in scan(original):
         if file.name not in entries:
             verification.add(file.name, ["an original that is not in the manifest: it is not protected"])
-    known = {MANIFEST, REPORT} | {entry.output for entry in entries.values()}
+    known = BESIDE | {entry.output for entry in entries.values()}
     for file in scan(dst):
         if file.name not in known:
             verification.add(file.name, ["a file that is not in the manifest"])
@@ -82,19 +82,10 @@ def verify_folder(
 
 def _expected(entry: Entry, report: Report, height: int, width: int) -> dict[str, Any]:
     """What a manifest must say of a file besides its measures."""
-    class_name = Found(entry.file).class_name
-    label = report.classes.index(class_name) if class_name in report.classes else None
-    working_height, working_width = working_shape(height, width, report.options["working_size"])
-    return {
-        "class_name": class_name,
-        "class_index": label,
-        "secret_number": None if label is None else report.secret_numbers[label],
-        "variation": variation_of(entry.file, report.options["per"]),
-        "height": height,
-        "width": width,
-        "working_height": working_height,
-        "working_width": working_width,
-    }
+    size = report.options["working_size"]
+    working_height, working_width = (size, size) if report.pictures else working_shape(height, width, size)
+    shape = {"height": height, "width": width, "working_height": working_height, "working_width": working_width}
+    return report.of_file(entry.file) | shape
 
 
 def _disagreements(computed: dict[str, Any], entry: Entry) -> list[str]:
@@ -131,8 +122,11 @@ def _violations(entry: Entry, dst: Path, original: Path, report: Report) -> list
         clean, published = (photo.rgb for photo in photos)
     quality = measure(clean, published)
     height, width = published.shape[:2]
-    found += _disagreements(asdict(quality) | _expected(entry, report, height, width), entry)
+    measures = asdict(quality)
+    if entry.quality and entry.quality.l0 is None:  # a manifest of before it was measured
+        del measures["l0"]
+    found += _disagreements(measures | _expected(entry, report, height, width), entry)
     budget = Budget.parse(report.options["budget"])
     if report.options["format"] != "jpeg" and not budget.holds(clean, published):
-        found.append(f"outside its budget {budget}: rms {quality.rms}, linf {quality.linf}")
+        found.append(f"outside its budget {budget}: rms {quality.rms}, linf {quality.linf}, l0 {quality.l0}")
     return found

@@ -11,12 +11,16 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float, Shaped
+from jaxtyping import Float, Int64, Shaped, UInt8
 from torch import Tensor
 
 from unlearnable.budget import Budget
 from unlearnable.images import ImageSet
 from unlearnable.spec import Registry
+
+Perturber = Callable[
+    [UInt8[Tensor, "n 3 h w"], Int64[Tensor, " n"], Int64[Tensor, " n"]], Float[Tensor, "n 3 h w"]
+]  # pictures, labels, numbers: changes
 
 
 class Protection(ABC):
@@ -34,16 +38,27 @@ class Protection(ABC):
         """What to add to every picture, in grey levels of 255; the budget is not its business."""
 
     def __call__(self, data: ImageSet, seed: int = 0) -> ImageSet:
-        """The published set: perturbed, inside ``budget`` picture by picture, 8 bits.
+        """The published set: perturbed, and published as `publish` does."""
+        return self.publish(data, self.changes(data, seed))
 
-        Raises:
-            ValueError: `perturb` answered with another shape or with values that are not finite.
-        """
+    def changes(self, data: ImageSet, seed: int) -> Float[Tensor, "n 3 h w"]:
+        """What `perturb` answers when torch's generators are seeded, too."""
         with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
             torch.manual_seed(seed)
-            change = self.perturb(data, seed)
+            return self.perturb(data, seed)
+
+    def check(self, data: ImageSet, change: Float[Tensor, "n 3 h w"]) -> None:
+        """Raise what `publish` raises."""
         if change.shape != data.images.shape or not change.isfinite().all():
             raise ValueError(f"{self} answered {tuple(change.shape)}, maybe not finite, for {tuple(data.images.shape)}")
+
+    def publish(self, data: ImageSet, change: Float[Tensor, "n 3 h w"]) -> ImageSet:
+        """The pictures with their changes (grey levels), inside ``budget`` picture by picture, 8 bits.
+
+        Raises:
+            ValueError: the changes are of another shape, or not finite.
+        """
+        self.check(data, change)
         budget = Budget.parse(self.budget)
         published = [
             budget.project(original, step)
@@ -52,15 +67,49 @@ class Protection(ABC):
         return replace(data, images=torch.from_numpy(np.stack(published)).permute(0, 3, 1, 2).contiguous())
 
 
+class Streaming(Protection):
+    """A protection that needs to see one picture at a time, so that a folder of any size can be streamed."""
+
+    @abstractmethod
+    def perturber(self, classes: int, seed: int) -> Perturber:
+        """What perturbs batches of equal-sized pictures.
+
+        It takes pictures (uint8), labels and numbers, and answers with changes in grey levels. A picture's change
+        depends on the picture, its label, its number (which no other picture of its class has) and ``seed`` alone, and
+        on none of the others in the batch. The size may differ from batch to batch.
+
+        Args:
+            classes: how many there are.
+            seed: of everything drawn.
+
+        Raises:
+            ValueError: so many classes cannot be served.
+        """
+
+    def perturb(self, data: ImageSet, seed: int) -> Float[Tensor, "n 3 h w"]:
+        """Every picture's number is its place in the set."""
+        return self.perturber(len(data.classes), seed)(data.images, data.labels, torch.arange(len(data)))
+
+
 def variations(data: ImageSet, per: str) -> list[tuple[int, int]]:
     """Class and variation of every picture: 0 in all of a class, or sample by sample its own place in the set.
 
     Raises:
         ValueError: ``per`` is neither ``class`` nor ``sample``.
     """
+    own = is_samplewise(per)
+    return [(label, place if own else 0) for place, label in enumerate(data.labels.tolist())]
+
+
+def is_samplewise(per: str) -> bool:
+    """Whether ``per`` is ``sample`` and not ``class``.
+
+    Raises:
+        ValueError: it is neither.
+    """
     if per not in ("class", "sample"):
         raise ValueError(f"expected per=class or per=sample, got {per!r}")
-    return [(label, place if per == "sample" else 0) for place, label in enumerate(data.labels.tolist())]
+    return per == "sample"
 
 
 def stacked(draw: Callable[[int, int], np.ndarray], pairs: Sequence[tuple[int, int]]) -> Shaped[Tensor, "n 3 h w"]:

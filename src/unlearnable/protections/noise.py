@@ -8,17 +8,16 @@ Unexploitable" (Huang, Ma, Erfani, Bailey and Wang, ICLR 2021, arXiv 2101.04898)
 import math
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
 from unlearnable.budget import Budget
-from unlearnable.images import ImageSet
 from unlearnable.keys import Key
-from unlearnable.protections.base import Protection, protections, stacked, variations
+from unlearnable.protections.base import Perturber, Streaming, is_samplewise, protections, stacked
 
 
 @protections.register("noise")
-class Noise(Protection):
+class Noise(Streaming):
     """White Gaussian noise of the budget's radius as its RMS.
 
     Attributes:
@@ -29,11 +28,19 @@ class Noise(Protection):
     per: str = "class"
     budget: str = "rms:8"
 
-    def perturb(self, data: ImageSet, seed: int) -> Float[Tensor, "n 3 h w"]:
+    def perturber(self, classes: int, seed: int) -> Perturber:
         """Draw the noise of every picture from a key made from ``seed``."""
-        key, shape, radius = Key.of_seed(seed), data.images.shape[1:], Budget.parse(self.budget).radius
-        pairs = variations(data, self.per)
-        return radius * stacked(lambda label, variation: _noise(key.rng("noise", label, variation), shape), pairs)
+        own, key, radius = is_samplewise(self.per), Key.of_seed(seed), Budget.parse(self.budget).radius
+
+        def perturb(
+            pictures: UInt8[Tensor, "n 3 h w"], labels: Int64[Tensor, " n"], numbers: Int64[Tensor, " n"]
+        ) -> Float[Tensor, "n 3 h w"]:
+            variations = numbers.tolist() if own else [0] * len(numbers)
+            pairs = list(zip(labels.tolist(), variations, strict=True))
+            shape = pictures.shape[1:]
+            return radius * stacked(lambda label, number: _noise(key.rng("noise", label, number), shape), pairs)
+
+        return perturb
 
 
 def _noise(rng: np.random.Generator, shape: tuple[int, ...]) -> Float[np.ndarray, "3 h w"]:

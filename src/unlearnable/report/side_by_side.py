@@ -30,7 +30,7 @@ def side_by_side(
     files: Sequence[str] | None = None,
     weights: str | Path | None = None,
 ) -> None:
-    """Draw original, protected, their difference x8, the hidden and the revealed picture.
+    """Draw original, protected, their difference x8, and where secrets are hidden the hidden and the revealed picture.
 
     Args:
         src: a source folder.
@@ -43,12 +43,14 @@ def side_by_side(
     src, dst = Path(src), Path(dst)
     entries = {name: entry for name, entry in read_manifest(dst).items() if entry.status == "protected"}
     chosen = [entries[name] for name in files] if files is not None else _one_a_class(entries.values())
-    hider, owner = prepare(Hider.load(weights or shipped_weights())), Key.read(key)
-    working_size = Report.load(dst).options["working_size"]
-    figure = Figure(figsize=(2.6 * len(COLUMNS), 2.5 * len(chosen)), layout="constrained")
-    for row, entry in zip(figure.subplots(len(chosen), len(COLUMNS), squeeze=False), chosen, strict=True):
+    report = Report.load(dst)
+    working_size, columns = report.options["working_size"], COLUMNS if report.hides else COLUMNS[:3]
+    hider = prepare(Hider.load(weights or shipped_weights())) if report.hides else None
+    owner = Key.read(key)
+    figure = Figure(figsize=(2.6 * len(columns), 2.5 * len(chosen)), layout="constrained")
+    for row, entry in zip(figure.subplots(len(chosen), len(columns), squeeze=False), chosen, strict=True):
         pictures = _row(entry, src, dst, owner, hider, working_size)
-        for axes, title, picture in zip(row, COLUMNS, pictures, strict=True):
+        for axes, title, picture in zip(row, columns, pictures, strict=True):
             axes.imshow(picture)
             axes.set(xticks=[], yticks=[], title=title)
         if quality := entry.quality:
@@ -88,11 +90,13 @@ def _one_a_class(entries: Iterable[Entry]) -> list[Entry]:
 
 
 def _row(
-    entry: Entry, src: Path, dst: Path, key: Key, hider: Hider, working_size: int
+    entry: Entry, src: Path, dst: Path, key: Key, hider: Hider | None, working_size: int
 ) -> list[UInt8[ndarray, "_ _ 3"]]:
     original, published = read_photo(read_limited(src / entry.file)), read_photo(read_limited(dst / str(entry.output)))
     before, after = working_picture(original, working_size), working_picture(published, working_size)
     difference = np.clip(128 + GAIN * (after.astype(int) - before), 0, 255).astype(np.uint8)
-    hidden = render(key, int(entry.secret_number or 0), int(entry.variation or 0), *before.shape[1:])
-    revealed = reveal_photo(hider, published, working_size)
-    return [picture.transpose(1, 2, 0) for picture in (before, after, difference, hidden, revealed)]
+    pictures = [before, after, difference]
+    if hider:
+        pictures.append(render(key, int(entry.secret_number or 0), int(entry.variation or 0), *before.shape[1:]))
+        pictures.append(reveal_photo(hider, published, working_size))
+    return [picture.transpose(1, 2, 0) for picture in pictures]

@@ -1,0 +1,160 @@
+"""A protection at work on one folder: a secret is hidden in every picture, or pictures are perturbed one by one.
+
+The third kind, which looks at all pictures together, is `folder.whole`.
+"""
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, get_args
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from unlearnable.choices import Deal, Per
+from unlearnable.folder.deal import dealt
+from unlearnable.folder.job import Needed, working_picture
+from unlearnable.folder.manifest import HIDING, Entry, Report
+from unlearnable.folder.scan import Found
+from unlearnable.hiding.inference import perturbations, prepare, shipped_weights
+from unlearnable.hiding.network import WEIGHTS, Hider, weights_folder
+from unlearnable.keys import KEY_BYTES, Key
+from unlearnable.photos import Photo
+from unlearnable.protections.base import Protection, Streaming
+from unlearnable.protections.deep_hiding import DeepHiding
+from unlearnable.semantics.secrets import RENDER, secrets_named
+from unlearnable.spec import spec_of
+
+WORKING_SIZE = 512  # px, long side
+SEED = "protection"  # what the key's seed is for
+
+OnStage = Callable[[str, int, int], None]  # what is being done, so many done, of so many
+
+
+class RefusedError(ValueError):
+    """The job cannot begin; nothing has been written."""
+
+
+class Method(ABC):
+    """How the pictures of one folder are perturbed; for a job it is what `job.Perturbing` describes.
+
+    It looks at the source, begins with the owner's key, and perturbs, in this order.
+
+    Attributes:
+        spec: names it in the report, with all its parameters.
+        options: its own that stand among the report's.
+        working_size: px; known when it has looked.
+        weights: SHA-256 of the files on which it depends, or empty; known when it has looked.
+        pictures: names the set, where it looks at all pictures together.
+        capacity: how many classes it can serve, where that is known beforehand.
+        private: files and folders that must not be published.
+    """
+
+    spec: str
+    options: dict[str, Any]
+    working_size: int
+    weights: str = ""
+    pictures: str = ""
+    capacity: int | None = None
+    private: tuple[Path, ...] = ()
+
+    def look(self, src: Path, found: list[Found]) -> list[Found]:
+        """See what there is, and answer with the files that are to be perturbed, as far as is known.
+
+        Raises:
+            RefusedError: it cannot serve such a folder.
+        """
+        return [file for file in found if not file.refused]
+
+    @abstractmethod
+    def begin(self, owner: Key, report: Report, dst: Path, kept: Sequence[int], start: Callable[[], None]) -> list[int]:
+        """Get ready to perturb, and answer with the numbers of the secrets that serve the classes, if any are hidden.
+
+        Args:
+            owner: the key.
+            report: classes and options.
+            dst: the destination.
+            kept: secrets' numbers of the first classes, from an earlier run.
+            start: makes ``dst`` and puts the report there; to be called before anything else is written.
+
+        Raises:
+            ValueError: the protection cannot serve these pictures or classes.
+        """
+
+    @abstractmethod
+    def needed(self, entry: Entry, photo: Photo) -> Needed:
+        """See `job.Perturbing`."""
+
+    @abstractmethod
+    def perturb(self, entries: Sequence[Entry], *needed: Tensor) -> Float[Tensor, "n 3 h w"]:
+        """See `job.Perturbing`."""
+
+
+class Hiding(Method):
+    """Deep hiding: each class has its secret, each picture a variation of it."""
+
+    def __init__(self, protection: DeepHiding, working_size: int, device: torch.device) -> None:
+        if protection.per not in get_args(Per) or protection.deal not in get_args(Deal):
+            raise RefusedError(f"expected per class or sample, and to deal contrary or in order; got {protection}")
+        self.protection, self.working_size, self.device = protection, working_size, device
+        self.secrets = secrets_named(protection.secrets, Key(bytes(KEY_BYTES)))  # a new key is made later
+        self.spec, self.capacity = HIDING, self.secrets.capacity
+        self.options = {"per": protection.per, "deal": protection.deal, "secrets": self.secrets.fingerprint}
+        self.private = () if protection.secrets == RENDER else (Path(protection.secrets),)
+
+    def look(self, src: Path, found: list[Found]) -> list[Found]:
+        """Load the network, too."""
+        self.src, self.found = src, found
+        folder = weights_folder(self.protection.weights or shipped_weights())
+        self.hider = prepare(Hider.load(folder), self.device)
+        self.weights = hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
+        return super().look(src, found)
+
+    def begin(self, owner: Key, report: Report, dst: Path, kept: Sequence[int], start: Callable[[], None]) -> list[int]:
+        """Deal the secrets."""
+        secrets = self.secrets.with_key(owner)
+        self.draw = lru_cache(maxsize=16)(secrets.draw)
+        deal: Deal = report.options["deal"]
+        return dealt(deal, self.src, self.found, report.classes, kept, secrets, self.working_size)
+
+    def needed(self, entry: Entry, photo: Photo) -> Needed:
+        """Cover and secret."""
+        cover = working_picture(photo, self.working_size)
+        return cover, self.draw(entry.secret_number, entry.variation, *cover.shape[1:])
+
+    def perturb(self, entries: Sequence[Entry], *needed: Tensor) -> Float[Tensor, "n 3 h w"]:
+        """Hide the secrets."""
+        covers, secrets = needed
+        return perturbations(self.hider, covers, secrets)
+
+
+class OneByOne(Method):
+    """A protection that streams; the number of a picture in its class comes from the file's name."""
+
+    def __init__(self, name: str, protection: Streaming, working_size: int) -> None:
+        self.protection, self.working_size = protection, working_size
+        self.spec, self.weights, self.options = spec_of(name, protection, whole=True), hashed(protection), {}
+
+    def begin(self, owner: Key, report: Report, dst: Path, kept: Sequence[int], start: Callable[[], None]) -> list[int]:
+        """Make what perturbs."""
+        self.perturber = self.protection.perturber(len(report.classes), owner.seed(SEED))
+        return []
+
+    def needed(self, entry: Entry, photo: Photo) -> Needed:
+        """The working picture."""
+        return (working_picture(photo, self.working_size),)
+
+    def perturb(self, entries: Sequence[Entry], *needed: Tensor) -> Float[Tensor, "n 3 h w"]:
+        """A batch."""
+        labels, numbers = (torch.tensor([getattr(e, of) for e in entries]) for of in ("class_index", "variation"))
+        (pictures,) = needed
+        return self.perturber(pictures, labels, numbers)
+
+
+def hashed(protection: Protection) -> str:
+    """SHA-256 of the files on whose content the published pictures depend; empty where there are none."""
+    digests = [hashlib.sha256(file.read_bytes()).hexdigest() for file in protection.files]
+    return hashlib.sha256("".join(digests).encode()).hexdigest() if digests else ""

@@ -1,0 +1,165 @@
+"""Protections that are optimised over the whole set, step by step: progress, checkpoints, one way to resume."""
+
+import hashlib
+import json
+import math
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from unlearnable.atomic import replacing
+from unlearnable.devices import best_device
+from unlearnable.images import ImageSet
+from unlearnable.protections.base import Protection
+from unlearnable.training import DivergedError
+from unlearnable.version import __version__
+
+CHECKPOINT_SECONDS = 30  # what a kill loses at most, but for one step
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of an optimisation.
+
+    Attributes:
+        done: steps so far, of at most ``steps``.
+        loss: what the step reported.
+    """
+
+    done: int
+    steps: int
+    loss: float
+
+
+class Optimisation(ABC):
+    """An optimisation in progress.
+
+    Whatever a step draws, it draws from torch's own generators, which are seeded before each step by its number: a
+    resumed optimisation goes on exactly as an uninterrupted one.
+
+    Attributes:
+        steps: at most so many.
+        done: so many so far; kept by `run`.
+    """
+
+    steps: int
+    done: int = 0
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is left to do."""
+        return self.done >= self.steps
+
+    @abstractmethod
+    def advance(self) -> float:
+        """Do the step number ``done`` and answer with its loss."""
+
+    @abstractmethod
+    def state(self) -> dict[str, Tensor]:
+        """All that a resumed optimisation needs but ``done``, under flat names."""
+
+    @abstractmethod
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Put back what `state` gave."""
+
+    @abstractmethod
+    def change(self) -> Float[Tensor, "n 3 h w"]:
+        """The perturbations, in grey levels of 255."""
+
+
+class Optimised(Protection):
+    """A protection whose perturbations are the end of an `Optimisation`."""
+
+    @abstractmethod
+    def optimisation(self, data: ImageSet, seed: int) -> Optimisation:
+        """Its beginning; ``data`` are on the device on which to compute."""
+
+    def perturb(self, data: ImageSet, seed: int) -> Float[Tensor, "n 3 h w"]:
+        """Run the optimisation to its end."""
+        return self.optimised(data, seed)
+
+    def optimised(
+        self,
+        data: ImageSet,
+        seed: int,
+        *,
+        device: torch.device | None = None,
+        checkpoint: Path | None = None,
+        on_step: Callable[[Step], None] | None = None,
+    ) -> Float[Tensor, "n 3 h w"]:
+        """The perturbations, in grey levels, on the CPU.
+
+        Args:
+            data: pictures and labels.
+            seed: of everything drawn; on one device and number of threads the same seed gives the same result.
+            device: CUDA where there is one when None.
+            checkpoint: file for the state; where it exists the run resumes. It stays there at the end.
+            on_step: called after each step.
+
+        Raises:
+            ValueError: the checkpoint is of another run.
+            DivergedError: a loss was not finite.
+        """
+        device = device or best_device()
+        cuda = [device] if device.type == "cuda" else []
+        with torch.random.fork_rng(cuda), torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True):
+            torch.manual_seed(seed)
+            optimisation = self.optimisation(data.on(device), seed)
+            return run(optimisation, seed, self._identity(data, seed), checkpoint, on_step).float().cpu()
+
+    def _identity(self, data: ImageSet, seed: int) -> str:
+        digest = hashlib.sha256(data.images.cpu().contiguous().numpy().data.cast("B"))
+        digest.update(data.labels.cpu().contiguous().numpy().data.cast("B"))
+        return json.dumps([repr(self), seed, __version__, digest.hexdigest()])
+
+
+def run(
+    optimisation: Optimisation,
+    seed: int,
+    identity: str,
+    checkpoint: Path | None = None,
+    on_step: Callable[[Step], None] | None = None,
+) -> Float[Tensor, "n 3 h w"]:
+    """Take ``optimisation`` to its end; see `Optimised.optimised`. ``identity`` names the run in its checkpoint."""
+    if checkpoint and checkpoint.exists():
+        _load(optimisation, identity, checkpoint)
+    saved = time.monotonic()
+    while not optimisation.finished:
+        torch.manual_seed(seed * 1_000_003 + optimisation.done)
+        loss = optimisation.advance()
+        optimisation.done += 1
+        if not math.isfinite(loss):
+            raise DivergedError(f"the surrogate's loss is {loss} at step {optimisation.done}; lower its learning rate")
+        if on_step:
+            on_step(Step(optimisation.done, optimisation.steps, loss))
+        if checkpoint and (optimisation.finished or time.monotonic() - saved > CHECKPOINT_SECONDS):
+            _save(optimisation, identity, checkpoint)
+            saved = time.monotonic()
+    return optimisation.change()
+
+
+def _save(optimisation: Optimisation, identity: str, file: Path) -> None:
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in optimisation.state().items()}
+    with replacing(file) as temporary:
+        save_file(tensors, temporary, metadata={"identity": identity, "done": str(optimisation.done)})
+
+
+def _load(optimisation: Optimisation, identity: str, file: Path) -> None:
+    try:
+        with safe_open(file, framework="pt") as stored:
+            notes = stored.metadata() or {}
+            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise ValueError(f"{file} is not a checkpoint: {error}; delete it to begin anew") from None
+    if notes.get("identity") != identity:
+        raise ValueError(f"{file} holds another run (other pictures, parameters, seed or version); delete it")
+    optimisation.restore(tensors)
+    optimisation.done = int(notes["done"])
