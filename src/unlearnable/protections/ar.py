@@ -25,7 +25,7 @@ class AR(Patterned):
 
     The authors generate larger noise whole, 100 px for STL-10 and 226 px for ImageNet. But processes that stay finite
     over the 36 px of the search need not beyond: from white noise of variance 1, seven of the ten processes of seed 0
-    reach values above 10,000 within 226 px, and then all the noise is in a corner. Tiles are as strong everywhere, need
+    reach values above 1,000 within 226 px, and then all the noise is in a corner. Tiles are as strong everywhere, need
     one small matrix for all sizes, and a filter of the process answers at their seams alone.
 
     Attributes:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 import numpy as np
+from einops import rearrange
 from jaxtyping import Float
 from numpy import ndarray
 from numpy.lib.stride_tricks import sliding_window_view
@@ -98,11 +99,14 @@ def _stable(seed: int) -> Iterator[tuple[Float[ndarray, "3 3 3"], Float[ndarray,
         windows = rng.standard_normal((WINDOW, WINDOW, CANDIDATES))
         windows[-1, -1] = 0
         windows /= windows.sum((0, 1))
+        canvases = np.zeros((CANVAS, CANVAS, CANDIDATES))
+        canvases[_border()] = rng.standard_normal((STARTS, CANDIDATES))
         with np.errstate(over="ignore", invalid="ignore"):
-            canvases = scan(windows, rng.standard_normal((CANVAS, CANVAS, CANDIDATES)))
-            passed = np.flatnonzero(np.linalg.norm(canvases.reshape(-1, CANDIDATES), axis=0) <= LOUDEST)
-        for colours in passed[: len(passed) // 3 * 3].reshape(-1, 3):
-            yield windows[..., colours].transpose(2, 0, 1), canvases[..., colours].transpose(2, 0, 1)
+            loudness = np.sqrt(np.square(scan(windows, canvases)).sum((0, 1)))
+        passed = np.flatnonzero(loudness <= LOUDEST)
+        chosen = passed[: len(passed) // 3 * 3]
+        by_three = (rearrange(each[..., chosen], "h w (n k) -> n k h w", k=3) for each in (windows, canvases))
+        yield from zip(*map(np.ascontiguousarray, by_three), strict=True)
 
 
 def _filter(windows: Float[ndarray, "3 3 3"]) -> Float[ndarray, " 27"]:
