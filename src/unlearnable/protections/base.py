@@ -33,6 +33,12 @@ class Protection(ABC):
         """Files on whose content the published pictures depend."""
         return ()
 
+    @property
+    def strength(self) -> float:
+        """The radius of the budget; under one of another norm than the native budget's, the native radius."""
+        own, native = Budget.parse(self.budget), Budget.parse(type(self).budget)
+        return (own if own.norm == native.norm else native).radius
+
     @abstractmethod
     def perturb(self, data: ImageSet, seed: int) -> Float[Tensor, "n 3 h w"]:
         """What to add to every picture, in grey levels of 255; the budget is not its business."""
