@@ -11,6 +11,8 @@ from unlearnable.protections import Protection, protections
 
 QUICK = {  # the same algorithms, a little of each
     "em": "em:surrogate=resnet9:width=4,train_steps=2,steps=2,stop=1",
+    "rem": "rem:surrogate=resnet9:width=4,iterations=2,steps=2,draws=2,adversary_steps=2",
+    "sem": "sem:surrogate=resnet9:width=4,iterations=2,steps=2,draws=2,adversary_steps=2",
 }
 
 
