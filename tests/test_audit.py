@@ -182,7 +182,7 @@ def test_classes_in_another_order_are_put_right(folders):
 def test_other_bad_input(folders):
     refused(folders, "at least 8 px", size=0)
     refused(folders, "found none at nothing", backbone="nothing")
-    refused(folders, "cannot take pictures of 16 px", victim="vgg19")
+    refused(folders, "can take, got 16x16 px", victim="vgg19")
     refused(folders, "unknown among the recipes", recipe="slow")
     refused(folders, "unknown among the victims", victim="resnet_nine")
     refused(folders, "safetensors", victim="resnet9:pretrained=nothing")

@@ -3,6 +3,8 @@ from itertools import product
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
 
@@ -10,7 +12,7 @@ from sets import labelled, noisy, smooth
 from unlearnable.countermeasures import countermeasure_named
 from unlearnable.images import ImageSet, load
 from unlearnable.recipes import recipes
-from unlearnable.training import DivergedError, Fit, confusion_matrix, cropped, fit
+from unlearnable.training import DivergedError, Fit, confusion_matrix, cropped, fit, in_batches, shifted
 from unlearnable.victims import victim_named
 
 VICTIM = victim_named("resnet9:width=4")
@@ -162,6 +164,24 @@ def test_every_picture_is_cropped_by_itself():
 def test_small_crops_are_windows_of_zeros_and_pixels():
     crops = cropped(torch.full((200, 3, 16, 16), 255, dtype=torch.uint8))
     assert crops.dtype == torch.float32 and set(crops.unique().tolist()) == {0.0, 1.0}
+
+
+def test_gradients_flow_through_the_shift_of_small_pictures():
+    images = torch.rand(6, 3, 8, 9).requires_grad_()
+    weights = torch.arange(1.0, 6 * 3 * 8 * 9 + 1).view(6, 3, 8, 9)
+    moved = shifted(images, 2)
+    (gradient,) = torch.autograd.grad(moved, images, weights)
+    assert len(gradient[gradient != 0].unique()) == (moved != 0).sum()  # every visible pixel gets its own place's
+    torch.testing.assert_close((gradient * images).sum(), (weights * moved).sum())  # it is linear
+
+
+@given(st.integers(2, 60), st.integers(1, 20))
+def test_batches_are_small_and_never_of_one_picture(count, size):
+    order = torch.randperm(count)
+    batches = in_batches(order, size)
+    sizes = [len(batch) for batch in batches]
+    assert torch.equal(torch.cat(batches), order)
+    assert min(sizes) >= 2 and max(sizes) <= max(size, 3) and max(sizes) - min(sizes) <= 1
 
 
 @pytest.mark.parametrize("side", [65, 96])

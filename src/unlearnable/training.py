@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Float, Int64, UInt8
+from jaxtyping import Float, Int64, Shaped, UInt8
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -158,7 +158,32 @@ def cropped(images: Pictures) -> Float[Tensor, "n 3 h w"]:
     Small pictures: 4 px of zeros around, and any window of the old size. Large ones: 8 to 100 % of the area at a
     ratio of 3:4 to 4:3, bilinear.
     """
-    return _window(images) if max(images.shape[-2:]) <= SMALL_SIDE else _resized_crop(images)
+    return shifted(images).float() / 255 if max(images.shape[-2:]) <= SMALL_SIDE else _resized_crop(images)
+
+
+def shifted(images: Shaped[Tensor, "n 3 h w"], padding: int = PADDING) -> Shaped[Tensor, "n 3 h w"]:
+    """Zeros around, and any window of the old size, mirrored half of the time; drawn for every picture.
+
+    Gradients flow through it, and are the same at every repetition.
+
+    Args:
+        images: of any type.
+        padding: how far the window can be off, in pixels.
+    """
+    count, _, height, width = images.shape
+    device = images.device
+    padded = F.pad(images, (padding,) * 4)
+    top, left = torch.randint(2 * padding + 1, (2, count, 1), device=device)
+    columns = torch.arange(width, device=device)
+    columns = torch.where(torch.rand(count, 1, device=device) < 0.5, columns.flip(0), columns) + left
+    rows = torch.arange(height, device=device) + top
+    chosen = torch.arange(count, device=device)[:, None, None]
+    return padded.permute(0, 2, 3, 1)[chosen, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+
+
+def in_batches(order: Int64[Tensor, " n"], size: int) -> tuple[Int64[Tensor, " m"], ...]:
+    """Parts of ``order``, of about ``size`` at most and as equal as can be: batch norm needs two pictures in each."""
+    return order.tensor_split(min(math.ceil(len(order) / size), len(order) // 2))
 
 
 def sgd(model: nn.Module, recipe: Recipe) -> torch.optim.SGD:
@@ -186,12 +211,12 @@ def train_epoch(
         DivergedError: the loss became infinite or undefined.
     """
     device, classes = data.images.device, len(data.classes)
-    batches = min(math.ceil(len(data) / recipe.batch_size), len(data) // 2)  # batch norm needs two pictures
+    batches = in_batches(torch.randperm(len(data), device=device), recipe.batch_size)
     model.train()
     loss_sum = torch.zeros((), device=device)
     right = torch.zeros((), device=device)
-    for index, batch in enumerate(torch.randperm(len(data), device=device).tensor_split(batches)):
-        progress = (epoch * batches + index + 0.5) / (recipe.epochs * batches)
+    for index, batch in enumerate(batches):
+        progress = (epoch * len(batches) + index + 0.5) / (recipe.epochs * len(batches))
         optimizer.param_groups[0]["lr"] = recipe.learning_rate * recipe.rate(progress)
         labels = data.labels[batch]
         images, targets = countermeasure.augment(cropped(data.images[batch]), F.one_hot(labels, classes).float())
@@ -212,19 +237,6 @@ def train_epoch(
 def fast(device: torch.device) -> torch.autocast:
     """Compute in bf16 inside, where the hardware gains."""
     return torch.autocast(device.type, torch.bfloat16, enabled=has_fast_bf16(device))
-
-
-def _window(images: Pictures) -> Float[Tensor, "n 3 h w"]:
-    count, _, height, width = images.shape
-    device = images.device
-    padded = F.pad(images, (PADDING,) * 4)
-    top, left = torch.randint(2 * PADDING + 1, (2, count, 1), device=device)
-    columns = torch.arange(width, device=device)
-    columns = torch.where(torch.rand(count, 1, device=device) < 0.5, columns.flip(0), columns) + left
-    rows = torch.arange(height, device=device) + top
-    chosen = torch.arange(count, device=device)[:, None, None]
-    window = padded.permute(0, 2, 3, 1)[chosen, rows[:, :, None], columns[:, None, :]]
-    return window.permute(0, 3, 1, 2).float() / 255
 
 
 def _resized_crop(images: Pictures) -> Float[Tensor, "n 3 h w"]:

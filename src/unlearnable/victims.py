@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import timm
+import torch
 from jaxtyping import Float
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -273,6 +274,23 @@ class Residual(nn.Module):
         """The sum of both paths."""
         total: Tensor = x + self.layers(x)
         return total
+
+
+@torch.inference_mode()
+def check_takes(model: nn.Module, victim: Victim, height: int, width: int) -> None:
+    """Show a built ``victim`` a picture of so many pixels.
+
+    Raises:
+        ValueError: it cannot take it.
+    """
+    parameter = next(model.parameters())
+    was_training = model.training
+    try:
+        model.eval()(torch.zeros(1, 3, height, width, device=parameter.device))
+    except RuntimeError as error:
+        raise ValueError(f"expected pictures that {victim} can take, got {width}x{height} px: {error}") from None
+    finally:
+        model.train(was_training)
 
 
 def save_weights(model: nn.Module, file: Path) -> None:

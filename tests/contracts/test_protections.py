@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from quick import QUICK
 from samples import opened
 from sets import noisy
 from unlearnable.budget import Budget, difference
@@ -13,7 +14,6 @@ from unlearnable.images import ImageSet, load
 from unlearnable.protections import Protection, protections
 from unlearnable.protections.base import Streaming
 
-QUICK: dict[str, str] = {}  # specs of those that take long at their defaults
 SEEDLESS = {"ops"}  # they draw nothing
 
 

@@ -22,7 +22,7 @@ from unlearnable.countermeasures import countermeasure_named
 from unlearnable.devices import device_named, name_of
 from unlearnable.recipes import recipe_named
 from unlearnable.training import DivergedError, Epoch, fit
-from unlearnable.victims import Victim, victim_named
+from unlearnable.victims import Victim, check_takes, victim_named
 
 PAGE, TABLE, SUMMARY, CELLS = "audit.html", "audit.md", "audit.json", "cells"
 
@@ -257,12 +257,7 @@ def _check_place(out: Path, sets: list[Path]) -> None:
 def _check_victims(victim: Victim, names: tuple[str, ...], classes: int, size: int) -> None:
     """Build every victim that will be trained, and show it a picture: what cannot be is found before any training."""
     for chosen in dict.fromkeys(countermeasure_named(name).choose(victim) for name in names):
-        model = chosen.build(classes, size).eval()
-        try:
-            with torch.inference_mode():
-                model(torch.zeros(1, 3, size, size))
-        except RuntimeError as error:
-            raise ValueError(f"{chosen} cannot take pictures of {size} px: {error}") from None
+        check_takes(chosen.build(classes, size), chosen, size, size)
 
 
 def _tasks(sets: Sets, names: tuple[str, ...], victim: str, recipe: str, seeds: int) -> Iterator[Task]:

@@ -1,10 +1,9 @@
 """Adversarial training (Madry et al., ICLR 2018, arXiv 1706.06083)."""
 
-import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from unlearnable.countermeasures.base import Countermeasure, Images, Targets, countermeasures
+from unlearnable.pgd import PGD, evaluating, loss_gradient
 from unlearnable.recipes import Recipe
 
 
@@ -43,15 +42,8 @@ class AdversarialTraining(Countermeasure):
         return super().loss(model, self.attacked(model, images, targets), targets, smoothing)
 
     def attacked(self, model: nn.Module, images: Images, targets: Targets) -> Images:
-        """PGD: climb the loss by the gradient's sign, back into the ball and the picture's range each time."""
-        radius, step = self.radius / 255, self.step / 255
-        change = torch.empty_like(images).uniform_(-radius, radius)
-        was_training = model.training
-        model.eval()
-        for _ in range(self.steps):
-            attacked = (images + change).clamp(0, 1).requires_grad_()
-            loss = F.cross_entropy(model(attacked).float(), targets)
-            (gradient,) = torch.autograd.grad(loss, attacked)
-            change = (attacked.detach() + step * gradient.sign() - images).clamp(-radius, radius)
-        model.train(was_training)
+        """PGD uphill from a random start: see `PGD`."""
+        attack = PGD(self.radius, self.step, self.steps)
+        with evaluating(model):
+            change = attack.ascend(images, attack.start(images), lambda seen: loss_gradient(model, seen, targets))
         return (images + change).clamp(0, 1)

@@ -1,6 +1,19 @@
 """Methods that make a set of pictures unlearnable. Importing this package registers all of them."""
 
-from unlearnable.protections import ar, cuda, deep_hiding, lsp, noise, ops
+from unlearnable.protections import ar, cuda, deep_hiding, em, lsp, noise, ops, rem, sem
 from unlearnable.protections.base import Protection, protection_named, protections
 
-__all__ = ["Protection", "ar", "cuda", "deep_hiding", "lsp", "noise", "ops", "protection_named", "protections"]
+__all__ = [
+    "Protection",
+    "ar",
+    "cuda",
+    "deep_hiding",
+    "em",
+    "lsp",
+    "noise",
+    "ops",
+    "protection_named",
+    "protections",
+    "rem",
+    "sem",
+]

@@ -3,16 +3,15 @@
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Int64
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from unlearnable.images import ImageSet
+from unlearnable.pgd import Images, loss_gradient
 from unlearnable.recipes import Recipe
 from unlearnable.training import fast, sgd
-from unlearnable.victims import victim_named
-
-Images = Float[Tensor, "n 3 h w"]  # in [0, 1]
+from unlearnable.victims import check_takes, victim_named
 
 
 @dataclass
@@ -29,8 +28,19 @@ class Surrogate:
 
     @classmethod
     def of(cls, victim: str, recipe: Recipe, data: ImageSet) -> "Surrogate":
-        """A new ``victim`` for ``data``, on their device."""
-        model = victim_named(victim).build(len(data.classes), data.images.shape[-1])
+        """A new ``victim`` for ``data``, on their device.
+
+        Raises:
+            ValueError: all pictures are of one class, so that there is nothing to learn, or too small for ``victim``.
+        """
+        if len(labels := data.labels.unique()) < 2:
+            raise ValueError(
+                f"expected pictures of two classes or more, got {len(data)} of {data.classes[int(labels)]!r} alone: "
+                "a surrogate has nothing to tell apart; take a protection that needs none"
+            )
+        height, width = data.images.shape[-2:]
+        model = victim_named(victim).build(len(data.classes), width)
+        check_takes(model, victim_named(victim), height, width)
         model = model.to(data.images.device).to(memory_format=torch.channels_last)
         return cls(model, sgd(model, recipe))
 
@@ -45,6 +55,20 @@ class Surrogate:
             nn.utils.clip_grad_norm_(self.model.parameters(), clip)
         self.optimizer.step()
         return loss.item()
+
+    def gradient(self, images: Images, labels: Int64[Tensor, " n"]) -> Images:
+        """Of the cross-entropy with respect to the pictures, in evaluation mode."""
+        self.model.eval()
+        with fast(images.device):
+            return loss_gradient(self.model, _packed(images), labels)
+
+    @torch.inference_mode()
+    def test(self, images: Images, labels: Int64[Tensor, " n"]) -> tuple[float, int]:
+        """Loss and number of wrong answers, in evaluation mode."""
+        self.model.eval()
+        with fast(images.device):
+            logits = self.model(_packed(images)).float()
+        return F.cross_entropy(logits, labels).item(), int((logits.argmax(1) != labels).sum())
 
     def state(self) -> dict[str, Tensor]:
         """Weights and momenta under flat names."""

@@ -1,0 +1,31 @@
+"""Kill an optimisation and resume it."""
+
+from pathlib import Path
+
+import pytest
+from torch import Tensor
+
+from unlearnable.images import ImageSet
+from unlearnable.protections import optimised
+from unlearnable.protections.optimised import Optimised, Step
+
+
+class KilledError(Exception):
+    """The end of a process."""
+
+
+def resumed(method: Optimised, data: ImageSet, file: Path, after: int, seed: int = 0) -> Tensor:
+    """The changes of a run that was killed in its step number ``after``, before it was saved, and resumed."""
+
+    def kill(step: Step) -> None:
+        if step.done == after:
+            raise KilledError
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(optimised, "CHECKPOINT_SECONDS", -1)
+        with pytest.raises(KilledError):
+            method.optimised(data, seed, checkpoint=file, on_step=kill)
+    done: list[int] = []
+    change = method.optimised(data, seed, checkpoint=file, on_step=lambda step: done.append(step.done))
+    assert done[0] == after
+    return change

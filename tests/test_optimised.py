@@ -1,0 +1,103 @@
+import pytest
+import torch
+
+from resuming import resumed
+from sets import labelled, noisy
+from unlearnable.protections.optimised import DivergedError, Optimisation, Optimised, Step
+from unlearnable.spec import Registry
+
+methods: Registry[Optimised] = Registry("methods")
+
+
+class Drifting(Optimisation):
+    """Every step adds noise."""
+
+    def __init__(self, data, steps, bad):
+        self.steps, self.bad = steps, bad
+        self.noise = torch.randn(data.images.shape)
+
+    def advance(self):
+        self.noise = self.noise + torch.rand(self.noise.shape)
+        return float("nan") if self.done == self.bad else float(self.done)
+
+    def state(self):
+        return {"noise": self.noise}
+
+    def restore(self, state):
+        self.noise = state["noise"]
+
+    def change(self):
+        return self.noise
+
+
+@methods.register("drift")
+class Drift(Optimised):
+    steps: int = 5
+    bad: int = -1
+    budget: str = "linf:8"
+
+    def optimisation(self, data, seed):
+        return Drifting(data, self.steps, self.bad)
+
+
+@pytest.fixture
+def data():
+    return labelled(noisy(4, 6, 6), 2)
+
+
+def test_every_step_is_reported(data):
+    steps = []
+    change = Drift().optimised(data, 3, on_step=steps.append)
+    assert steps == [Step(number + 1, 5, float(number)) for number in range(5)]
+    assert change.shape == data.images.shape and change.mean() == pytest.approx(2.5, abs=0.2)
+
+
+@pytest.mark.parametrize("after", [2, 3, 5])
+def test_resumed_as_if_never_killed(data, tmp_path, after):
+    expected = Drift().optimised(data, 3)
+    assert torch.equal(resumed(Drift(), data, tmp_path / "state", after, seed=3), expected)
+    assert not torch.equal(expected, Drift().optimised(data, 4))
+
+
+def test_a_finished_run_is_read_from_its_checkpoint(data, tmp_path):
+    file, steps = tmp_path / "state", []
+    expected = Drift().optimised(data, 3, checkpoint=file)
+    assert torch.equal(Drift().optimised(data, 3, checkpoint=file, on_step=steps.append), expected)
+    assert not steps and file.exists()
+
+
+def test_nothing_outside_depends_on_the_run(data):
+    torch.manual_seed(1)
+    expected = torch.rand(3)
+    torch.manual_seed(1)
+    Drift().optimised(data, 3)
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_a_foreign_checkpoint_is_refused(data, tmp_path):
+    file = tmp_path / "state"
+    Drift().optimised(data, 3, checkpoint=file)
+    other = labelled(noisy(4, 6, 6, seed=1), 2)
+    relabelled = labelled(data.images.flip(0), 2)
+    for method, pictures, seed in (
+        (Drift(steps=6), data, 3),
+        (Drift(), data, 4),
+        (Drift(), other, 3),
+        (Drift(), relabelled, 3),
+    ):
+        with pytest.raises(ValueError, match="holds another run"):
+            method.optimised(pictures, seed, checkpoint=file)
+
+
+def test_a_broken_checkpoint_is_refused(data, tmp_path):
+    file = tmp_path / "state"
+    file.write_bytes(b"no safetensors")
+    with pytest.raises(ValueError, match="is not a checkpoint"):
+        Drift().optimised(data, 3, checkpoint=file)
+
+
+def test_a_loss_that_is_not_finite_ends_the_run(data, tmp_path):
+    file = tmp_path / "state"
+    with pytest.raises(DivergedError, match="nan at step 3"):
+        Drift(bad=2).optimised(data, 3, checkpoint=file)
+    assert not file.exists()
