@@ -15,6 +15,7 @@ QUICK = f"em:{SMALL},train_steps=2,steps=3,step=4,stop=1"
 
 @pytest.fixture
 def data():
+    torch.manual_seed(0)  # where a test makes a search by itself
     return labelled((noisy(10, 12, 12) // 2 + 64).to(torch.uint8), 2)  # nothing near black or white
 
 
@@ -59,17 +60,15 @@ def test_noise_of_a_class_is_the_mean_of_what_its_pictures_ask_for(data, monkeyp
 
 @pytest.mark.parametrize("per", ["sample", "class"])
 def test_the_noise_lowers_the_loss_of_the_surrogate(data, per):
-    torch.manual_seed(0)
-    search = protection_named(f"em:per={per},{SMALL},subset=1,steps=5,batch_size=10,train_steps=30").optimisation(
-        data, 0
-    )
+    method = protection_named(f"em:per={per},{SMALL},subset=1,steps=5,batch_size=10,train_steps=30,step=1.6")
+    search = method.optimisation(data, 0)
     for _ in range(30):
         search.advance()
         search.done += 1
     before, _ = search.surrogate.test(data.images / 255, data.labels)
     during = search.advance()
     after, wrong = search.surrogate.test(data.images / 255 + search.noise[search.owner], data.labels)
-    assert after < 0.9 * before and before > 0.01
+    assert after < before / 1.3 and before > 0.01
     assert (during, search.wrong) == (pytest.approx(after, rel=0.02), wrong)
 
 
