@@ -16,7 +16,6 @@ from torch.nn import functional as F
 from unlearnable.countermeasures.base import Countermeasure, Knowledge, countermeasures
 from unlearnable.devices import has_fast_bf16
 from unlearnable.images import ImageSet, to_bytes
-from unlearnable.protections import protection_named
 
 PATCH = 64  # px; larger pictures are learnt from patches
 APPLY_PIXELS = 1 << 19
@@ -50,10 +49,14 @@ class InverseNetwork(Countermeasure):
     @property
     def files(self) -> tuple[Path, ...]:
         """The weights with which he protects."""
+        from unlearnable.protections import protection_named  # protections train surrogates: a circle at the top
+
         return protection_named(self.protection).files
 
     def purify(self, data: ImageSet, knowledge: Knowledge) -> ImageSet:
         """Subtract the predicted perturbation."""
+        from unlearnable.protections import protection_named
+
         own = knowledge.few(self.per_class)
         protect = protection_named(self.protection)
         seeds = [OWN_KEYS + knowledge.seed + key for key in range(self.keys)]

@@ -19,13 +19,10 @@ from unlearnable.atomic import replacing
 from unlearnable.devices import best_device
 from unlearnable.images import ImageSet
 from unlearnable.protections.base import Protection
+from unlearnable.training import DivergedError
 from unlearnable.version import __version__
 
 CHECKPOINT_SECONDS = 30  # what a kill loses at most, but for one step
-
-
-class DivergedError(ArithmeticError):
-    """A surrogate's loss was not finite."""
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,16 @@ class Surrogate:
 
     @classmethod
     def of(cls, victim: str, recipe: Recipe, data: ImageSet) -> "Surrogate":
-        """A new ``victim`` for ``data``, on their device."""
+        """A new ``victim`` for ``data``, on their device.
+
+        Raises:
+            ValueError: all pictures are of one class, so that there is nothing to learn.
+        """
+        if len(labels := data.labels.unique()) < 2:
+            raise ValueError(
+                f"expected pictures of two classes or more, got {len(data)} of {data.classes[int(labels)]!r} alone: "
+                "a surrogate has nothing to tell apart; take a protection that needs none"
+            )
         model = victim_named(victim).build(len(data.classes), data.images.shape[-1])
         model = model.to(data.images.device).to(memory_format=torch.channels_last)
         return cls(model, sgd(model, recipe))
