@@ -10,6 +10,7 @@ from unlearnable.images import load
 from unlearnable.protections import Protection, protections
 
 QUICK = {  # the same algorithms, a little of each
+    "entf": "entf:surrogate=resnet9:width=2,recipe=quick:epochs=1,passes=2",
     "tap": "tap:surrogate=resnet9:width=2,recipe=quick:epochs=1,passes=2,restarts=2",
 }
 
