@@ -32,6 +32,7 @@ def test_text_and_back(registry):
         assert spec_of("blur", registry.make(text)) == text
     assert registry.make("named:path=/a=b").path == "/a=b"
     assert registry.make("named:path=/a,b").path == "/a,b"
+    assert registry.make("blur:mode=named:path=/a,path=/b,passes=3").mode == "named:path=/a,path=/b"
     assert list(registry) == ["blur", "named"]
     assert registry.parameters("named") == {"path": None}
 
@@ -46,6 +47,7 @@ def test_instances_are_frozen(registry):
     [
         ("blurr", "unknown among the filters: 'blurr'; known: blur, named"),
         ("blur:mode=a,size=2", "radius, passes"),
+        ("blur:passes=2,size=a:b", "radius, passes"),
         ("blur:size=2", "radius, passes, edges, mode"),
         ("blur:radius", "name=value"),
         ("blur:radius=wide", "blur:radius"),

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from unlearnable.victims import Frozen, save_weights, victim_named, victims
+from unlearnable.victims import Frozen, penultimate, save_weights, victim_named, victims
 
 TIMM = ["convnext_atto", "resnetv2_18"]
 CHEAP = ["resnet9", "resnet18", "vit", *TIMM]
@@ -40,14 +40,19 @@ def weights(tmp_path):
 
 @pytest.mark.parametrize("name", [*(name for name in victims if name != "timm"), *TIMM])
 def test_small_pictures(name):
-    model = victim_named(name).build(5, 32)
+    model, pictures = victim_named(name).build(5, 32), torch.rand(2, 3, 32, 32)
     with torch.inference_mode():
-        logits = model.train()(torch.rand(2, 3, 32, 32))
+        logits = model.train()(pictures)
     assert logits.shape == (2, 5) and logits.isfinite().all()
     model.eval()
     classifier = model.get_classifier()
     assert len(classifier.weight) == 5
+    seen = []
+    with classifier.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].flatten(1))):
+        model(pictures)
+    torch.testing.assert_close(penultimate(model, pictures), *seen)
     frozen = Frozen(model)
+    torch.testing.assert_close(penultimate(frozen, pictures), *seen)
     trained = {id(parameter) for parameter in frozen.parameters() if parameter.requires_grad}
     assert trained == {id(parameter) for parameter in classifier.parameters()}
 

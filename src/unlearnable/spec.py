@@ -58,7 +58,7 @@ class Registry(Generic[T]):
             parameter, equals, text = part.partition("=")
             if equals and parameter in types:
                 given[parameter] = text
-            elif given and not equals:  # a comma inside a value
+            elif given and (not equals or ":" in given[next(reversed(given))]):  # inside a value, or a spec in a spec
                 given[next(reversed(given))] += f",{part}"
             else:
                 expected = ", ".join(types) or "no parameter"

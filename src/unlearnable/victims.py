@@ -253,10 +253,10 @@ class ResNet9(nn.Module):
         features: Tensor = self.features(images)
         return features
 
-    def forward_head(self, features: Float[Tensor, "n c h w"]) -> Float[Tensor, "n k"]:
-        """Logits of `forward_features`."""
-        logits: Tensor = self.head(features.amax((2, 3))) / 8
-        return logits
+    def forward_head(self, features: Float[Tensor, "n c h w"], pre_logits: bool = False) -> Float[Tensor, "n k"]:
+        """Logits of `forward_features`, or as in timm with ``pre_logits`` what the last layer sees."""
+        largest = features.amax((2, 3))
+        return largest if pre_logits else self.head(largest) / 8
 
     def get_classifier(self) -> nn.Module:
         """The last layer."""
@@ -291,6 +291,13 @@ def check_takes(model: nn.Module, victim: Victim, height: int, width: int) -> No
         raise ValueError(f"expected pictures that {victim} can take, got {width}x{height} px: {error}") from None
     finally:
         model.train(was_training)
+
+
+def penultimate(model: nn.Module, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n c"]:
+    """What the last layer of a victim sees."""
+    inner: Any = model.model if isinstance(model, Frozen) else model
+    features: Tensor = inner.forward_head(inner.forward_features(images), pre_logits=True)
+    return features
 
 
 def save_weights(model: nn.Module, file: Path) -> None:

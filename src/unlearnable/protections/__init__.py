@@ -1,6 +1,6 @@
 """Methods that make a set of pictures unlearnable. Importing this package registers all of them."""
 
-from unlearnable.protections import ar, cuda, deep_hiding, em, lsp, noise, ops, rem, sem
+from unlearnable.protections import ar, cuda, deep_hiding, em, entf, lsp, noise, ops, rem, sem, tap
 from unlearnable.protections.base import Protection, protection_named, protections
 
 __all__ = [
@@ -9,6 +9,7 @@ __all__ = [
     "cuda",
     "deep_hiding",
     "em",
+    "entf",
     "lsp",
     "noise",
     "ops",
@@ -16,4 +17,5 @@ __all__ = [
     "protections",
     "rem",
     "sem",
+    "tap",
 ]

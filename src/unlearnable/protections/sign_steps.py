@@ -1,0 +1,142 @@
+"""What TAP and EntF share: train a surrogate, then change every picture by signed steps against what it has learnt."""
+
+import math
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+
+from unlearnable.budget import Budget
+from unlearnable.countermeasures.base import Countermeasure, Images
+from unlearnable.images import ImageSet
+from unlearnable.protections.optimised import Optimisation, Optimised
+from unlearnable.protections.shift import jittered
+from unlearnable.protections.surrogate import Surrogate, input_gradient
+from unlearnable.recipes import Recipe, recipe_named
+from unlearnable.training import fast, train_epoch
+
+Objective = Callable[[Images, Int64[Tensor, " n"]], Float[Tensor, " n"]]  # pictures and labels: losses to be lowered
+
+BATCH_PIXELS = 1 << 19  # 512 pictures of 32 px; in evaluation mode a batch's size changes no picture's gradient
+
+
+@dataclass(eq=False)
+class SignSteps(Optimisation):
+    """First the surrogate's epochs, then so many passes over the set for every restart, each one step.
+
+    Attributes:
+        data: pictures and labels.
+        surrogate: trained in the first phase, frozen and in evaluation mode after it.
+        recipe: of its training.
+        training: what its training does beyond the recipe.
+        objective: makes the losses of the second phase from the trained network and the clean set.
+        radius: of the box around every picture, in grey levels.
+        step: of every value in a pass, in grey levels.
+        passes: over the set.
+        restarts: from other noise; the changes whose last pass has the lowest mean loss are kept.
+    """
+
+    data: ImageSet
+    surrogate: Surrogate
+    recipe: Recipe
+    training: Countermeasure
+    objective: Callable[[nn.Module, ImageSet], Objective]
+    radius: float
+    step: float
+    passes: int
+    restarts: int
+
+    def __post_init__(self) -> None:
+        if min(self.passes, self.restarts) < 1 or self.step <= 0:
+            raise ValueError("expected at least one pass and one restart, and a step above 0")
+        self.steps = self.recipe.epochs + self.restarts * self.passes
+        self._current = self._best = torch.empty(0)
+        self._lowest = math.inf
+
+    @cached_property
+    def _losses(self) -> Objective:
+        return self.objective(self.surrogate.model.eval().requires_grad_(False), self.data)
+
+    def advance(self) -> float:
+        """An epoch of the surrogate's training, or a pass over the set."""
+        if self.done < self.recipe.epochs:
+            model, optimizer = self.surrogate.model, self.surrogate.optimizer
+            return train_epoch(model, optimizer, self.data, self.training, self.recipe, self.done)[0]
+        number = (self.done - self.recipe.epochs) % self.passes
+        if number == 0:
+            self._current = self._beginning()
+        loss = self._pass()
+        if number == self.passes - 1:
+            if loss < self._lowest:
+                self._best, self._lowest = self._current, loss
+            self._current = torch.empty(0)
+        return loss
+
+    def state(self) -> dict[str, Tensor]:
+        """The surrogate, and the changes in progress and those of the best restart so far."""
+        changes = {"current": self._current, "best": self._best}
+        return self.surrogate.state() | changes | {"lowest": torch.tensor(self._lowest, dtype=torch.float64)}
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Put back what `state` gave."""
+        self.surrogate.restore(state)
+        self._current, self._best = (state[name].to(self.data.images.device) for name in ("current", "best"))
+        self._lowest = state["lowest"].item()
+
+    def change(self) -> Float[Tensor, "n 3 h w"]:
+        """Those of the best restart, in grey levels."""
+        return self._best
+
+    def _beginning(self) -> Float[Tensor, "n 3 h w"]:
+        """Gaussian noise whose deviation is the radius, inside the box."""
+        pictures = self.data.images
+        return boxed(self.radius * torch.randn(pictures.shape, device=pictures.device), pictures, self.radius)
+
+    def _pass(self) -> float:
+        """One step of every picture, in place: the mean loss before it."""
+        total = torch.zeros((), device=self.data.images.device)
+        size = batch_size(self.data)
+        parts = zip(*(whole.split(size) for whole in (self.data.images, self.data.labels, self._current)), strict=True)
+        for pictures, labels, current in parts:
+            change = current.detach().requires_grad_()
+            seen = jittered((pictures + change) / 255)
+            with fast(pictures.device):
+                loss = self._losses(seen, labels).sum()
+            gradient = input_gradient(loss, change)
+            current.copy_(boxed(current - self.step * gradient.sign(), pictures, self.radius))
+            total += loss.detach()
+        return total.item() / len(self.data)
+
+
+class SignStepped(Optimised):
+    """A protection by `SignSteps`; the fields that it reads are described where they are declared."""
+
+    surrogate: str
+    recipe: str
+    passes: int
+    step: float
+
+    @abstractmethod
+    def objective(self, model: nn.Module, data: ImageSet) -> Objective:
+        """What to lower, once ``model`` has been trained on the clean ``data``."""
+
+    def sign_steps(self, data: ImageSet, training: Countermeasure, restarts: int = 1) -> SignSteps:
+        """The optimisation. Whatever the norm of the budget, its radius is that of the box inside which it moves."""
+        recipe, radius = recipe_named(self.recipe), Budget.parse(self.budget).radius
+        surrogate = Surrogate.of(self.surrogate, recipe, data)
+        step = self.step * radius
+        return SignSteps(data, surrogate, recipe, training, self.objective, radius, step, self.passes, restarts)
+
+
+def boxed(change: Images, pictures: Tensor, radius: float) -> Images:
+    """The change, clamped to ``radius`` and to what keeps the pictures in [0, 255]; all in grey levels."""
+    return torch.minimum(torch.maximum(change.clamp(-radius, radius), -pictures.float()), 255 - pictures.float())
+
+
+def batch_size(data: ImageSet) -> int:
+    """How many pictures to look at at once."""
+    return max(1, BATCH_PIXELS // math.prod(data.images.shape[-2:]))
