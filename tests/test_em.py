@@ -10,7 +10,7 @@ from unlearnable.protections.em import stratified
 from unlearnable.protections.optimised import DivergedError
 
 SMALL = "surrogate=resnet9:width=4,batch_size=6"
-QUICK = f"em:{SMALL},train_steps=2,steps=3,step=4,stop=1"
+CHEAP = f"em:{SMALL},train_steps=2,steps=3,step=4,stop=1"
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_the_noise_lowers_the_loss_of_the_surrogate(data, per):
 
 @pytest.mark.parametrize("per, different", [("sample", 10), ("class", 2)])
 def test_one_noise_a_class_or_one_a_picture(data, per, different):
-    change = protection_named(f"{QUICK},per={per}").optimised(data, 0)
+    change = protection_named(f"{CHEAP},per={per}").optimised(data, 0)
     assert len(change.unique(dim=0)) == different
     assert len(torch.cat([data.labels.view(-1, 1).float(), change.flatten(1)], 1).unique(dim=0)) == different
 
@@ -109,7 +109,7 @@ def test_a_search_without_success_warns(data):
 
 
 def test_positive_as_the_authors_published(data):
-    signed, positive = (protection_named(f"{QUICK},compat={compat}") for compat in ("signed", "positive"))
+    signed, positive = (protection_named(f"{CHEAP},compat={compat}") for compat in ("signed", "positive"))
     noise, published = signed.optimised(data, 0), positive(data, 0).images
     assert noise.min() < -1
     assert torch.equal(published, (data.images + noise.clamp_min(0)).floor().to(torch.uint8))
@@ -127,19 +127,19 @@ def test_resumed_as_if_never_killed(data, tmp_path, per, after):
 
 
 def test_a_foreign_checkpoint_is_refused(data, tmp_path):
-    protection_named(QUICK).optimised(data, 0, checkpoint=tmp_path / "state")
+    protection_named(CHEAP).optimised(data, 0, checkpoint=tmp_path / "state")
     with pytest.raises(ValueError, match="holds another run"):
-        protection_named(f"{QUICK},per=class").optimised(data, 0, checkpoint=tmp_path / "state")
+        protection_named(f"{CHEAP},per=class").optimised(data, 0, checkpoint=tmp_path / "state")
 
 
 def test_an_absurd_learning_rate(data):
     with pytest.raises(DivergedError, match="lower its learning rate"):
-        protection_named(f"{QUICK},learning_rate=1e30").optimised(data, 0)
+        protection_named(f"{CHEAP},learning_rate=1e30").optimised(data, 0)
 
 
 @pytest.mark.parametrize("budget", ["linf:2", "linf:8", "rms:3"])
 def test_the_radius_is_the_budget_s(data, budget):
-    method = protection_named(f"{QUICK},budget={budget}")
+    method = protection_named(f"{CHEAP},budget={budget}")
     radius = float(budget[-1])
     assert method.optimised(data, 0).abs().max() == pytest.approx(radius)
     change = (method(data, 0).images.float() - data.images.float()).flatten(1)
@@ -150,17 +150,17 @@ def test_the_radius_is_the_budget_s(data, budget):
 @pytest.mark.parametrize("per", ["sample", "class"])
 def test_one_picture_a_class(data, per):
     alone = labelled(data.images[:3], 3)
-    assert protection_named(f"{QUICK},per={per}")(alone).images.shape == alone.images.shape
+    assert protection_named(f"{CHEAP},per={per}")(alone).images.shape == alone.images.shape
 
 
 def test_one_class_is_refused(data):
     with pytest.raises(ValueError, match="two classes or more"):
-        protection_named(QUICK)(data[data.labels == 0])
+        protection_named(CHEAP)(data[data.labels == 0])
 
 
 def test_pictures_that_are_not_square():
     oblong = labelled(noisy(6, 12, 20), 3)
-    assert protection_named(f"{QUICK},per=class")(oblong).images.shape == oblong.images.shape
+    assert protection_named(f"{CHEAP},per=class")(oblong).images.shape == oblong.images.shape
 
 
 def test_a_part_of_every_class():

@@ -106,8 +106,8 @@ def test_large_pictures_have_larger_blocks():
     assert torch.equal(changes[..., 19:38, :19], changes[..., 19:20, :1].expand(1, 3, 19, 19))
 
 
-def test_the_strength_is_that_of_an_rms_budget():
-    for budget, rms in (("rms:8", 8.0), ("rms:1", 1.0), ("linf:8", 6.0)):
+def test_the_strength_is_the_budget_s():
+    for budget, rms in (("rms:8", 8.0), ("rms:1", 1.0), ("linf:8", 8.0), ("l0:8", 6.0)):
         changes, _ = patterns(f"lsp:budget={budget}")
         torch.testing.assert_close(changes.square().mean((1, 2, 3)).sqrt(), torch.full((12,), rms))
     grey = labelled((noisy(8, 32, 32) // 2 + 64).to(torch.uint8))  # no clipping at black or white

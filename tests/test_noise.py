@@ -22,6 +22,11 @@ def test_the_whole_budget_is_used(data):
     assert (linf == 8).all()
 
 
+def test_pixels_say_nothing_about_grey_levels(data):
+    native, few = (protection_named(spec).perturb(data, 0) for spec in ("noise", "noise:budget=l0:3"))
+    assert torch.equal(native, few)
+
+
 def test_one_noise_a_class_or_one_a_picture(data):
     of_class, of_sample = (changes(data, f"noise:per={per}").float() for per in ("class", "sample"))
     correlation = torch.corrcoef(of_class.flatten(1))

@@ -15,7 +15,7 @@ COLOURS = [np.array(colour) for colour in product((0.0, 1.0), repeat=3)]
 
 
 def brute_force(data, pixels=1):
-    """Algorithm 1 as it is written: every pixel, every colour, all pictures; class by class."""
+    """The search as it is written: every pixel, every colour, all pictures; class by class."""
     images = data.images.numpy() / 255
     published, taken = images.copy(), set()
     for label in range(len(data.classes)):

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -84,9 +86,18 @@ def test_a_foreign_checkpoint_is_refused(data, tmp_path):
         (Drift(), data, 4),
         (Drift(), other, 3),
         (Drift(), relabelled, 3),
+        (Drift(), replace(data, classes=(*data.classes, "c")), 3),
+        (Drift(), replace(data, images=data.images.reshape(4, 3, 4, 9)), 3),
     ):
         with pytest.raises(ValueError, match="holds another run"):
             method.optimised(pictures, seed, checkpoint=file)
+
+
+def test_a_checkpoint_of_another_torch_is_refused(data, tmp_path, monkeypatch):
+    Drift().optimised(data, 3, checkpoint=tmp_path / "state")
+    monkeypatch.setattr(torch, "__version__", "1.0")
+    with pytest.raises(ValueError, match="version of this package or of torch"):
+        Drift().optimised(data, 3, checkpoint=tmp_path / "state")
 
 
 def test_a_broken_checkpoint_is_refused(data, tmp_path):

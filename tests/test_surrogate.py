@@ -1,9 +1,12 @@
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from sets import labelled, linear, noisy
+from unlearnable.protections import protection_named
 from unlearnable.protections.surrogate import Surrogate
 from unlearnable.recipes import recipe_named
 
@@ -82,6 +85,12 @@ def test_gradient_and_errors_of_a_linear_model(data):
         float(F.cross_entropy(model.model(images), data.labels).detach()), rel=1e-2
     )
     assert isinstance(model.model, nn.Sequential) and not model.model.training
+
+
+def test_the_surrogate_s_weights_are_among_the_files():
+    for name in ("em", "rem", "sem", "tap", "entf"):
+        assert protection_named(f"{name}:surrogate=resnet9:pretrained=w.safetensors").files == (Path("w.safetensors"),)
+        assert protection_named(name).files == ()
 
 
 def test_one_class_is_nothing_to_learn(data):

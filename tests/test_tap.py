@@ -4,9 +4,10 @@ from torch import nn
 from torch.nn import functional as F
 
 from sets import labelled, noisy, tinted
+from unlearnable.images import ImageSet
+from unlearnable.pgd import input_gradient
 from unlearnable.protections import protection_named
 from unlearnable.protections.optimised import run
-from unlearnable.protections.surrogate import input_gradient
 
 TINY = "surrogate=resnet9:width=8,recipe=quick:epochs=8,batch_size=8,passes=10,restarts=1,budget=linf:32"
 
@@ -64,3 +65,9 @@ def test_the_next_class_of_the_last_is_the_first():
     objective = protection_named("tap").objective(Told(logits), data)
     assert objective(data.images / 255, torch.tensor([2, 0, 1])).max() < 0.1
     assert objective(data.images / 255, torch.tensor([0, 1, 2])).min() > 4
+
+
+def test_a_class_without_pictures_is_nobody_s_target():
+    data = ImageSet(noisy(3, 2, 2), torch.tensor([0, 2, 3]), tuple("abcde"))
+    told = 5 * torch.eye(5)[[2, 3, 0]]
+    assert protection_named("tap").objective(Told(told), data)(data.images / 255, data.labels).max() < 0.1

@@ -52,8 +52,12 @@ class PGD:
 def loss_gradient(model: nn.Module, images: Images, targets: Num[Tensor, "n ..."]) -> Float[Tensor, "n 3 h w"]:
     """Of the cross-entropy towards ``targets`` (labels or probabilities), with respect to the pictures alone."""
     seen = images.detach().requires_grad_()
-    loss = F.cross_entropy(model(seen).float(), targets)
-    (gradient,) = torch.autograd.grad(loss, seen)
+    return input_gradient(F.cross_entropy(model(seen).float(), targets), seen)
+
+
+def input_gradient(loss: Float[Tensor, ""], images: Images) -> Float[Tensor, "n 3 h w"]:
+    """Of ``loss`` with respect to ``images`` alone; the network's own is not computed."""
+    (gradient,) = torch.autograd.grad(loss, images)
     return gradient
 
 

@@ -86,6 +86,18 @@ def test_the_budget_can_be_chosen(protection, toy):
         check(chosen, toy, chosen(toy))
 
 
+def test_a_wrong_budget_is_refused_before_any_work(protection):
+    with pytest.raises(ValueError, match="expected a budget such as"):
+        replace(protection, budget="l2:8")
+
+
+@pytest.mark.parametrize("norm", ["rms", "linf", "l0"])
+def test_a_strength_counts_what_the_native_budget_counts(protection, norm):
+    native, pixels = Budget.parse(type(protection).budget), norm == "l0"
+    expected = 3 if pixels == (native.norm == "l0") else native.radius
+    assert replace(protection, budget=f"{norm}:3").strength == expected
+
+
 @pytest.mark.parametrize("classes", [2, 100])
 def test_any_number_of_classes(protection, classes):
     data = coloured([place % classes for place in range(max(8, classes))], classes)

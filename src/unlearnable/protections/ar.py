@@ -30,7 +30,7 @@ class AR(Patterned):
 
     Attributes:
         budget: ``rms:4.60076`` is the authors' L2 norm of 1 at 32 px, and of 3 at 96 px, in pictures in [0, 1]:
-            255 / sqrt(3 * 32 * 32) grey levels. The noise has the RMS of an ``rms`` budget; under another, this one.
+            255 / sqrt(3 * 32 * 32) grey levels. The noise's RMS is `strength`.
     """
 
     budget: str = "rms:4.60076"

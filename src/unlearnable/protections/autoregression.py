@@ -1,7 +1,7 @@
 """Autoregressive processes: what they generate, and a search for such as stay finite and can be told apart.
 
 "Autoregressive Perturbations for Data Poisoning" (Sandoval-Segura, Singla, Geiping, Goldblum, Goldstein and Jacobs,
-NeurIPS 2022, arXiv 2206.03693), algorithm 1 and its appendix; the coefficients found here are our own. A process has a
+NeurIPS 2022, arXiv 2206.03693), generation and search for coefficients; those found here are our own. A process has a
 window of 3x3 coefficients for each colour: every pixel is the weighted sum of the eight before it in its window, row by
 row, and there is no other noise than the pixels with which it starts.
 """

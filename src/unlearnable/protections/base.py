@@ -28,6 +28,9 @@ class Protection(ABC):
 
     budget: str
 
+    def __post_init__(self) -> None:
+        Budget.parse(self.budget)
+
     @property
     def files(self) -> tuple[Path, ...]:
         """Files on whose content the published pictures depend."""
@@ -35,9 +38,13 @@ class Protection(ABC):
 
     @property
     def strength(self) -> float:
-        """The radius of the budget; under one of another norm than the native budget's, the native radius."""
+        """How strong the change is to be before the budget is enforced: the one rule for a budget that is not native.
+
+        The radius of ``budget`` where that counts what the native one counts: grey levels (``rms`` and ``linf`` alike)
+        or pixels (``l0``). Else the native radius: three pixels say nothing about grey levels.
+        """
         own, native = Budget.parse(self.budget), Budget.parse(type(self).budget)
-        return (own if own.norm == native.norm else native).radius
+        return (own if (own.norm == "l0") == (native.norm == "l0") else native).radius
 
     @abstractmethod
     def perturb(self, data: ImageSet, seed: int) -> Float[Tensor, "n 3 h w"]:

@@ -26,6 +26,7 @@ class CUDA(Streaming):
     budget: str = "linf:255"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not 0 <= self.blur < np.inf:
             raise ValueError(f"expected a blur of 0 or more, got {self.blur}")
 

@@ -13,12 +13,11 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 from torch.nn import functional as F
 
-from unlearnable.budget import Budget
 from unlearnable.images import ImageSet
 from unlearnable.pgd import PGD, Images
-from unlearnable.protections.base import protections
-from unlearnable.protections.optimised import Optimisation, Optimised
-from unlearnable.protections.surrogate import Surrogate
+from unlearnable.protections.base import is_samplewise, protections
+from unlearnable.protections.optimised import Optimisation
+from unlearnable.protections.surrogate import OnSurrogate, Surrogate
 from unlearnable.recipes import recipe_named
 from unlearnable.training import in_batches
 
@@ -26,31 +25,31 @@ GRADIENT_NORM = 5.0  # at which the surrogate's gradients are clipped (the autho
 
 
 @protections.register("em")
-class ErrorMinimising(Optimised):
-    """Eq. 2: min over the surrogate and min over the noise, by turns.
+class EM(OnSurrogate):
+    """Min over the surrogate and min over the noise, by turns.
 
     A class-wise noise is the mean of what its pictures ask for, and is sought on a part of them. A surrogate knows few
     pictures by heart before such a noise has grown: fewer ``train_steps`` give it time.
 
     Pictures are taken in one random order, where the authors take them as they are filed: a folder is filed by class.
     The surrogate's error on a batch is counted as soon as its noise has moved, which sample by sample is the authors'
-    count after the pass.
+    count after the pass. Noise that is smaller than the pictures is not offered.
 
     Attributes:
         per: ``sample`` for another noise in each picture, ``class`` for one in all of a class.
         surrogate: victim on which the noise is optimised (paper: ResNet-18).
         train_steps: of the surrogate in a round, M (authors: 10 on CIFAR-10, 20 on CIFAR-100, 100 on ImageNet).
         steps: of PGD in a round; 0 for the authors', 20 sample by sample and 1 class by class.
-        step: of PGD, in grey levels of 255 (authors: 0.8).
-        stop: the surrogate's error, in [0, 1], at which the search ends (authors: 0.01).
+        step: of PGD, in grey levels of 255 (authors: 0.8, on ImageNet 1.6).
+        stop: the surrogate's error, in [0, 1], at which the search ends (authors: 0.01, on ImageNet 0.1).
         rounds: at most so many; a warning tells when they do not suffice. The authors go on until they do, which takes
             about 10 on CIFAR-10.
         subset: part of each class's pictures on which a class-wise noise is sought (authors: 0.2).
-        batch_size: at most so many pictures at once (authors: 512).
+        batch_size: at most so many pictures at once (authors: 512, on ImageNet 32).
         learning_rate: of the surrogate, constant (authors: 0.1); its momentum and weight decay are the paper recipe's.
         compat: ``signed`` for the noise of the paper, ``positive`` for that of the authors' published pictures, which
             lack all that would darken and all fractions of grey levels.
-        budget: L-inf, 8 grey levels (paper). Of another norm, too, the radius is that of the L-inf ball of the search.
+        budget: authors: 8/255 in L-inf, on ImageNet 16/255; the search's L-inf ball has the radius `strength`.
     """
 
     per: str = "sample"
@@ -67,17 +66,19 @@ class ErrorMinimising(Optimised):
     budget: str = "linf:8"
 
     def __post_init__(self) -> None:
-        if self.per not in ("sample", "class") or self.compat not in ("signed", "positive"):
-            raise ValueError(f"expected per=sample or per=class, compat=signed or compat=positive; got {self}")
+        super().__post_init__()
+        is_samplewise(self.per)
+        if self.compat not in ("signed", "positive"):
+            raise ValueError(f"expected compat=signed or compat=positive, got {self.compat!r}")
         if min(self.train_steps, self.rounds, self.batch_size) < 1 or self.steps < 0:
-            raise ValueError(f"expected at least one round, step of training and picture a batch; got {self}")
+            raise ValueError(f"expected at least one round, step of training and picture a batch, got {self}")
         if not (self.step > 0 and self.learning_rate > 0 and 0 < self.subset <= 1 and 0 <= self.stop <= 1):
-            raise ValueError(f"expected step, learning_rate and subset above 0, subset and stop up to 1; got {self}")
+            raise ValueError(f"expected step, learning_rate and subset above 0, subset and stop up to 1, got {self}")
 
     @property
     def attack(self) -> PGD:
-        """Eq. 3, the steps of a round on a batch."""
-        return PGD(Budget.parse(self.budget).radius, self.step, self.steps or (20 if self.per == "sample" else 1))
+        """The steps of a round on a batch, downhill."""
+        return PGD(self.strength, self.step, self.steps or (20 if self.per == "sample" else 1))
 
     def optimisation(self, data: ImageSet, seed: int) -> "MinMin":
         """The search for the noise; a step of it is one step of the surrogate, or PGD on one batch."""
@@ -94,7 +95,7 @@ class MinMin(Optimisation):
         wrong: how many of them the surrogate took for others in this round.
     """
 
-    def __init__(self, method: ErrorMinimising, data: ImageSet) -> None:
+    def __init__(self, method: EM, data: ImageSet) -> None:
         self.method, self.data = method, data
         recipe = replace(recipe_named("paper"), learning_rate=method.learning_rate)
         self.surrogate = Surrogate.of(method.surrogate, recipe, data)
@@ -155,7 +156,7 @@ class MinMin(Optimisation):
         return self.surrogate.learn((images + noise).clamp(0, 1), self.data.labels[batch], clip=GRADIENT_NORM)
 
     def _perturb(self, batch: Int64[Tensor, " b"]) -> float:
-        """Eq. 3, from the noise so far; then the mean over those that share a noise."""
+        """Downhill from the noise so far; then the mean over those that share a noise."""
         labels, (images, noise) = self.data.labels[batch], self._pictures(batch)
         change = self.method.attack.descend(images, noise, lambda seen: self.surrogate.gradient(seen, labels))
         owners, place = self.owner[batch].unique(return_inverse=True)

@@ -10,8 +10,9 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from unlearnable.countermeasures.base import Images, countermeasure_named
+from unlearnable.countermeasures import countermeasure_named
 from unlearnable.images import ImageSet
+from unlearnable.pgd import Images
 from unlearnable.protections.base import protections
 from unlearnable.protections.sign_steps import Objective, SignStepped, SignSteps, batch_size
 from unlearnable.training import fast
@@ -34,7 +35,7 @@ class EntF(SignStepped):
         reference_radius: of the ball of its adversarial training, in grey levels (authors: 4); ten steps of half of it.
         passes: signed steps of every picture (authors: 300).
         step: as a part of the radius (authors: 0.05).
-        budget: authors: 8/255 in L-inf. Of another norm the radius still bounds every value while it is optimised.
+        budget: authors: 8/255 in L-inf; the search's L-inf ball has the radius `strength`.
     """
 
     goal: str = "push"
@@ -46,8 +47,11 @@ class EntF(SignStepped):
     budget: str = "linf:8"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.goal not in ("push", "pull"):
             raise ValueError(f"expected goal=push or goal=pull, got {self.goal!r}")
+        if not self.reference_radius > 0:
+            raise ValueError(f"expected a reference_radius above 0, got {self.reference_radius}")
 
     def optimisation(self, data: ImageSet, seed: int) -> SignSteps:
         """Adversarial training, then the steps of the features."""

@@ -32,13 +32,15 @@ class LSP(Patterned):
         patch: side of a block, in px (authors: 8). Blocks are larger where a side of the picture would have more than
             28 of them, and cropped at the right and at the bottom where they do not fit.
         budget: ``rms:6``, the authors' L2 norm of 6 / 255 times the square root of the number of values (1.30 at
-            32 px). The pattern has the RMS of an ``rms`` budget; under another, 6.
+            32 px). The pattern's RMS is `strength`. The authors cut fractions of grey levels off;
+            here they are rounded.
     """
 
     patch: int = 8
     budget: str = "rms:6"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.patch < 1:
             raise ValueError(f"expected a patch of 1 px or more, got {self.patch}")
 

@@ -11,14 +11,13 @@ import numpy as np
 from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
-from unlearnable.budget import Budget
 from unlearnable.keys import Key
 from unlearnable.protections.base import Perturber, Streaming, is_samplewise, protections, stacked
 
 
 @protections.register("noise")
 class Noise(Streaming):
-    """White Gaussian noise of the budget's radius as its RMS.
+    """White Gaussian noise, whose RMS is `strength`.
 
     Attributes:
         per: ``class`` for one noise in all pictures of a class, ``sample`` for another in each.
@@ -28,9 +27,13 @@ class Noise(Streaming):
     per: str = "class"
     budget: str = "rms:8"
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        is_samplewise(self.per)
+
     def perturber(self, classes: int, seed: int) -> Perturber:
         """Draw the noise of every picture from a key made from ``seed``."""
-        own, key, radius = is_samplewise(self.per), Key.of_seed(seed), Budget.parse(self.budget).radius
+        own, key, radius = is_samplewise(self.per), Key.of_seed(seed), self.strength
 
         def perturb(
             pictures: UInt8[Tensor, "n 3 h w"], labels: Int64[Tensor, " n"], numbers: Int64[Tensor, " n"]

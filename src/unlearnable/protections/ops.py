@@ -1,6 +1,7 @@
 """Set one pixel to one colour in all pictures of a class (OPS: Wu, Chen, Xie and Huang, ICLR 2023, arXiv 2205.12141).
 
-"One-Pixel Shortcut: On the Learning Preference of Deep Neural Networks", algorithm 1, in closed form.
+"One-Pixel Shortcut: On the Learning Preference of Deep Neural Networks": their search over all pixels and colours,
+in closed form.
 """
 
 import torch
@@ -22,7 +23,7 @@ class OPS(Protection):
 
     Attributes:
         budget: ``l0:1``, one pixel; of ``l0`` the radius is the number of pixels that are set in each picture (the
-            authors' sparsity). Under another norm it is one.
+            authors' sparsity). Under another norm it is one (`strength`).
     """
 
     budget: str = "l0:1"

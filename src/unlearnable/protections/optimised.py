@@ -113,12 +113,16 @@ class Optimised(Protection):
         with torch.random.fork_rng(cuda), torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True):
             torch.manual_seed(seed)
             optimisation = self.optimisation(data.on(device), seed)
-            return run(optimisation, seed, self._identity(data, seed), checkpoint, on_step).float().cpu()
+            return run(optimisation, seed, self._identity(data, seed, device), checkpoint, on_step).float().cpu()
 
-    def _identity(self, data: ImageSet, seed: int) -> str:
+    def _identity(self, data: ImageSet, seed: int, device: torch.device) -> str:
+        """All on which the result depends; a run that went on under another torch would be nobody's run."""
         digest = hashlib.sha256(data.images.cpu().contiguous().numpy().data.cast("B"))
         digest.update(data.labels.cpu().contiguous().numpy().data.cast("B"))
-        return json.dumps([repr(self), seed, __version__, digest.hexdigest()])
+        for file in self.files:
+            digest.update(file.read_bytes())
+        made_by = [__version__, torch.__version__, device.type]
+        return json.dumps([repr(self), seed, *made_by, list(data.images.shape), data.classes, digest.hexdigest()])
 
 
 def run(
@@ -160,6 +164,9 @@ def _load(optimisation: Optimisation, identity: str, file: Path) -> None:
     except SafetensorError as error:
         raise ValueError(f"{file} is not a checkpoint: {error}; delete it to begin anew") from None
     if notes.get("identity") != identity:
-        raise ValueError(f"{file} holds another run (other pictures, parameters, seed or version); delete it")
+        raise ValueError(
+            f"{file} holds another run (other pictures, classes, parameters, seed, device, or version of this package "
+            "or of torch); delete it to begin anew"
+        )
     optimisation.restore(tensors)
     optimisation.done = int(notes["done"])

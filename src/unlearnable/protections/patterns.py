@@ -18,7 +18,7 @@ Draw = Callable[
 
 
 class Patterned(Streaming):
-    """A protection that adds a pattern, whose RMS is that of an ``rms`` budget, or of its native one under another."""
+    """A protection that adds a pattern, whose RMS is `strength`."""
 
     @abstractmethod
     def drawing(self, classes: int, seed: int) -> Draw:

@@ -12,12 +12,11 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from unlearnable.budget import Budget
 from unlearnable.images import ImageSet
 from unlearnable.pgd import PGD, Change, Images
 from unlearnable.protections.base import protections
-from unlearnable.protections.optimised import Optimisation, Optimised
-from unlearnable.protections.surrogate import Surrogate
+from unlearnable.protections.optimised import Optimisation
+from unlearnable.protections.surrogate import OnSurrogate, Surrogate
 from unlearnable.recipes import recipe_named
 from unlearnable.training import PADDING, in_batches, shifted
 
@@ -25,11 +24,12 @@ DECAY = 0.1  # of the learning rate
 
 
 @protections.register("rem")
-class RobustErrorMinimising(Optimised):
+class REM(OnSurrogate):
     """Min over the surrogate, min over the noise, max over the adversary's change; sample by sample.
 
     The trainer's crop shifts by up to 4 px, and by an eighth of the side where that is more; the authors cut large
-    pictures at random scales instead. Pictures stay in [0, 1], where the authors subtract 0.5.
+    pictures at random scales instead. Pictures stay in [0, 1], where the authors subtract 0.5; before every step a
+    picture is brought back into that range. The final noise is rounded once, with the picture that is published.
 
     Attributes:
         surrogate: victim on which the noise is optimised (paper: ResNet-18).
@@ -43,7 +43,7 @@ class RobustErrorMinimising(Optimised):
         adversary: radius of the adversary's ball, in grey levels (authors: 4).
         adversary_steps: of PGD uphill, for the adversary (authors: 10, on ImageNet 7).
         adversary_step: of it, in grey levels (authors: 0.8, on ImageNet 1).
-        budget: L-inf, 8 grey levels (paper). Of another norm, too, the radius is that of the L-inf ball of the search.
+        budget: authors: 8/255 in L-inf; the search's L-inf ball has the radius `strength`.
     """
 
     surrogate: str = "resnet18"
@@ -60,15 +60,16 @@ class RobustErrorMinimising(Optimised):
     budget: str = "linf:8"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if min(self.iterations, self.batch_size, self.decay, self.steps, self.draws) < 1 or self.adversary_steps < 0:
-            raise ValueError(f"expected iterations, batch_size, decay, steps and draws above 0; got {self}")
+            raise ValueError(f"expected iterations, batch_size, decay, steps and draws above 0, got {self}")
         if not (self.learning_rate > 0 and self.step > 0 and self.adversary >= 0 and self.adversary_step >= 0):
-            raise ValueError(f"expected learning_rate and step above 0, and no negative adversary; got {self}")
+            raise ValueError(f"expected learning_rate and step above 0, and no negative adversary, got {self}")
 
     @property
     def defence(self) -> PGD:
         """The walk of the noise."""
-        return PGD(Budget.parse(self.budget).radius, self.step, self.steps)
+        return PGD(self.strength, self.step, self.steps)
 
     @property
     def attack(self) -> PGD:
@@ -91,14 +92,14 @@ class RobustErrorMinimising(Optimised):
 
 
 class MinMinMax(Optimisation):
-    """Their algorithm 1, then the noise of every picture from the surrogate that it leaves.
+    """The iterations, then the noise of every picture from the surrogate that it leaves.
 
     Attributes:
         order: of the pictures in this pass of the surrogate.
         noise: in [0, 1].
     """
 
-    def __init__(self, method: RobustErrorMinimising, data: ImageSet) -> None:
+    def __init__(self, method: REM, data: ImageSet) -> None:
         self.method, self.data = method, data
         recipe = replace(recipe_named("paper"), learning_rate=method.learning_rate)
         self.surrogate = Surrogate.of(method.surrogate, recipe, data)

@@ -9,13 +9,13 @@ from torch import Tensor
 
 from unlearnable.pgd import Images
 from unlearnable.protections.base import protections
-from unlearnable.protections.rem import RobustErrorMinimising
+from unlearnable.protections.rem import REM
 from unlearnable.protections.surrogate import Surrogate
 
 
 @protections.register("sem")
-class StableErrorMinimising(RobustErrorMinimising):
-    """As `RobustErrorMinimising`; the surrogate is trained adversarially here, too.
+class SEM(REM):
+    """As `REM`; the surrogate is trained adversarially here, too.
 
     Attributes:
         surrogate: as there.

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from unlearnable.countermeasures.base import Images
+from unlearnable.pgd import Images
 
 REACH = 1 / 8  # of the side: 4 of 32 px, as TAP's and EntF's authors have it
 
@@ -14,10 +14,10 @@ def jittered(images: Images) -> Images:
     count, device = len(images), images.device
     reach = REACH * torch.tensor(images.shape[-2:], device=device)
     offsets = reach * (2 * torch.rand(count, 2, device=device) - 1)
-    return shifted(images, offsets, torch.rand(count, device=device) < 0.5)
+    return moved(images, offsets, torch.rand(count, device=device) < 0.5)
 
 
-def shifted(images: Images, offsets: Float[Tensor, "n 2"], mirrored: Bool[Tensor, " n"]) -> Images:
+def moved(images: Images, offsets: Float[Tensor, "n 2"], mirrored: Bool[Tensor, " n"]) -> Images:
     """Mirror where told, then move down and right by ``offsets`` px, bilinearly; black comes in.
 
     A product with one matrix an axis and picture, because CUDA adds up the gradient of

@@ -10,12 +10,12 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from unlearnable.budget import Budget
-from unlearnable.countermeasures.base import Countermeasure, Images
+from unlearnable.countermeasures import Countermeasure
 from unlearnable.images import ImageSet
-from unlearnable.protections.optimised import Optimisation, Optimised
+from unlearnable.pgd import PGD, Change, Images, input_gradient
+from unlearnable.protections.optimised import Optimisation
 from unlearnable.protections.shift import jittered
-from unlearnable.protections.surrogate import Surrogate, input_gradient
+from unlearnable.protections.surrogate import OnSurrogate, Surrogate
 from unlearnable.recipes import Recipe, recipe_named
 from unlearnable.training import fast, train_epoch
 
@@ -34,8 +34,7 @@ class SignSteps(Optimisation):
         recipe: of its training.
         training: what its training does beyond the recipe.
         objective: makes the losses of the second phase from the trained network and the clean set.
-        radius: of the box around every picture, in grey levels.
-        step: of every value in a pass, in grey levels.
+        walk: a pass's step of every picture.
         passes: over the set.
         restarts: from other noise; the changes whose last pass has the lowest mean loss are kept.
     """
@@ -45,14 +44,11 @@ class SignSteps(Optimisation):
     recipe: Recipe
     training: Countermeasure
     objective: Callable[[nn.Module, ImageSet], Objective]
-    radius: float
-    step: float
+    walk: PGD
     passes: int
     restarts: int
 
     def __post_init__(self) -> None:
-        if min(self.passes, self.restarts) < 1 or self.step <= 0:
-            raise ValueError("expected at least one pass and one restart, and a step above 0")
         self.steps = self.recipe.epochs + self.restarts * self.passes
         self._current = self._best = torch.empty(0)
         self._lowest = math.inf
@@ -89,12 +85,12 @@ class SignSteps(Optimisation):
 
     def change(self) -> Float[Tensor, "n 3 h w"]:
         """Those of the best restart, in grey levels."""
-        return self._best
+        return self._best * 255
 
-    def _beginning(self) -> Float[Tensor, "n 3 h w"]:
-        """Gaussian noise whose deviation is the radius, inside the box."""
-        pictures = self.data.images
-        return boxed(self.radius * torch.randn(pictures.shape, device=pictures.device), pictures, self.radius)
+    def _beginning(self) -> Change:
+        """Gaussian noise whose deviation is the radius, inside the ball."""
+        radius = self.walk.radius / 255
+        return (radius * torch.randn(self.data.images.shape, device=self.data.images.device)).clamp(-radius, radius)
 
     def _pass(self) -> float:
         """One step of every picture, in place: the mean loss before it."""
@@ -102,39 +98,46 @@ class SignSteps(Optimisation):
         size = batch_size(self.data)
         parts = zip(*(whole.split(size) for whole in (self.data.images, self.data.labels, self._current)), strict=True)
         for pictures, labels, current in parts:
-            change = current.detach().requires_grad_()
-            seen = jittered((pictures + change) / 255)
-            with fast(pictures.device):
-                loss = self._losses(seen, labels).sum()
-            gradient = input_gradient(loss, change)
-            current.copy_(boxed(current - self.step * gradient.sign(), pictures, self.radius))
-            total += loss.detach()
+            total += self._step(pictures.float() / 255, labels, current)
         return total.item() / len(self.data)
 
+    def _step(self, images: Images, labels: Int64[Tensor, " b"], current: Change) -> Float[Tensor, ""]:
+        """Change ``current`` in place: the sum of the losses before that."""
+        losses = torch.zeros((), device=images.device)
 
-class SignStepped(Optimised):
+        def gradient(seen: Images) -> Images:
+            seen = seen.detach().requires_grad_()
+            shaken = jittered(seen)
+            with fast(images.device):
+                loss = self._losses(shaken, labels).sum()
+            losses.add_(loss.detach())
+            return input_gradient(loss, seen)
+
+        current.copy_(self.walk.descend(images, current, gradient))
+        return losses
+
+
+class SignStepped(OnSurrogate):
     """A protection by `SignSteps`; the fields that it reads are described where they are declared."""
 
-    surrogate: str
     recipe: str
     passes: int
     step: float
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.passes < 1 or not self.step > 0:
+            raise ValueError(f"expected at least one pass and a step above 0, got {self}")
 
     @abstractmethod
     def objective(self, model: nn.Module, data: ImageSet) -> Objective:
         """What to lower, once ``model`` has been trained on the clean ``data``."""
 
     def sign_steps(self, data: ImageSet, training: Countermeasure, restarts: int = 1) -> SignSteps:
-        """The optimisation. Whatever the norm of the budget, its radius is that of the box inside which it moves."""
-        recipe, radius = recipe_named(self.recipe), Budget.parse(self.budget).radius
+        """The optimisation."""
+        recipe, walk = recipe_named(self.recipe), PGD(self.strength, self.step * self.strength, steps=1)
         surrogate = Surrogate.of(self.surrogate, recipe, data)
-        step = self.step * radius
-        return SignSteps(data, surrogate, recipe, training, self.objective, radius, step, self.passes, restarts)
-
-
-def boxed(change: Images, pictures: Tensor, radius: float) -> Images:
-    """The change, clamped to ``radius`` and to what keeps the pictures in [0, 255]; all in grey levels."""
-    return torch.minimum(torch.maximum(change.clamp(-radius, radius), -pictures.float()), 255 - pictures.float())
+        return SignSteps(data, surrogate, recipe, training, self.objective, walk, self.passes, restarts)
 
 
 def batch_size(data: ImageSet) -> int:

@@ -1,6 +1,7 @@
 """The classifier on which a perturbation is optimised, in place of the victims that nobody knows yet."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from jaxtyping import Int64
@@ -9,6 +10,7 @@ from torch.nn import functional as F
 
 from unlearnable.images import ImageSet
 from unlearnable.pgd import Images, loss_gradient
+from unlearnable.protections.optimised import Optimised
 from unlearnable.recipes import Recipe
 from unlearnable.training import fast, sgd
 from unlearnable.victims import check_takes, victim_named
@@ -92,10 +94,16 @@ class Surrogate:
         self.optimizer.load_state_dict({"state": momenta, "param_groups": groups})
 
 
-def input_gradient(loss: Tensor, images: Tensor) -> Tensor:
-    """The gradient of ``loss`` with respect to ``images`` alone; the network's own is not computed."""
-    (gradient,) = torch.autograd.grad(loss, images)
-    return gradient
+class OnSurrogate(Optimised):
+    """A protection that is optimised on a surrogate, inside an L-inf ball of the radius `strength`."""
+
+    surrogate: str
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The weights with which the surrogate begins, if any."""
+        pretrained = victim_named(self.surrogate).pretrained
+        return (Path(pretrained),) if pretrained else ()
 
 
 def _packed(images: Images) -> Images:

@@ -4,31 +4,34 @@
 arXiv 2106.10807.
 """
 
+import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from unlearnable.countermeasures.base import Images, countermeasure_named
+from unlearnable.countermeasures import countermeasure_named
 from unlearnable.images import ImageSet
+from unlearnable.pgd import Images
 from unlearnable.protections.base import protections
 from unlearnable.protections.sign_steps import Objective, SignStepped, SignSteps
 
 
 @protections.register("tap")
-class Tap(SignStepped):
+class TAP(SignStepped):
     """PGD against a classifier that was trained on the clean pictures, through small shifts and flips.
 
     The surrogate sees pictures in [0, 1], as all victims here; the authors' sees them normalised. Its step size falls
     by the recipe's schedule; the authors' falls tenfold at three epochs.
 
     Attributes:
-        targeted: whether to be taken for the next class (the authors' stronger one), else for any but the own.
+        targeted: whether to be taken for the next class that has pictures (the authors' stronger one), else for
+            any but the own.
         surrogate: the classifier (authors: ResNet-18).
         recipe: of its training, whose ``epochs`` are taken as they are (authors: 40, Nesterov's momentum).
         passes: signed steps of every picture (authors: 250).
         step: as a part of the radius (authors: 0.05).
         restarts: from other noise, of which the best is kept (authors: 8, or 1 to save time).
-        budget: authors: 8/255 in L-inf. Of another norm the radius still bounds every value while it is optimised.
+        budget: authors: 8/255 in L-inf; the search's L-inf ball has the radius `strength`.
     """
 
     targeted: bool = True
@@ -39,16 +42,23 @@ class Tap(SignStepped):
     restarts: int = 8
     budget: str = "linf:8"
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.restarts < 1:
+            raise ValueError(f"expected at least one restart, got {self.restarts}")
+
     def optimisation(self, data: ImageSet, seed: int) -> SignSteps:
         """Ordinary training, then the attack."""
         return self.sign_steps(data, countermeasure_named("vanilla"), self.restarts)
 
     def objective(self, model: nn.Module, data: ImageSet) -> Objective:
         """Cross-entropy towards the next class, or away from the own."""
-        classes = len(data.classes)
+        present = data.labels.unique()
+        following = torch.zeros(len(data.classes), dtype=present.dtype, device=present.device)
+        following[present] = present.roll(-1)
 
         def losses(images: Images, labels: Int64[Tensor, " n"]) -> Float[Tensor, " n"]:
-            wanted = (labels + 1) % classes if self.targeted else labels
+            wanted = following[labels] if self.targeted else labels
             entropy = F.cross_entropy(model(images).float(), wanted, reduction="none")
             return entropy if self.targeted else -entropy
 
