@@ -4,6 +4,7 @@
 in closed form.
 """
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int64, UInt8
 from torch import Tensor
@@ -32,7 +33,8 @@ class OPS(Protection):
         """Classes choose in the order of their labels; nothing is drawn."""
         colours = 255 * _colours(data.images.device)
         taken = torch.zeros(COLOURS, *data.images.shape[-2:], dtype=torch.bool, device=data.images.device)
-        change = torch.zeros(data.images.shape, device=data.images.device)
+        nothing = np.zeros(data.images.shape, np.float32)  # the system's zeros: torch would write them all
+        change = torch.from_numpy(nothing).to(data.images.device)
         for label in data.labels.unique().tolist():
             own = (data.labels == label).nonzero().flatten()
             for colour, row, column in self._choose(scores(data.images, own), taken, label):
