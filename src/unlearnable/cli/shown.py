@@ -12,7 +12,10 @@ from typing import Annotated, Any
 import typer
 
 PROBLEM, USAGE, SKIPPED = 1, 2, 3  # exit codes
-PACES = {"optimising": ("steps", 600)}  # of a stage: of what, and over how many seconds; a step may take minutes
+PACES = {
+    "optimising": ("steps", 600),
+    "training": ("cells", 1800),
+}  # of a stage: of what, and over how many seconds; a step may take minutes
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Weights = Annotated[str | None, typer.Option(help="Folder or hub id of weights; those that ship when left out.")]
