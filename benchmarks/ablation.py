@@ -16,7 +16,8 @@ from unlearnable import protection_named
 from unlearnable.budget import difference
 from unlearnable.cells import Cell, Result, Store, fingerprint
 from unlearnable.countermeasures import countermeasure_named
-from unlearnable.images import ImageSet, load
+from unlearnable.datasets import load
+from unlearnable.images import ImageSet
 from unlearnable.recipes import recipe_named
 from unlearnable.training import fit
 from unlearnable.victims import victim_named

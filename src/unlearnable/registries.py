@@ -3,7 +3,7 @@
 from typing import Any
 
 from unlearnable.countermeasures import countermeasures
-from unlearnable.images import datasets
+from unlearnable.datasets import datasets
 from unlearnable.protections import protections
 from unlearnable.recipes import recipes
 from unlearnable.spec import Registry

@@ -85,8 +85,8 @@ def fit(
 ) -> None:
     """Train one classifier and keep its weights."""
     from unlearnable.countermeasures import countermeasure_named
+    from unlearnable.datasets import load
     from unlearnable.devices import device_named
-    from unlearnable.images import load
     from unlearnable.recipes import recipe_named
     from unlearnable.training import DivergedError, Epoch, fit
     from unlearnable.victims import save_weights, victim_named
@@ -117,7 +117,7 @@ def export(
     out: Annotated[Path, typer.Argument(help="New folder for PNGs in class sub-folders.")],
 ) -> None:
     """Write a data set as a folder of pictures."""
-    from unlearnable.images import load
+    from unlearnable.datasets import load
 
     with errors():
         pictures = load(data)
