@@ -13,7 +13,7 @@ from unlearnable.bench.run import Estimate, Run, jobs_of
 from unlearnable.bench.runs import Runs
 from unlearnable.bench.sets import Made, make
 from unlearnable.cells import Result, fingerprint
-from unlearnable.images import load
+from unlearnable.datasets import load
 
 PLAN = """
 data:
@@ -220,7 +220,11 @@ def test_the_command_says_what_is_left_and_resumes(plan, tmp_path):
 
 @pytest.mark.parametrize(
     ("options", "said"),
-    [(["--shard", "2"], "such as 1/3"), (["--workers", "0"], "greater than or equal to 1"), (["--device", "tpu"], "tpu")],
+    [
+        (["--shard", "2"], "such as 1/3"),
+        (["--workers", "0"], "greater than or equal to 1"),
+        (["--device", "tpu"], "tpu"),
+    ],
 )
 def test_wrong_options_are_said_before_anything_is_trained(tmp_path, options, said):
     file = tmp_path / "toy.yaml"

@@ -14,7 +14,8 @@ from unlearnable.bench.runs import Runs
 from unlearnable.bench.sets import Made, make
 from unlearnable.cells import Result, fingerprint
 from unlearnable.countermeasures import countermeasure_named
-from unlearnable.images import ImageSet, load
+from unlearnable.datasets import load
+from unlearnable.images import ImageSet
 from unlearnable.recipes import recipe_named
 from unlearnable.training import DivergedError
 
