@@ -1,8 +1,11 @@
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from unlearnable.bench.plan import Plan, TrainingSet, shard
+
+PLANS = [file for file in sorted((Path(__file__).parents[1] / "plans").glob("*.yaml")) if "hider" not in file.name]
 
 TOY = """
 title: toys
@@ -103,3 +106,15 @@ def test_the_key_of_a_set_does_not_depend_on_spelling():
     others += [replace(own, share=0.5), replace(own, protection="clean"), replace(own, protection="remainder")]
     assert len({own.key, *(other.key for other in others)}) == 7
     assert TrainingSet("toy", "deep_hiding").key == TrainingSet("toy", "deep_hiding:per=class,deal=contrary").key
+
+
+@pytest.mark.parametrize("file", PLANS, ids=lambda file: file.stem)
+def test_every_plan_of_ours_can_be_read(file):
+    plan = Plan.read(file)
+    assert plan.title and plan.entries
+    assert any(entry.training.protection == "clean" for entry in plan.entries) or plan.paper == "table3"
+
+
+def test_every_plan_has_a_quick_variant():
+    names = {file.stem for file in PLANS}
+    assert {name.partition("_")[0] for name in names} == {name.partition("_")[0] for name in names if "quick" in name}
