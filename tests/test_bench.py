@@ -42,7 +42,7 @@ def plan(tmp_path_factory) -> Plan:
 def done(plan, tmp_path_factory) -> Runs:
     """The plan, run once in this process."""
     runs = Runs(tmp_path_factory.mktemp("runs"))
-    run = Run(jobs_of(plan.entries, runs), Here(), runs)
+    run = Run(jobs_of(plan, runs), Here(), runs)
     run()
     assert not run.failed
     return runs
@@ -85,7 +85,7 @@ def test_the_budget_is_measured_on_the_protected_pictures_alone(done):
 
 def test_a_second_run_trains_nothing(plan, done, monkeypatch):
     monkeypatch.setattr(bench_run.Run, "_end", None)
-    jobs = jobs_of(plan.entries, done)
+    jobs = jobs_of(plan, done)
     Run(jobs, Here(), done)()
     assert Estimate.of(jobs, done.cells.all()) == Estimate(0, 0, 0, 0)
 
@@ -96,7 +96,7 @@ def test_what_is_deleted_alone_is_done_again(plan, done, tmp_path):
     before = runs.result(lost)
     (runs.folder / "cells" / f"{before.key}.json").unlink()
     events = []
-    Run(jobs_of(plan.entries, runs), Here(), runs, on_event=events.append)()
+    Run(jobs_of(plan, runs), Here(), runs, on_event=events.append)()
     assert [event.name for event in events] == ["making remainder, 25%", lost.name]  # its pictures were not cached
     assert events[-1].done == events[-1].total == 10
     assert replace(runs.result(lost), seconds=0) == replace(before, seconds=0)
@@ -105,7 +105,7 @@ def test_what_is_deleted_alone_is_done_again(plan, done, tmp_path):
 def test_processes_give_the_same_results(plan, done, tmp_path):
     runs, entries = Runs(tmp_path / "runs"), plan.entries[:4]
     with local(2) as place:
-        run = Run(jobs_of(entries, runs), place, runs)
+        run = Run(jobs_of(replace(plan, entries=entries), runs), place, runs)
         run()
     assert not run.failed
     for entry in entries:
@@ -114,7 +114,7 @@ def test_processes_give_the_same_results(plan, done, tmp_path):
 
 
 def test_what_a_countermeasure_makes_is_kept_where_it_is_needed_twice(plan, tmp_path):
-    jobs = jobs_of(plan.entries, Runs(tmp_path))
+    jobs = jobs_of(plan, Runs(tmp_path))
     kinds = [(type(job), getattr(job, "countermeasure", None)) for job in jobs]
     assert kinds.count((Purify, "jpeg:quality=50")) == 2 and sum(kind is Purify for kind, _ in kinds) == 2
     trains = [job for job in jobs if isinstance(job, Train) and job.entry.countermeasure == "jpeg:quality=50"]
@@ -125,7 +125,8 @@ def test_training_on_what_was_kept_is_training_with_the_countermeasure(plan, don
     entry = next(entry for entry in plan.entries if entry.countermeasure == "jpeg:quality=50")
     result = done.result(entry)
     train, test = load("toy:count=64"), load("toy:count=40,seed=1")
-    again = train_cell(result.cell, train, test, train, True, "cpu")
+    again, weights = train_cell(result.cell, train, test, train, True, False, "cpu")
+    assert not weights
     assert replace(again, seconds=0) == replace(result, seconds=0)
 
 
@@ -134,7 +135,7 @@ def test_no_time_left(plan, done, tmp_path):
     for result in runs.cells.all()[1:]:
         (runs.folder / "cells" / f"{result.key}.json").unlink()
     events = []
-    run = Run(jobs_of(plan.entries, runs), Here(), runs, time.monotonic() - 1, events.append)
+    run = Run(jobs_of(plan, runs), Here(), runs, time.monotonic() - 1, events.append)
     run()
     assert len(runs.cells.all()) == 1
     assert {type(job) for job in run.failed} >= {Train}
@@ -147,7 +148,7 @@ def test_what_fails_takes_what_needs_it_along_and_nothing_else(plan, tmp_path, m
 
     monkeypatch.setattr("unlearnable.protections.noise.Noise.perturber", broken)
     runs = Runs(tmp_path)
-    run = Run(jobs_of(plan.entries[:8], runs), Here(), runs)
+    run = Run(jobs_of(replace(plan, entries=plan.entries[:8]), runs), Here(), runs)
     run()
     assert set(run.failed.values()) == {"no such noise"}
     assert {entry.row for entry in plan.entries[:8] if runs.result(entry)} == {"Clean"}
@@ -231,6 +232,28 @@ def test_wrong_options_are_said_before_anything_is_trained(tmp_path, options, sa
     file.write_text(PLAN)
     assert said in command("bench", file, "--out", tmp_path / "runs", *options, code=2).stderr
     assert not (tmp_path / "runs" / "cells").exists()
+
+
+@pytest.mark.parametrize(("figure", "trained"), [("maps:pictures=2", 0), ("gradcam:pictures=2", 2)])
+def test_a_figure_is_drawn_once_from_sets_and_victims(tmp_path, figure, trained):
+    (tmp_path / "drawn.yaml").write_text(
+        f"title: Figures\nfigure: {figure}\n"
+        'data: {toy: {train: "toy:count=64", test: "toy:count=40,seed=1"}}\n'
+        'victims: ["resnet9:width=4"]\nrecipe: "quick:epochs=1"\n'
+        "countermeasures: [gray]\nprotections: {Clean: clean, Noise: noise}\n"
+    )
+    plan, runs = Plan.read(tmp_path / "drawn.yaml"), Runs(tmp_path / "runs")
+    run = Run(jobs_of(plan, runs), Here(), runs)
+    run()
+    assert not run.failed and len(runs.cells.all()) == trained
+    file = runs.figure("drawn")
+    notes = json.loads(file.with_suffix(".json").read_text())
+    assert file.read_bytes().startswith(b"\x89PNG")
+    assert notes["title"] == "Figures" and len(notes["numbers"]) >= 2
+    file.unlink()
+    events = []
+    Run(jobs_of(plan, runs), Here(), runs, on_event=events.append)()
+    assert [event.name for event in events] == [f"drawing {figure}"]  # pictures and weights are still kept
 
 
 def copied(runs: Runs, plan: Plan, folder) -> Runs:

@@ -3,8 +3,12 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
+from safetensors.torch import save_file
+from torch import Tensor
+
+from unlearnable.atomic import replacing
 from unlearnable.bench.kept import Kept
 from unlearnable.bench.plan import CLEAN, REMAINDER, Entry, TrainingSet
 from unlearnable.bench.runs import Runs
@@ -16,7 +20,7 @@ from unlearnable.images import ImageSet
 from unlearnable.pace import seconds_for
 from unlearnable.recipes import recipe_named
 from unlearnable.training import fit
-from unlearnable.victims import victim_named
+from unlearnable.victims import network_of, victim_named
 
 Call = tuple[Callable[..., Any], tuple[Any, ...]]
 
@@ -29,13 +33,16 @@ class Job(ABC):
         runs: where its outcome is kept.
         device: on which to compute, as text; None for CUDA where there is one.
         needs: steps to be done before it.
-        wanted: the trainings for which it is done.
+        wanted: the steps for whose sake it is done.
+        here: whether only this process can do it.
     """
+
+    here: ClassVar[bool] = False
 
     runs: Runs
     device: str | None
     needs: tuple["Job", ...]
-    wanted: list["Train"] = field(default_factory=list, kw_only=True)
+    wanted: list["Job"] = field(default_factory=list, kw_only=True)
 
     @property
     @abstractmethod
@@ -83,7 +90,7 @@ class MakeSet(Job):
         made = self.runs.sets.load(self.what.key)
         if made is None or not made.holds(self.clean.fingerprint):
             return False
-        return self.runs.kept(made.fingerprint).file.exists() or all(train.done for train in self.wanted)
+        return self.runs.kept(made.fingerprint).file.exists() or all(job.done for job in self.wanted)
 
     def call(self) -> Call:
         """See `Job`."""
@@ -129,7 +136,7 @@ class Purify(Job):
     @property
     def done(self) -> bool:
         """It is there, or nobody needs it."""
-        return self._kept().file.exists() or all(train.done for train in self.wanted)
+        return self._kept().file.exists() or all(job.done for job in self.wanted)
 
     def call(self) -> Call:
         """See `Job`."""
@@ -157,11 +164,13 @@ class Train(Job):
         entry: of the plan.
         clean: fingerprint of its clean set.
         epochs: for which it is trained.
+        drawn: whether a figure shows the trained victim, whose weights are kept then.
     """
 
     entry: Entry
     clean: str
     epochs: int
+    drawn: bool = False
 
     @property
     def name(self) -> str:
@@ -170,8 +179,11 @@ class Train(Job):
 
     @property
     def done(self) -> bool:
-        """Its result is there."""
-        return self.runs.result(self.entry) is not None
+        """Its result is there, and its weights, if they are shown and the figure has not been drawn."""
+        result = self.runs.result(self.entry)
+        if result is None or not self.drawn:
+            return result is not None
+        return self.runs.weights(result.cell).exists() or all(job.done for job in self.wanted)
 
     def call(self) -> Call:
         """See `Job`."""
@@ -179,12 +191,16 @@ class Train(Job):
         purified = any(isinstance(job, Purify) for job in self.needs)
         train = self.runs.kept(cell.train, self.entry.countermeasure if purified else "")
         test, clean = self.runs.kept(cell.test), self.runs.kept(cell.clean)
-        return train_cell, (cell, train, test, clean, not purified, self.device)
+        return train_cell, (cell, train, test, clean, not purified, self.drawn, self.device)
 
-    def keep(self, answer: Result) -> str:
+    def keep(self, answer: tuple[Result, dict[str, Tensor]]) -> str:
         """See `Job`."""
-        self.runs.cells.save(answer)
-        return f"final {answer.final():.1%}, peak {answer.peak():.1%}, {answer.seconds:.0f} s"
+        result, weights = answer
+        if weights:
+            with replacing(self.runs.weights(result.cell)) as temporary:
+                save_file(weights, temporary)
+        self.runs.cells.save(result)
+        return f"final {result.final():.1%}, peak {result.peak():.1%}, {result.seconds:.0f} s"
 
     def seconds(self, measured: Iterable[Result]) -> float | None:
         """See `Job`."""
@@ -203,9 +219,9 @@ def purified(countermeasure: str, train: ImageSet) -> ImageSet:
 
 
 def train_cell(
-    cell: Cell, train: ImageSet, test: ImageSet, clean: ImageSet, purify: bool, device: str | None
-) -> Result:
-    """Train a cell.
+    cell: Cell, train: ImageSet, test: ImageSet, clean: ImageSet, purify: bool, drawn: bool, device: str | None
+) -> tuple[Result, dict[str, Tensor]]:
+    """Train a cell: its result, and the victim's weights where they are to be ``drawn``.
 
     Args:
         cell: what is trained, and how.
@@ -213,6 +229,7 @@ def train_cell(
         test: its test set.
         clean: clean pictures that the trainer may hold.
         purify: whether to purify.
+        drawn: whether the weights are wanted, too.
         device: CUDA where there is one when None.
 
     Raises:
@@ -231,4 +248,6 @@ def train_cell(
         purify=purify,
         device=where,
     )
-    return Result.of(cell, trained, name_of(where))
+    weights = network_of(trained.model).state_dict() if drawn else {}
+    kept = {name: tensor.cpu().contiguous() for name, tensor in weights.items()}
+    return Result.of(cell, trained, name_of(where)), kept

@@ -19,6 +19,7 @@ from unlearnable.budget import Budget
 from unlearnable.countermeasures import countermeasure_named
 from unlearnable.protections import protection_named
 from unlearnable.recipes import recipe_named
+from unlearnable.report.figures import figure_named
 from unlearnable.victims import victim_named
 
 CLEAN, REMAINDER = "clean", "remainder"  # in a protection's place: no picture protected, protected ones left out
@@ -164,12 +165,14 @@ class Plan:
         name: of the file, without its suffix.
         title: a line that says what is compared.
         paper: the table of the paper beside which the report puts the figures, such as ``table1``; empty for none.
+        figure: what is drawn of the sets, or of the trained victims, as text; empty for nothing.
         entries: every cell once.
     """
 
     name: str
     title: str
     paper: str
+    figure: str
     entries: tuple[Entry, ...]
 
     @classmethod
@@ -190,7 +193,9 @@ class Plan:
     def _of(cls, name: str, content: Any) -> "Plan":
         if not isinstance(content, dict):
             raise ValueError(f"expected names and values, got {str(content)[:80]!r}")
-        own = {key: str(content.pop(key, "")) for key in ("title", "paper")}
+        own = {key: str(content.pop(key, "")) for key in ("title", "paper", "figure")}
+        if own["figure"]:
+            figure_named(own["figure"])
         grids = content.pop("grids", [{}])
         if not isinstance(grids, list) or not all(isinstance(grid, dict) for grid in grids):
             raise ValueError(f"expected grids as a list of names and values, got {str(grids)[:80]!r}")

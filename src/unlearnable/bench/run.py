@@ -7,9 +7,10 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 from typing import Any
 
+from unlearnable.bench.figure import Draw
 from unlearnable.bench.jobs import Job, MakeSet, Purify, Train
-from unlearnable.bench.places import Place
-from unlearnable.bench.plan import CLEAN, REMAINDER, Entry, TrainingSet
+from unlearnable.bench.places import Here, Place
+from unlearnable.bench.plan import CLEAN, REMAINDER, Entry, Plan, TrainingSet
 from unlearnable.bench.runs import Runs
 from unlearnable.bench.sets import Made, make
 from unlearnable.cells import Result, fingerprint
@@ -57,7 +58,7 @@ class Estimate:
     @classmethod
     def of(cls, jobs: Sequence[Job], measured: Sequence[Result]) -> "Estimate":
         """Of the steps that are not done."""
-        left = [job for job in jobs if not isinstance(job, Purify) and not job.done]
+        left = [job for job in jobs if isinstance(job, (MakeSet, Train)) and not job.done]
         times = [job.seconds(measured) for job in left]
         return cls(
             cells=sum(isinstance(job, Train) for job in left),
@@ -68,7 +69,7 @@ class Estimate:
 
     def told(self, workers: int) -> str:
         """In a line, for so many steps at a time."""
-        if not self.cells:
+        if not self.cells and not self.sets:
             return "every cell has its result"
         hours, minutes = divmod(round(self.seconds / 60 / workers), 60)
         known = f"about {hours} h {minutes} min, judged by what has been measured"
@@ -77,8 +78,13 @@ class Estimate:
         return f"{self.cells} cells to train, {self.sets} sets to make: {known}"
 
 
-def jobs_of(entries: Sequence[Entry], runs: Runs, device: str | None = None) -> list[Job]:
+def jobs_of(plan: Plan, runs: Runs, device: str | None = None) -> list[Job]:
     """All steps, those of one training set together; the clean sets are loaded, and kept.
+
+    Args:
+        plan: whole, or a part of one.
+        runs: where everything is kept.
+        device: on which to compute; CUDA where there is one when None.
 
     Raises:
         ValueError: a set cannot be read.
@@ -86,9 +92,10 @@ def jobs_of(entries: Sequence[Entry], runs: Runs, device: str | None = None) -> 
     """
     clean = {
         text: _clean(text, runs)
-        for text in dict.fromkeys(text for entry in entries for text in (entry.training.data, entry.test))
+        for text in dict.fromkeys(text for entry in plan.entries for text in (entry.training.data, entry.test))
     }
-    beginnings = Counter((entry.training, entry.countermeasure) for entry in entries)
+    drawing = Draw(runs, device, (), plan) if plan.figure else None
+    beginnings = Counter((entry.training, entry.countermeasure) for entry in plan.entries)
     jobs: dict[TrainingSet | tuple[TrainingSet, str] | Entry, Job] = {}
 
     def making(what: TrainingSet) -> MakeSet:
@@ -100,7 +107,7 @@ def jobs_of(entries: Sequence[Entry], runs: Runs, device: str | None = None) -> 
         assert isinstance(job, MakeSet)
         return job
 
-    for entry in entries:
+    for entry in plan.entries:
         begin = (entry.training, entry.countermeasure)
         needs: tuple[Job, ...] = (making(entry.training),)
         countermeasure = countermeasure_named(entry.countermeasure)
@@ -109,9 +116,15 @@ def jobs_of(entries: Sequence[Entry], runs: Runs, device: str | None = None) -> 
             needs = (*needs, jobs[begin])
         made, pictures = clean[entry.training.data]
         epochs = countermeasure.adjust(recipe_named(entry.recipe).suited(pictures)).epochs
-        train = jobs[entry] = Train(runs, device, needs, entry, made.fingerprint, epochs)
-        _want(needs, train)
-    return list(jobs.values())
+        if drawing is None or drawing.trains:
+            jobs[entry] = Train(runs, device, needs, entry, made.fingerprint, epochs, drawing is not None)
+    if drawing:
+        drawing.needs = tuple(jobs.values())
+    steps = [*jobs.values(), *([drawing] if drawing else [])]
+    for step in steps:
+        for need in step.needs:
+            need.wanted.append(step)
+    return steps
 
 
 class Run:
@@ -163,7 +176,8 @@ class Run:
             self._fail(job, late)
         else:
             function, arguments = job.call()
-            self._running[self.place.submit(function, *arguments)] = job
+            place = Here() if job.here else self.place
+            self._running[place.submit(function, *arguments)] = job
         return True
 
     def _end(self, job: Job, future: Future[Any]) -> None:
@@ -174,8 +188,8 @@ class Run:
             return
         said = job.keep(answer)
         self._done.add(job)
-        if isinstance(answer, Result):
-            self.measured.append(answer)
+        if isinstance(job, Train):
+            self.measured.append(answer[0])
         self._tell(job, said)
 
     def _fail(self, job: Job, why: str) -> None:
@@ -193,13 +207,6 @@ class Run:
         if self.end is None or needed is None or needed <= (left := self.end - time.monotonic()):
             return ""
         return f"no time left: it takes about {needed / 60:.0f} min, {max(0, left) / 60:.0f} were left"
-
-
-def _want(needs: Sequence[Job], train: Train) -> None:
-    """Tell whatever a training needs, and what that needs, that it is wanted."""
-    for need in needs:
-        need.wanted.append(train)
-        _want(need.needs, train)
 
 
 def _clean(text: str, runs: Runs) -> tuple[Made, ImageSet]:

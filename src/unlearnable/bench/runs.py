@@ -37,6 +37,14 @@ class Runs:
         """Where the optimisation of a protection is kept until it is over."""
         return self.folder / "cache" / f"{what.key}.checkpoint"
 
+    def weights(self, cell: Cell) -> Path:
+        """Where the weights of a trained victim are kept that a figure shows."""
+        return self.folder / "cache" / f"{cell.key}.weights.safetensors"
+
+    def figure(self, name: str) -> Path:
+        """Where the figure of the plan of this name is kept; what it shows is in a JSON file beside it."""
+        return self.folder / "figures" / f"{name}.png"
+
     def cell(self, entry: Entry) -> Cell | None:
         """The cell of an entry; None as long as one of its sets has not been made."""
         made, clean = self.sets.load(entry.training.key), self.sets.load(entry.clean.key)

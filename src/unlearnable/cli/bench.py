@@ -26,6 +26,7 @@ def bench(
 ) -> None:
     """Train what a plan asks for and has no result yet."""
     import time
+    from dataclasses import replace
 
     from unlearnable.bench.places import local
     from unlearnable.bench.plan import Plan
@@ -37,10 +38,11 @@ def bench(
     end = None if minutes is None else time.monotonic() + 60 * minutes
     with errors():
         device_named(device)
-        entries, runs = part(Plan.read(plan).entries, shard), Runs(out)
+        whole, runs = Plan.read(plan), Runs(out)
+        chosen = replace(whole, entries=part(whole.entries, shard))
         if pack and pack.exists():
             say(f"{runs.unpack(pack)} records read from {pack}")
-        jobs = jobs_of(entries, runs, device)
+        jobs = jobs_of(chosen, runs, device)
         say(Estimate.of(jobs, runs.cells.all()).told(workers))
         if dry_run:
             return
@@ -55,7 +57,7 @@ def bench(
                 run()
             finally:
                 if pack:
-                    runs.pack(pack, entries)
+                    runs.pack(pack, chosen.entries)
     for store in (runs.sets, runs.cells):
         for file in store.corrupt():
             say(f"{file} was no record; it was set aside, and what it was of done again")
