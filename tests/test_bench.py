@@ -256,6 +256,18 @@ def test_a_figure_is_drawn_once_from_sets_and_victims(tmp_path, figure, trained)
     assert [event.name for event in events] == [f"drawing {figure}"]  # pictures and weights are still kept
 
 
+def test_sets_are_checked_before_anything_is_made(plan, tmp_path):
+    (entry, *_) = plan.entries
+    same = replace(entry, test=entry.training.data)
+    with pytest.warns(UserWarning, match="64 pictures of toy:count=64 are also in toy:count=64"):
+        jobs_of(replace(plan, entries=(same,)), Runs(tmp_path))
+    folder = tmp_path / "other"
+    load("toy:count=8").save(folder)
+    (folder / "disc").rename(folder / "disk")
+    with pytest.raises(ValueError, match="expected the same classes"):
+        jobs_of(replace(plan, entries=(replace(entry, test=f"folder:path={folder},size=16"),)), Runs(tmp_path))
+
+
 def copied(runs: Runs, plan: Plan, folder) -> Runs:
     """The records without the pictures."""
     copy = Runs(folder / "copy")

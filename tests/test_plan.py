@@ -112,7 +112,11 @@ def test_the_key_of_a_set_does_not_depend_on_spelling():
 def test_every_plan_of_ours_can_be_read(file):
     plan = Plan.read(file)
     assert plan.title and plan.entries
-    assert any(entry.training.protection == "clean" for entry in plan.entries) or plan.paper == "table3" or plan.figure == "maps"
+    assert (
+        any(entry.training.protection == "clean" for entry in plan.entries)
+        or plan.paper == "table3"
+        or plan.figure == "maps"
+    )
 
 
 def test_every_plan_has_a_quick_variant():

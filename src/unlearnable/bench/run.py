@@ -1,6 +1,7 @@
 """Run the steps of a plan: whatever has no result yet, every set made once, as many at a time as the place takes."""
 
 import time
+import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -16,6 +17,7 @@ from unlearnable.bench.sets import Made, make
 from unlearnable.cells import Result, fingerprint
 from unlearnable.countermeasures import countermeasure_named
 from unlearnable.datasets import load
+from unlearnable.datasets.checks import duplicates, matched
 from unlearnable.images import ImageSet
 from unlearnable.recipes import recipe_named
 from unlearnable.training import DivergedError
@@ -87,21 +89,25 @@ def jobs_of(plan: Plan, runs: Runs, device: str | None = None) -> list[Job]:
         device: on which to compute; CUDA where there is one when None.
 
     Raises:
-        ValueError: a set cannot be read.
+        ValueError: a set cannot be read, or its classes are not those of its test set.
         FileNotFoundError: a set is not there.
     """
     clean = {
         text: _clean(text, runs)
         for text in dict.fromkeys(text for entry in plan.entries for text in (entry.training.data, entry.test))
     }
+    for train, test in {(entry.training.data, entry.test): None for entry in plan.entries}:
+        matched(clean[train][1], clean[test][1])
+        if shared := duplicates(clean[train][1], clean[test][1]):
+            warnings.warn(f"{shared} pictures of {train} are also in {test}, pixel by pixel", stacklevel=2)
     drawing = Draw(runs, device, (), plan) if plan.figure else None
     beginnings = Counter((entry.training, entry.countermeasure) for entry in plan.entries)
     jobs: dict[TrainingSet | tuple[TrainingSet, str] | Entry, Job] = {}
 
     def making(what: TrainingSet) -> MakeSet:
         if what not in jobs:
-            shared = what.share < 1 and what.protection not in (CLEAN, REMAINDER)
-            needs = (making(what.whole),) if shared else ()
+            part = what.share < 1 and what.protection not in (CLEAN, REMAINDER)
+            needs = (making(what.whole),) if part else ()
             jobs[what] = MakeSet(runs, device, needs, what, clean[what.data][0])
         job = jobs[what]
         assert isinstance(job, MakeSet)
