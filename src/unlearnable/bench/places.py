@@ -1,4 +1,4 @@
-"""Where the steps of a run are done: in this process, or in several on this machine.
+"""Where the steps of a run are done: in this process, or in several on this machine; `bench.cluster` is a third place.
 
 Each place takes a function with its arguments and answers with a future. Of arguments that are `Kept` the function
 gets the sets themselves.
@@ -18,13 +18,12 @@ from unlearnable.bench.kept import Kept
 
 
 class Place(ABC):
-    """Somewhere to compute.
+    """Somewhere to compute."""
 
-    Attributes:
-        slots: how many steps it does at a time.
-    """
-
-    slots: int
+    @property
+    @abstractmethod
+    def slots(self) -> int:
+        """How many steps it does at a time; this may change."""
 
     @abstractmethod
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
@@ -50,7 +49,12 @@ class Workers(Place):
     """Processes of this machine, among which its cores are divided."""
 
     def __init__(self, slots: int, executor: Executor) -> None:
-        self.slots, self._executor = slots, executor
+        self._slots, self._executor = slots, executor
+
+    @property
+    def slots(self) -> int:
+        """As many as there are processes."""
+        return self._slots
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
         """See `Place`."""

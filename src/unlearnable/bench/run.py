@@ -22,6 +22,8 @@ from unlearnable.images import ImageSet
 from unlearnable.recipes import recipe_named
 from unlearnable.training import DivergedError
 
+AGAIN = 10.0  # s; then the place is asked again how many steps it does at a time
+
 
 @dataclass(frozen=True)
 class Event:
@@ -166,15 +168,16 @@ class Run:
         """Do all that can be done, the first in order first."""
         waiting = list(self.jobs)
         while waiting or self._running:
-            waiting = [job for job in waiting if not self._begun(job)]
-            for future in wait(self._running, return_when=FIRST_COMPLETED).done:
+            slots = self.place.slots
+            waiting = [job for job in waiting if not self._begun(job, slots)]
+            for future in wait(self._running, AGAIN, FIRST_COMPLETED).done:
                 self._end(self._running.pop(future), future)
 
-    def _begun(self, job: Job) -> bool:
+    def _begun(self, job: Job, slots: int) -> bool:
         """Whether a step is under way now, or need not wait any longer."""
         if broken := [self.failed[need] for need in job.needs if need in self.failed]:
             self._fail(job, broken[0])
-        elif len(self._running) >= self.place.slots or not self._done.issuperset(job.needs):
+        elif len(self._running) >= slots or not self._done.issuperset(job.needs):
             return False
         elif job.done:
             self._done.add(job)

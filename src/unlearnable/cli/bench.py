@@ -1,11 +1,15 @@
 """Run plans of many trainings."""
 
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from unlearnable.cli.shown import SKIPPED, Device, errors, say, stages
+
+if TYPE_CHECKING:
+    from unlearnable.bench.places import Place
 
 Folder = Annotated[Path, typer.Option(help="Folder for what is made and measured; resumes what it holds.")]
 
@@ -23,12 +27,21 @@ def bench(
         False
     ),
     device: Device = None,
+    ray: Annotated[
+        bool, typer.Option("--ray", help="Train on the Ray cluster of RAY_ADDRESS, else on one of this machine.")
+    ] = False,
+    cpus_per_cell: Annotated[
+        int | None, typer.Option(min=1, help="On Ray: CPUs, and threads, of a training; 1 when left out.")
+    ] = None,
+    gpus_per_cell: Annotated[
+        float | None,
+        typer.Option(min=0, help="On Ray: GPUs of a training, such as 0.25; 1 where there are any when left out."),
+    ] = None,
 ) -> None:
     """Train what a plan asks for and has no result yet."""
     import time
     from dataclasses import replace
 
-    from unlearnable.bench.places import local
     from unlearnable.bench.plan import Plan
     from unlearnable.bench.plan import shard as part
     from unlearnable.bench.run import Estimate, Event, Run, jobs_of
@@ -38,15 +51,19 @@ def bench(
     end = None if minutes is None else time.monotonic() + 60 * minutes
     with errors():
         device_named(device)
-        whole, runs = Plan.read(plan), Runs(out)
+        if ray and (device or workers > 1):
+            raise ValueError("expected --ray without --workers and --device; --gpus-per-cell 0 trains on CPUs")
+        if not ray and (cpus_per_cell or gpus_per_cell is not None):
+            raise ValueError("expected --ray with --cpus-per-cell and --gpus-per-cell")
+        whole, runs = Plan.read(plan), Runs(out.absolute())
         chosen = replace(whole, entries=part(whole.entries, shard))
         if pack and pack.exists():
             say(f"{runs.unpack(pack)} records read from {pack}")
         jobs = jobs_of(chosen, runs, device)
-        say(Estimate.of(jobs, runs.cells.all()).told(workers))
-        if dry_run:
-            return
-        with local(workers) as place, stages() as on_stage:
+        with _place(workers, ray, cpus_per_cell, gpus_per_cell) as place, stages() as on_stage:
+            say(Estimate.of(jobs, runs.cells.all()).told(place.slots))
+            if dry_run:
+                return
 
             def on_event(event: Event) -> None:
                 on_stage("training", event.done, event.total)
@@ -64,3 +81,13 @@ def bench(
     if run.failed:
         say(f"{len(run.failed)} steps were not done")
         raise typer.Exit(SKIPPED)
+
+
+def _place(
+    workers: int, ray: bool, cpus_per_cell: int | None, gpus_per_cell: float | None
+) -> AbstractContextManager["Place"]:
+    """Where the steps are done."""
+    from unlearnable.bench.cluster import on_ray
+    from unlearnable.bench.places import local
+
+    return on_ray(cpus_per_cell or 1, gpus_per_cell) if ray else local(workers)
