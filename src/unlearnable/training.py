@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from unlearnable.countermeasures import Countermeasure, Knowledge
-from unlearnable.devices import best_device, has_fast_bf16
+from unlearnable.devices import best_device, fast
 from unlearnable.images import ImageSet
 from unlearnable.recipes import SMALL_SIDE, Recipe
 from unlearnable.victims import Victim
@@ -232,11 +232,6 @@ def train_epoch(
     if not loss_sum.isfinite():
         raise DivergedError(f"the loss is not finite after epoch {epoch + 1}; try a smaller learning rate")
     return loss_sum.item() / len(data), right.item() / len(data)
-
-
-def fast(device: torch.device) -> torch.autocast:
-    """Compute in bf16 inside, where the hardware gains."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=has_fast_bf16(device))
 
 
 def _resized_crop(images: Pictures) -> Float[Tensor, "n 3 h w"]:

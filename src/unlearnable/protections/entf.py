@@ -11,11 +11,11 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from unlearnable.countermeasures import countermeasure_named
+from unlearnable.devices import fast
 from unlearnable.images import ImageSet
 from unlearnable.pgd import Images
 from unlearnable.protections.base import protections
 from unlearnable.protections.sign_steps import Objective, SignStepped, SignSteps, batch_size
-from unlearnable.training import fast
 from unlearnable.victims import penultimate
 
 Features = Float[Tensor, "n c"]

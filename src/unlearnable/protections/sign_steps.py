@@ -11,13 +11,14 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from unlearnable.countermeasures import Countermeasure
+from unlearnable.devices import fast
 from unlearnable.images import ImageSet
 from unlearnable.pgd import PGD, Change, Images, input_gradient
 from unlearnable.protections.optimised import Optimisation
 from unlearnable.protections.shift import jittered
 from unlearnable.protections.surrogate import OnSurrogate, Surrogate
 from unlearnable.recipes import Recipe, recipe_named
-from unlearnable.training import fast, train_epoch
+from unlearnable.training import train_epoch
 
 Objective = Callable[[Images, Int64[Tensor, " n"]], Float[Tensor, " n"]]  # pictures and labels: losses to be lowered
 
