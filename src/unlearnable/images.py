@@ -20,6 +20,8 @@ from unlearnable.folder.scan import Found, scan
 from unlearnable.photos import UnreadablePhotoError, read_limited, read_photo
 from unlearnable.spec import Registry
 
+Images = Float[Tensor, "n 3 h w"]  # in [0, 1]
+
 
 @dataclass(frozen=True)
 class ImageSet:

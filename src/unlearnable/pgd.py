@@ -8,7 +8,8 @@ from jaxtyping import Float, Num
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-Images = Float[Tensor, "n 3 h w"]  # in [0, 1]
+from unlearnable.images import Images
+
 Change = Float[Tensor, "n 3 h w"]  # in the pictures' unit
 Gradient = Callable[[Images], Float[Tensor, "n 3 h w"]]
 

@@ -2,7 +2,8 @@
 
 from torch import Tensor, nn
 
-from unlearnable.countermeasures.base import Countermeasure, Images, Targets, countermeasures
+from unlearnable.countermeasures.base import Countermeasure, Targets, countermeasures
+from unlearnable.images import Images
 from unlearnable.pgd import PGD, loss_gradient
 from unlearnable.recipes import Recipe
 from unlearnable.victims import evaluating

@@ -12,8 +12,7 @@ from torch import Tensor, nn
 
 from unlearnable.countermeasures import countermeasure_named
 from unlearnable.devices import fast
-from unlearnable.images import ImageSet
-from unlearnable.pgd import Images
+from unlearnable.images import Images, ImageSet
 from unlearnable.protections.base import protections
 from unlearnable.protections.sign_steps import Objective, SignStepped, SignSteps, batch_size
 from unlearnable.victims import penultimate

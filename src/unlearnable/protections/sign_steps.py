@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from unlearnable.countermeasures import Countermeasure
 from unlearnable.devices import fast
-from unlearnable.images import ImageSet
-from unlearnable.pgd import PGD, Change, Images, input_gradient
+from unlearnable.images import Images, ImageSet
+from unlearnable.pgd import PGD, Change, input_gradient
 from unlearnable.protections.optimised import Optimisation
 from unlearnable.protections.shift import jittered
 from unlearnable.protections.surrogate import OnSurrogate, Surrogate
