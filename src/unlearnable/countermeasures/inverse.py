@@ -14,11 +14,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from unlearnable.countermeasures.base import Countermeasure, Knowledge, countermeasures
-from unlearnable.devices import fast
+from unlearnable.devices import at_once, fast
 from unlearnable.images import ImageSet, to_bytes
 
 PATCH = 64  # px; larger pictures are learnt from patches
-APPLY_PIXELS = 1 << 19
 OWN_KEYS = 1 << 32  # the attacker's seeds start here, where nobody's protection is likely to have its own
 
 
@@ -98,7 +97,7 @@ def _span(side: int, generator: torch.Generator) -> slice:
 @torch.inference_mode()
 def _restored(network: nn.Module, images: Tensor) -> Tensor:
     restored = []
-    for chunk in images.split(max(1, APPLY_PIXELS // math.prod(images.shape[-2:]))):
+    for chunk in images.split(at_once(images)):
         unit = (chunk.float() / 255).contiguous(memory_format=torch.channels_last)
         with fast(unit.device):
             change = network(unit).float()
