@@ -8,13 +8,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from unlearnable.choices import Deal, Per
+from unlearnable.choices import Deal
 from unlearnable.folder.deal import dealt
 from unlearnable.folder.job import Needed, working_picture
 from unlearnable.folder.manifest import HIDING, Entry, Report
@@ -97,8 +97,6 @@ class Hiding(Method):
     """Deep hiding: each class has its secret, each picture a variation of it."""
 
     def __init__(self, protection: DeepHiding, working_size: int, device: torch.device) -> None:
-        if protection.per not in get_args(Per) or protection.deal not in get_args(Deal):
-            raise RefusedError(f"expected per class or sample, and to deal contrary or in order; got {protection}")
         self.protection, self.working_size, self.device = protection, working_size, device
         self.secrets = secrets_named(protection.secrets, Key(bytes(KEY_BYTES)))  # a new key is made later
         self.spec, self.capacity = HIDING, self.secrets.capacity
