@@ -1,4 +1,7 @@
 import json
+import os
+import subprocess
+import sys
 import time
 from dataclasses import replace
 
@@ -254,6 +257,22 @@ def test_a_figure_is_drawn_once_from_sets_and_victims(tmp_path, figure, trained)
     events = []
     Run(jobs_of(plan, runs), Here(), runs, on_event=events.append)()
     assert [event.name for event in events] == [f"drawing {figure}"]  # pictures and weights are still kept
+
+
+def test_a_command_that_is_told_to_end_leaves_no_worker_behind(tmp_path):
+    (tmp_path / "toy.yaml").write_text(PLAN.replace("seeds: 2", "seeds: 500"))
+    words = [sys.executable, "-m", "unlearnable", "bench", "toy.yaml", "--workers", "2"]
+    command = subprocess.Popen(words, cwd=tmp_path, start_new_session=True, stderr=subprocess.PIPE)
+    while not list((tmp_path / "runs" / "cells").glob("*.json")):
+        assert command.poll() is None, command.stderr.read()
+        time.sleep(0.1)
+    command.terminate()
+    _, said = command.communicate()
+    assert command.returncode == 130 and b"the same command resumes" in said
+    with pytest.raises(ProcessLookupError):  # soon nobody is left in the group that it began
+        for _ in range(600):
+            os.killpg(command.pid, 0)
+            time.sleep(0.1)
 
 
 def test_sets_are_checked_before_anything_is_made(plan, tmp_path):
