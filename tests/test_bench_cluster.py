@@ -29,8 +29,9 @@ seeds: 3
 protections: {Clean: clean, Noise: noise}
 """
 SMALL = {"num_cpus": 1, "num_gpus": 0, "object_store_memory": 100 * 2**20, "include_dashboard": False}
-SOON = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 1000, "health_check_failure_threshold": 3}
+SOON = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 1000, "health_check_failure_threshold": 10}
 
+pytestmark = pytest.mark.xdist_group("cluster")  # one cluster at a time
 with_ray = pytest.mark.skipif(not find_spec("ray"), reason="needs unlearnable[scale]")
 
 
