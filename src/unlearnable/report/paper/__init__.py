@@ -1,7 +1,7 @@
 """Tables 1 to 4 of the paper as they are printed, in CSV files beside this one.
 
-Rows and columns have the names that the plans have: ``jpeg:quality=10``, ``Deep Hiding (C)``. A printed mean that is not
-the mean of its row is left as it is. The text of Table 3 that was read has ``03.00`` for EM at 40 %, here 93.00.
+Rows and columns have the names that the plans have: ``jpeg:quality=10``, ``Deep Hiding (C)``. A printed mean that is
+not its row's is left as it is. The text of Table 3 that was read has ``03.00`` for EM at 40 %, here 93.00.
 """
 
 import csv
@@ -13,6 +13,27 @@ TABLES = ("table1", "table2", "table3", "table4")
 PRINTED_MEAN = "printed mean"
 RECIPE, VICTIM = "paper", "resnet18"  # section 4.1; Table 2 has a column for each victim
 CLEAN = "Clean"
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much data there is of a data set in the paper (section 4.1, and the official splits that it follows).
+
+    Attributes:
+        train, test: pictures; None where the paper does not say how many.
+        classes: how many.
+    """
+
+    train: int | None
+    test: int
+    classes: int
+
+
+SIZES = {
+    "CIFAR-10": Size(50_000, 10_000, 10),
+    "CIFAR-100": Size(50_000, 10_000, 100),
+    "ImageNet subset": Size(None, 5_000, 100),
+}
 
 
 @dataclass(frozen=True)
