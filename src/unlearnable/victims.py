@@ -5,6 +5,8 @@ patches of 4 px, and VGG a linear head on its averaged features, as is usual for
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -276,6 +278,17 @@ class Residual(nn.Module):
         return total
 
 
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Inside, ``model`` is in evaluation mode."""
+    was_training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(was_training)
+
+
 @torch.inference_mode()
 def check_takes(model: nn.Module, victim: Victim, height: int, width: int) -> None:
     """Show a built ``victim`` a picture of so many pixels.
@@ -284,25 +297,28 @@ def check_takes(model: nn.Module, victim: Victim, height: int, width: int) -> No
         ValueError: it cannot take it.
     """
     parameter = next(model.parameters())
-    was_training = model.training
     try:
-        model.eval()(torch.zeros(1, 3, height, width, device=parameter.device))
+        with evaluating(model):
+            model(torch.zeros(1, 3, height, width, device=parameter.device))
     except RuntimeError as error:
         raise ValueError(f"expected pictures that {victim} can take, got {width}x{height} px: {error}") from None
-    finally:
-        model.train(was_training)
+
+
+def network_of(model: nn.Module) -> Any:
+    """The network itself, with timm's ``forward_features`` and ``forward_head``, whether or not it is frozen."""
+    return model.model if isinstance(model, Frozen) else model
 
 
 def penultimate(model: nn.Module, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n c"]:
     """What the last layer of a victim sees."""
-    inner: Any = model.model if isinstance(model, Frozen) else model
-    features: Tensor = inner.forward_head(inner.forward_features(images), pre_logits=True)
+    network = network_of(model)
+    features: Tensor = network.forward_head(network.forward_features(images), pre_logits=True)
     return features
 
 
 def save_weights(model: nn.Module, file: Path) -> None:
     """Write a victim's weights for ``pretrained=``, atomically and without pickle."""
-    inner = model.model if isinstance(model, Frozen) else model
+    inner = network_of(model)
     with replacing(file) as temporary:
         save_file({name: tensor.contiguous() for name, tensor in inner.state_dict().items()}, temporary)
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import cache
 from statistics import fmean
 
-import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 from PIL import Image
@@ -15,8 +14,8 @@ from PIL import Image
 from unlearnable.audit.outcome import Outcome, Picture, Published, Row, Sample, Score
 from unlearnable.audit.verdict import CHANGES_NOTHING, against, most, ordinary, percent, status, verdict
 from unlearnable.cells import Result
+from unlearnable.report.changes import GAIN, magnified
 
-GAIN = 8  # of the perturbation, as it is drawn
 SAMPLES = 10
 NAMED_CLASSES = 20  # more make a table of confusions that nobody can read
 SMALL_PICTURE = 64  # px; up to this side, pixels are drawn as squares
@@ -251,15 +250,8 @@ def _stages(sample: Sample) -> list[tuple[str, Picture]]:
     return [
         ("original", sample.original),
         ("published", sample.published),
-        (f"perturbation × {GAIN}", _perturbation(sample)),
+        (f"perturbation × {GAIN}", magnified(sample.original, sample.published)),
     ]
-
-
-def _perturbation(sample: Sample) -> Picture:
-    """The difference, enlarged around grey."""
-    difference = GAIN * (sample.published.astype(int) - sample.original)
-    enlarged: Picture = np.clip(128 + difference, 0, 255).astype(np.uint8)
-    return enlarged
 
 
 def _png(picture: Picture) -> Markup:

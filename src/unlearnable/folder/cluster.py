@@ -9,7 +9,6 @@ import os
 import pickle
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -17,11 +16,11 @@ from uuid import uuid4
 import torch
 
 from unlearnable.atomic import PARTIAL
+from unlearnable.cluster import connect
 from unlearnable.folder.job import BLOCK, Job, Task
 from unlearnable.folder.manifest import Entry
 from unlearnable.folder.methods import RefusedError
 from unlearnable.version import __version__
-
 
 Row = dict[str, bytes]  # a block: its tasks, or its finished entries; Ray's tables have no place for either
 
@@ -49,25 +48,17 @@ class Worker:
 
 
 def join(dst: Path, needed: Sequence[Path]) -> None:
-    """Connect to the cluster that ``RAY_ADDRESS`` names, else to that of this machine, which is started if need be.
+    """Connect to the cluster, see `unlearnable.cluster.connect`, and ask its nodes whether they can do the work.
 
     Args:
         dst: the destination; every node must be able to write there.
         needed: files and folders that every node must see.
 
     Raises:
-        RefusedError: there is no Ray or no such cluster, or one of its nodes cannot do the work.
+        ClusterError: there is no Ray, or no such cluster.
+        RefusedError: one of the nodes cannot do the work.
     """
-    if missing := [name for name in ("ray", "pyarrow") if find_spec(name) is None]:
-        raise RefusedError(f"{', '.join(missing)} is not installed: pip install 'unlearnable[scale]'")
-    import ray
-
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # a cluster that is started here reports to nobody
-    try:
-        if not ray.is_initialized():
-            ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
-    except ConnectionError as error:
-        raise RefusedError(f"no Ray cluster at {os.environ.get('RAY_ADDRESS')}: {error}") from None
+    connect()
     with _mark(dst) as mark:
         _ask_nodes(dst, [*needed, mark])
 
@@ -88,7 +79,7 @@ def run(job: Job, tasks: list[Task]) -> Iterator[Entry]:
     rows = list(rows_of(tasks))
     cpus, gpus, actors = _share(job.perturbing.gains_from_gpu)
     answers = ray.data.from_items(rows, override_num_blocks=len(rows)).map(
-        Worker,
+        Worker,  # type: ignore[arg-type]  # Ray's types know functions alone
         fn_constructor_args=(job, torch.get_num_threads()),
         compute=ray.data.ActorPoolStrategy(size=min(actors, len(rows))),
         num_cpus=cpus,

@@ -8,14 +8,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import torch
 from jaxtyping import Float, UInt8
 from numpy import ndarray
 from torch import Tensor
 
-from unlearnable.choices import Deal, Per
+from unlearnable.choices import Deal
 from unlearnable.folder.deal import dealt
 from unlearnable.folder.job import Needed, working_picture
 from unlearnable.folder.manifest import HIDING, Entry, Report
@@ -107,8 +107,6 @@ class Hiding(Method):
     """
 
     def __init__(self, protection: DeepHiding, working_size: int, device: torch.device | None) -> None:
-        if protection.per not in get_args(Per) or protection.deal not in get_args(Deal):
-            raise RefusedError(f"expected per class or sample, and to deal contrary or in order; got {protection}")
         self.protection, self.working_size, self.device = protection, working_size, device
         self.gains_from_gpu = device is None or device.type == "cuda"
         self.private = () if protection.secrets == RENDER else (Path(protection.secrets).resolve(),)
@@ -139,7 +137,7 @@ class Hiding(Method):
         return prepare(self.hider, self.device)
 
     @cached_property
-    def draw(self) -> Callable[[int, int, int, int], UInt8[ndarray, "3 h w"]]:
+    def draw(self) -> Callable[..., UInt8[ndarray, "3 h w"]]:
         """`Secrets.draw`, which keeps the last ones."""
         return lru_cache(maxsize=16)(self.secrets.draw)
 

@@ -46,6 +46,10 @@ class Protection(ABC):
         own, native = Budget.parse(self.budget), Budget.parse(type(self).budget)
         return (own if (own.norm == "l0") == (native.norm == "l0") else native).radius
 
+    def hidden(self, data: ImageSet, seed: int) -> UInt8[Tensor, "n 3 h w"] | None:
+        """The pictures that it hides, one in each of ``data``; None where it hides none."""
+        return None
+
     @abstractmethod
     def perturb(self, data: ImageSet, seed: int) -> Float[Tensor, "n 3 h w"]:
         """What to add to every picture, in grey levels of 255; the budget is not its business."""
@@ -104,14 +108,14 @@ class Streaming(Protection):
         return self.perturber(len(data.classes), seed)(data.images, data.labels, torch.arange(len(data)))
 
 
-def variations(data: ImageSet, per: str) -> list[tuple[int, int]]:
-    """Class and variation of every picture: 0 in all of a class, or sample by sample its own place in the set.
+def variations(labels: Int64[Tensor, " n"], numbers: Int64[Tensor, " n"], per: str) -> list[tuple[int, int]]:
+    """Class and variation of every picture: 0 in all of a class, or sample by sample its own number.
 
     Raises:
         ValueError: ``per`` is neither ``class`` nor ``sample``.
     """
     own = is_samplewise(per)
-    return [(label, place if own else 0) for place, label in enumerate(data.labels.tolist())]
+    return [(label, number if own else 0) for label, number in zip(labels.tolist(), numbers.tolist(), strict=True)]
 
 
 def is_samplewise(per: str) -> bool:

@@ -21,6 +21,7 @@ from unlearnable.protections.base import Streaming
 
 STREAMING = [name for name in protections if isinstance(protection_named(name), Streaming)]
 
+pytestmark = pytest.mark.xdist_group("cluster")  # one cluster at a time
 with_ray = pytest.mark.skipif(not (find_spec("ray") and find_spec("pyarrow")), reason="needs unlearnable[scale]")
 
 
@@ -31,7 +32,7 @@ def nodes():
     from ray.cluster_utils import Cluster
 
     small = {"num_cpus": 1, "num_gpus": 0, "object_store_memory": 100 * 2**20, "include_dashboard": False}
-    soon = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 1000, "health_check_failure_threshold": 3}
+    soon = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 1000, "health_check_failure_threshold": 10}
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("RAY_USAGE_STATS_ENABLED", "0")
         patched.setenv("RAY_worker_niceness", "0")  # with Ray's 15 they starve on a busy machine
@@ -154,7 +155,7 @@ def test_refused_before_anything_is_written(job, tmp_path, monkeypatch):
     ]:
         with pytest.raises(RefusedError, match=reason):
             job(src, "out", ray=True, **options)
-    monkeypatch.setattr(cluster, "find_spec", lambda name: None)
+    monkeypatch.setattr("unlearnable.cluster.find_spec", lambda name: None)
     refused = run("protect", src, tmp_path / "out", "--ray", "--key", tmp_path / "key", code=2)
     assert "ray, pyarrow is not installed: pip install 'unlearnable[scale]'" in refused.output
     assert sorted(tmp_path.rglob("*")) == before
