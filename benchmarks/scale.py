@@ -2,10 +2,11 @@
 
     python benchmarks/scale.py PHOTOS
 
-Copies: some of PHOTOS are protected here and then on a Ray cluster of this machine, with one actor of as many threads;
-rates are of what follows the first block, when everything has been loaded. Keeping: a run over files that are not
-there, whose entries are made up, so that nothing but the run's own bookkeeping is left; once from nothing, once more
-when all is done. The last line is one JSON object, with which `docs/scale.md` computes.
+Copies: some of PHOTOS are protected here and then on a Ray cluster of this machine, by as many actors of as many
+threads as there is room for; a run of one file says what starting takes, and a run with noise what is left without the
+network. Keeping: a run over files that are not there, whose entries are made up, so that nothing but the run's own
+bookkeeping is left; once from nothing, once more when all is done. The last line is one JSON object, with which
+`docs/scale.md` computes.
 """
 
 import argparse
@@ -14,7 +15,7 @@ import os
 import tempfile
 import time
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,7 +23,9 @@ import torch
 from folder import linked
 
 from unlearnable import protect_folder
-from unlearnable.folder.job import BLOCK, Job
+from unlearnable.cluster import connect
+from unlearnable.folder.cluster import rows_of
+from unlearnable.folder.job import Job, Task
 from unlearnable.folder.manifest import MANIFEST, Entry, Report, read_manifest, write_manifest
 from unlearnable.folder.run import run
 from unlearnable.folder.scan import Found
@@ -30,15 +33,14 @@ from unlearnable.folder.scan import Found
 Figures = dict[str, float]
 
 
-def protected(source: Path, copies: Path, ray: bool) -> Figures:
-    """Seconds until the first block is done, and files a second from then on."""
-    moments = [time.perf_counter()]
-    key = copies.parent / "key"
-    protect_folder(source, copies, key=key, ray=ray, on_file=lambda *_: moments.append(time.perf_counter()))
-    return {
-        "first_block_seconds": round(moments[BLOCK] - moments[0], 1),
-        "files_per_second": round((len(moments) - 1 - BLOCK) / (moments[-1] - moments[BLOCK]), 2),
-    }
+def protected(one: Path, many: Path, copies: Path, **options: object) -> Figures:
+    """Seconds that starting takes, and files a second from then on."""
+    starting, whole = (
+        wall_seconds(lambda: protect_folder(source, to, key=copies.parent / "key", **options))  # noqa: B023
+        for source, to in ((one, copies.with_suffix(".one")), (many, copies))
+    )
+    files = len(read_manifest(copies)) - 1
+    return {"starting_seconds": round(starting, 1), "files_per_second": round(files / (whole - starting), 2)}
 
 
 def sizes(source: Path, copies: Path) -> Figures:
@@ -53,11 +55,14 @@ def sizes(source: Path, copies: Path) -> Figures:
     }
 
 
-def kept(work: Path, report: Report, like: Entry, count: int) -> None:
-    """The bookkeeping of a run over ``count`` files whose entries are like one."""
+def kept(work: Path, report: Report, like: Entry, count: int) -> int:
+    """The bookkeeping of a run over ``count`` files whose entries are like one; bytes that would go to the actors."""
+    sent = 0
     found = [Found(f"class{index % 1000:03}/{index:09}.jpg") for index in range(count)]
 
-    def answers(_: Job, tasks: list) -> object:
+    def answers(_: Job, tasks: list[Task]) -> Iterator[Entry]:
+        nonlocal sent
+        sent = sum(len(row["block"]) for row in rows_of(tasks))
         for index, task in enumerate(tasks):
             hashes = {"sha256_input": f"{index:064x}", "sha256_output": f"{index:064x}"}
             yield task.earlier or replace(like, file=task.file.name, output=task.output, **hashes)
@@ -65,35 +70,43 @@ def kept(work: Path, report: Report, like: Entry, count: int) -> None:
     entries = run(Job(work, work, report, None), found, answers, None)
     write_manifest(work, entries)
     report.summarised(entries)
+    return sent
 
 
-def seconds(function: Callable[[], object]) -> float:
-    start = time.process_time()
+def wall_seconds(function: Callable[[], object]) -> float:
+    start = time.perf_counter()
     function()
-    return time.process_time() - start
+    return time.perf_counter() - start
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photos", type=Path)
-    parser.add_argument("--files", type=int, default=3 * BLOCK, help="copies that are made, twice; more than a block")
+    parser.add_argument("--files", type=int, default=256, help="copies that are made, twice")
     parser.add_argument("--lines", type=int, default=100_000, help="files that are only kept account of")
     arguments = parser.parse_args()
     os.environ.setdefault("RAY_worker_niceness", "0")  # as nice as what it is compared with
     with tempfile.TemporaryDirectory() as temporary:
         work = Path(temporary)
-        source = linked(arguments.photos, work / "source", arguments.files)
+        one, many = linked(arguments.photos, work / "one", 1), linked(arguments.photos, work / "many", arguments.files)
+        starting = wall_seconds(connect)
         result: dict[str, object] = {
-            "here": protected(source, work / "here", ray=False),
-            "ray": protected(source, work / "ray", ray=True),
-            **sizes(source, work / "here"),
+            "files": arguments.files,
+            "here": protected(one, many, work / "here"),
+            "here_noise": protected(one, many, work / "noise", method="noise"),
+            "cluster_starting_seconds": round(starting, 1),
+            "ray": protected(one, many, work / "ray", ray=True),
+            **sizes(many, work / "here"),
         }
         same = (work / "here" / MANIFEST).read_bytes() == (work / "ray" / MANIFEST).read_bytes()  # it holds all hashes
         report, like = Report.load(work / "here"), next(iter(read_manifest(work / "here").values()))
         (work / "kept").mkdir()
         for what in ("keeping", "resuming"):
-            taken = seconds(lambda: kept(work / "kept", report, like, arguments.lines))
+            start = time.process_time()
+            sent = kept(work / "kept", report, like, arguments.lines)
+            taken = time.process_time() - start
             result[f"{what}_seconds_per_million"] = round(taken * 1e6 / arguments.lines)
+            result[f"{what}_bytes_sent_per_file"] = round(sent / arguments.lines)
         tracemalloc.start()
         kept(work / "kept", report, like, arguments.lines)
         result["driver_bytes_per_file"] = round(tracemalloc.get_traced_memory()[1] / arguments.lines)
