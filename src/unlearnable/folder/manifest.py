@@ -202,16 +202,15 @@ def read_manifest(folder: Path) -> dict[str, Entry]:
     file = folder / MANIFEST
     if not file.is_file():
         return {}
-    lines = file.read_text().split("\n")[:-1]  # what follows the last newline was being written
-    with expecting("a manifest of `unlearnable protect`", file):
-        return {entry.file: entry for entry in map(Entry.from_line, lines)}
+    with expecting("a manifest of `unlearnable protect`", file), file.open() as lines:
+        whole = (line for line in lines if line.endswith("\n"))  # what follows the last newline was being written
+        return {entry.file: entry for entry in map(Entry.from_line, whole)}
 
 
 def write_manifest(folder: Path, entries: Iterable[Entry]) -> None:
     """Write a whole manifest, sorted by file, atomically."""
-    with replacing(folder / MANIFEST) as temporary:
-        lines = (entry.to_line() + "\n" for entry in sorted(entries, key=lambda entry: entry.file))
-        temporary.write_text("".join(lines))
+    with replacing(folder / MANIFEST) as temporary, temporary.open("w") as lines:
+        lines.writelines(entry.to_line() + "\n" for entry in sorted(entries, key=lambda entry: entry.file))
 
 
 def variation_of(name: str, per: Per) -> int:
