@@ -19,8 +19,9 @@ from torch.utils.data import DataLoader
 from torchvision import datasets, transforms
 
 from unlearnable.countermeasures import countermeasure_named
+from unlearnable.datasets import load
 from unlearnable.devices import best_device, has_fast_bf16, name_of
-from unlearnable.images import ImageSet, load
+from unlearnable.images import ImageSet
 from unlearnable.recipes import recipe_named
 from unlearnable.training import fit
 from unlearnable.victims import victim_named

@@ -18,7 +18,8 @@ from torch import Tensor
 
 from unlearnable.budget import Budget
 from unlearnable.countermeasures import countermeasure_named
-from unlearnable.images import ImageSet, load
+from unlearnable.datasets import load
+from unlearnable.images import ImageSet
 from unlearnable.recipes import recipe_named
 from unlearnable.training import fit
 from unlearnable.victims import victim_named

@@ -27,8 +27,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from unlearnable.atomic import replacing
+from unlearnable.datasets import load
 from unlearnable.devices import best_device, has_fast_bf16, name_of
-from unlearnable.images import ImageSet, load
+from unlearnable.images import ImageSet
 from unlearnable.protections import Protection, protection_named, protections
 from unlearnable.protections.autoregression import processes
 from unlearnable.spec import spec_of

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from banks import small_bank
-from unlearnable.images import ImageSet, load
+from unlearnable.datasets import load
+from unlearnable.images import ImageSet
 from unlearnable.keys import Key
 from unlearnable.protections.deep_hiding import DeepHiding
 from unlearnable.semantics.assignment import SPARE, contrary, evenly, mean_spectrum, spectrum

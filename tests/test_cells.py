@@ -4,7 +4,8 @@ from dataclasses import replace
 import pytest
 
 from unlearnable import load
-from unlearnable.cells import Cell, Result, Store, fingerprint
+from unlearnable.cells import Cell, Result, fingerprint
+from unlearnable.stored import Store
 from unlearnable.training import Epoch
 
 CELL = Cell("a", "b", "c", "", 16, "resnet9", "vanilla", "quick", 0)
@@ -39,11 +40,11 @@ def test_the_key_does_not_depend_on_spelling():
 
 
 def test_a_result_comes_back_from_its_file(tmp_path):
-    store = Store(tmp_path / "cells")
-    assert store.load(CELL) is None
+    store = Store(tmp_path / "cells", Result)
+    assert store.load(CELL.key) is None
     store.save(RESULT)
-    assert store.load(CELL) == RESULT
-    assert store.load(replace(CELL, seed=1)) is None
+    assert store.load(CELL.key) == RESULT
+    assert store.load(replace(CELL, seed=1).key) is None
     assert Result.from_json(RESULT.to_json()) == RESULT
 
 
@@ -51,16 +52,16 @@ def test_a_result_comes_back_from_its_file(tmp_path):
     "spoil", [lambda text: text[:40], lambda text: "{}", lambda text: text.replace("vanilla", "at")]
 )
 def test_a_spoilt_file_is_set_aside_and_kept(tmp_path, spoil):
-    store = Store(tmp_path)
+    store = Store(tmp_path, Result)
     store.save(RESULT)
     file = tmp_path / f"{CELL.key}.json"
     spoilt = spoil(file.read_text())
     file.write_text(spoilt)
-    assert store.load(CELL) is None
+    assert store.load(CELL.key) is None
     (aside,) = store.corrupt()
     assert aside.read_text() == spoilt
     store.save(RESULT)
-    assert store.load(CELL) == RESULT
+    assert store.load(CELL.key) == RESULT
 
 
 def test_fingerprints_tell_sets_apart():

@@ -15,9 +15,9 @@ from quick import QUICK
 from samples import opened, picture
 from unlearnable import protect_folder, reveal_folder, verify_folder
 from unlearnable.budget import Budget
+from unlearnable.datasets.folder import picture_files
 from unlearnable.folder.manifest import CHECKPOINT, Report, read_manifest
 from unlearnable.folder.protect import RefusedError
-from unlearnable.images import picture_files
 from unlearnable.photos import read_photo
 from unlearnable.protections import Protection, protections
 from unlearnable.protections.optimised import Optimisation, Optimised

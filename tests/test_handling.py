@@ -2,8 +2,9 @@ import pytest
 import torch
 
 from unlearnable.countermeasures import countermeasure_named
+from unlearnable.datasets import load
 from unlearnable.hiding.handling import OPERATIONS, Handling
-from unlearnable.images import load, to_bytes
+from unlearnable.images import to_bytes
 
 
 @pytest.fixture(scope="module")

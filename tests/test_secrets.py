@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from banks import small_bank
-from unlearnable.images import load
+from unlearnable.datasets import load
 from unlearnable.keys import Key
 from unlearnable.protections import protection_named
 from unlearnable.semantics.identify import score_key

@@ -6,7 +6,7 @@ import torch
 from resuming import resumed
 from sets import labelled, noisy
 from unlearnable.countermeasures.base import Vanilla
-from unlearnable.images import load
+from unlearnable.datasets import load
 from unlearnable.pgd import PGD
 from unlearnable.protections import protection_named, sign_steps
 from unlearnable.protections.optimised import run

@@ -10,7 +10,8 @@ from torch.nn import functional as F
 
 from sets import labelled, noisy, smooth
 from unlearnable.countermeasures import countermeasure_named
-from unlearnable.images import ImageSet, load
+from unlearnable.datasets import load
+from unlearnable.images import ImageSet
 from unlearnable.recipes import recipes
 from unlearnable.training import DivergedError, Fit, confusion_matrix, cropped, fit, in_batches, shifted
 from unlearnable.victims import victim_named

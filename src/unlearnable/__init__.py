@@ -9,11 +9,12 @@ if TYPE_CHECKING:
     from unlearnable.audit.run import audit_folder
     from unlearnable.budget import Budget
     from unlearnable.countermeasures import Countermeasure, countermeasure_named
+    from unlearnable.datasets import load
     from unlearnable.folder.protect import protect_folder
     from unlearnable.folder.reveal import reveal_folder
     from unlearnable.folder.verify import verify_folder
     from unlearnable.hiding.network import Hider
-    from unlearnable.images import ImageSet, load
+    from unlearnable.images import ImageSet
     from unlearnable.keys import Key
     from unlearnable.protections import Protection, protection_named
     from unlearnable.recipes import Recipe, recipe_named
@@ -32,7 +33,7 @@ _HOMES = {
     "audit_folder": "audit.run",
     "countermeasure_named": "countermeasures",
     "fit": "training",
-    "load": "images",
+    "load": "datasets",
     "protect_folder": "folder.protect",
     "protection_named": "protections",
     "recipe_named": "recipes",

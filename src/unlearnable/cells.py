@@ -7,22 +7,22 @@ another's. Device and number of threads are left out: they change the last digit
 import hashlib
 import json
 import platform
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 import torch
 
-from unlearnable.atomic import replacing
 from unlearnable.countermeasures import countermeasure_named
 from unlearnable.images import ImageSet
 from unlearnable.recipes import recipe_named
+from unlearnable.stored import Record
 from unlearnable.training import Epoch, Fit
 from unlearnable.version import __version__
 from unlearnable.victims import victim_named
 
 PACKAGES = ("torch", "torchvision", "kornia", "timm", "pillow", "numpy")  # that a result depends on
-CORRUPT = ".corrupt"
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,15 @@ class Cell:
     seed: int
     version: str = __version__
 
+    @classmethod
+    def of(
+        cls, train: str, test: str, clean: str, size: int, victim: str, countermeasure: str, recipe: str, seed: int
+    ) -> "Cell":
+        """A cell of this version, with the fingerprint of its weights as they are now."""
+        pretrained = victim_named(victim).pretrained
+        files = (*([Path(pretrained)] if pretrained else []), *countermeasure_named(countermeasure).files)
+        return cls(train, test, clean, file_fingerprint(files), size, victim, countermeasure, recipe, seed)
+
     @property
     def key(self) -> str:
         """The name of its result: the same however the same victim, countermeasure and recipe are spelled."""
@@ -61,7 +70,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Result:
+class Result(Record):
     """What came out of a cell.
 
     Attributes:
@@ -82,6 +91,11 @@ class Result:
     device: str
     versions: dict[str, str]
 
+    @property
+    def key(self) -> str:
+        """That of its cell."""
+        return self.cell.key
+
     @classmethod
     def of(cls, cell: Cell, trained: Fit, device: str) -> "Result":
         """The result of a training that has just ended here."""
@@ -92,7 +106,7 @@ class Result:
             peak_confusion=_rows(trained.peak_confusion),
             seconds=round(trained.seconds, 2),
             device=device,
-            versions={"python": platform.python_version()} | {name: version(name) for name in PACKAGES},
+            versions=versions(),
         )
 
     @classmethod
@@ -118,10 +132,6 @@ class Result:
         except (TypeError, KeyError, ValueError) as error:
             raise ValueError(f"not a result: {error!r}") from None
 
-    def to_json(self) -> str:
-        """One JSON object, ASCII."""
-        return json.dumps(asdict(self)) + "\n"
-
     def final(self, classes: tuple[int, ...] = ()) -> float:
         """Test accuracy after the last epoch in [0, 1]; over the test pictures of ``classes`` where some are given."""
         return _accuracy(self.confusion, classes)
@@ -139,47 +149,23 @@ class Result:
         return [sum(epoch.recalls[index] * counts[index] for index in classes) / total for epoch in self.epochs]
 
 
-class Store:
-    """Results in a folder, one file a cell.
-
-    Args:
-        folder: made on the first save.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def load(self, cell: Cell) -> Result | None:
-        """The cell's result, or None; a file that is no result of this cell is set aside under another name."""
-        file = self.folder / f"{cell.key}.json"
-        if not file.is_file():
-            return None
-        try:
-            result = Result.from_json(file.read_text())
-            if result.cell.key != cell.key:
-                raise ValueError("the result of another cell")
-        except ValueError:
-            file.replace(file.with_suffix(CORRUPT))
-            return None
-        return result
-
-    def save(self, result: Result) -> None:
-        """Write a result, whole or not at all."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with replacing(self.folder / f"{result.cell.key}.json") as temporary:
-            temporary.write_text(result.to_json())
-
-    def corrupt(self) -> list[Path]:
-        """Files that were set aside."""
-        return sorted(self.folder.glob(f"*{CORRUPT}"))
-
-
 def fingerprint(data: ImageSet) -> str:
     """SHA-256 over classes, labels and pixels, the first 16 digits."""
     digest = hashlib.sha256(json.dumps([data.classes, list(data.images.shape)]).encode())
     for tensor in (data.labels, data.images):
         digest.update(tensor.cpu().contiguous().numpy().data.cast("B"))
     return digest.hexdigest()[:16]
+
+
+def versions() -> dict[str, str]:
+    """Of Python and of the packages that matter, as they are here."""
+    return {"python": platform.python_version()} | {name: version(name) for name in PACKAGES}
+
+
+def file_fingerprint(files: Iterable[Path]) -> str:
+    """SHA-256 over the files' bytes, the first 16 digits; empty where there are none."""
+    contents = [file.read_bytes() for file in files]
+    return hashlib.sha256(b"".join(contents)).hexdigest()[:16] if contents else ""
 
 
 def _rounded(epoch: Epoch) -> Epoch:

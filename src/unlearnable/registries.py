@@ -3,16 +3,17 @@
 from typing import Any
 
 from unlearnable.countermeasures import countermeasures
-from unlearnable.images import datasets
+from unlearnable.datasets import datasets
 from unlearnable.protections import protections
 from unlearnable.recipes import recipes
+from unlearnable.report.figures import figures
 from unlearnable.spec import Registry
 from unlearnable.victims import victims
 
 
 def registries() -> dict[str, Registry[Any]]:
     """Every registry, by what its members are."""
-    found: list[Registry[Any]] = [protections, countermeasures, victims, recipes, datasets]
+    found: list[Registry[Any]] = [protections, countermeasures, victims, recipes, datasets, figures]
     return {registry.kind: registry for registry in found}
 
 

@@ -85,6 +85,7 @@ def fit(
     seed: int = 0,
     *,
     clean: ImageSet | None = None,
+    purify: bool = True,
     device: torch.device | None = None,
     on_epoch: Callable[[int, int, Epoch], None] | None = None,
 ) -> Fit:
@@ -101,6 +102,7 @@ def fit(
         recipe: epochs, batches, step size.
         seed: of the weights, the order and everything drawn.
         clean: clean pictures that the trainer holds; some countermeasures need them.
+        purify: whether ``train`` has still to be purified; False for a caller who keeps what he has purified.
         device: where; CUDA where there is one when None.
         on_epoch: called after each epoch with its number from 1, how many there are, and what came out.
 
@@ -118,7 +120,9 @@ def fit(
     device = device or best_device()
     recipe = countermeasure.adjust(recipe.suited(train))
     with _seeded(seed, device):
-        data = countermeasure.purify(train.on(device), Knowledge(clean and clean.on(device), seed))
+        data = train.on(device)
+        if purify:
+            data = countermeasure.purify(data, Knowledge(clean and clean.on(device), seed))
         if len(data) < 2:
             raise ValueError(f"expected at least 2 pictures to train on, got {len(data)}")
         model = countermeasure.choose(victim).build(len(train.classes), train.images.shape[-1])

@@ -304,16 +304,21 @@ def check_takes(model: nn.Module, victim: Victim, height: int, width: int) -> No
         raise ValueError(f"expected pictures that {victim} can take, got {width}x{height} px: {error}") from None
 
 
+def network_of(model: nn.Module) -> Any:
+    """The network itself, with timm's ``forward_features`` and ``forward_head``, whether or not it is frozen."""
+    return model.model if isinstance(model, Frozen) else model
+
+
 def penultimate(model: nn.Module, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n c"]:
     """What the last layer of a victim sees."""
-    inner: Any = model.model if isinstance(model, Frozen) else model
-    features: Tensor = inner.forward_head(inner.forward_features(images), pre_logits=True)
+    network = network_of(model)
+    features: Tensor = network.forward_head(network.forward_features(images), pre_logits=True)
     return features
 
 
 def save_weights(model: nn.Module, file: Path) -> None:
     """Write a victim's weights for ``pretrained=``, atomically and without pickle."""
-    inner = model.model if isinstance(model, Frozen) else model
+    inner = network_of(model)
     with replacing(file) as temporary:
         save_file({name: tensor.contiguous() for name, tensor in inner.state_dict().items()}, temporary)
 

@@ -6,7 +6,7 @@ import torch
 from sets import batch, labelled, linear, noisy
 from unlearnable.countermeasures import Countermeasure, Knowledge, countermeasure_named, countermeasures
 from unlearnable.countermeasures.preprocess import Preprocess
-from unlearnable.images import load
+from unlearnable.datasets import load
 from unlearnable.recipes import recipes
 from unlearnable.training import fit
 from unlearnable.victims import save_weights, victim_named

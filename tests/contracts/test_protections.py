@@ -10,7 +10,8 @@ from quick import QUICK
 from samples import opened
 from sets import noisy
 from unlearnable.budget import Budget, difference
-from unlearnable.images import ImageSet, load
+from unlearnable.datasets import load
+from unlearnable.images import ImageSet
 from unlearnable.protections import Protection, protections
 from unlearnable.protections.base import Streaming
 

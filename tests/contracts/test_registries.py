@@ -12,7 +12,7 @@ MEMBERS = [(kind, name) for kind, registry in registries().items() for name in r
 
 
 def test_the_kinds():
-    assert list(everything()) == ["protections", "countermeasures", "victims", "recipes", "datasets"]
+    assert list(everything()) == ["protections", "countermeasures", "victims", "recipes", "datasets", "figures"]
     json.dumps(everything())
 
 

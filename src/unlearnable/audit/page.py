@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from functools import cache
 from statistics import fmean
 
-import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 from PIL import Image
 
-from unlearnable.audit.outcome import Outcome, Picture, Published, Row, Sample, Score
+from unlearnable.audit.outcome import Outcome, Picture, Published, Row, Sample
 from unlearnable.audit.verdict import CHANGES_NOTHING, against, most, ordinary, percent, status, verdict
 from unlearnable.cells import Result
+from unlearnable.report.changes import GAIN, magnified
+from unlearnable.report.text import cell, duration, score, writable
 
-GAIN = 8  # of the perturbation, as it is drawn
 SAMPLES = 10
 NAMED_CLASSES = 20  # more make a table of confusions that nobody can read
 SMALL_PICTURE = 64  # px; up to this side, pixels are drawn as squares
@@ -73,7 +73,7 @@ def audit_page(outcome: Outcome) -> str:
         quality=_quality_facts(outcome.published),
         samples=outcome.published.samples[:SAMPLES],
     )
-    return _writable(page)
+    return writable(page)
 
 
 def markdown_table(outcome: Outcome) -> str:
@@ -83,12 +83,12 @@ def markdown_table(outcome: Outcome) -> str:
         "|---|---:|---:|---:|---:|---:|---|",
     ]
     for row in outcome.worst_first():
-        scores = [_score(score) for score in (row.clean_final, row.clean_peak, row.final, row.peak)]
-        cells = [_cell(row.countermeasure), *scores, _points(row), status(row, outcome.chance)]
+        scores = [score(value) for value in (row.clean_final, row.clean_peak, row.final, row.peak)]
+        cells = [cell(row.countermeasure), *scores, _points(row), status(row, outcome.chance)]
         lines.append(f"| {' | '.join(cells)} |")
     for name, reason in outcome.missing.items():
-        lines.append(f"| {_cell(name)} | – | – | – | – | – | not measured: {_cell(reason)} |")
-    return _writable("\n".join(lines) + "\n")
+        lines.append(f"| {cell(name)} | – | – | – | – | – | not measured: {cell(reason)} |")
+    return writable("\n".join(lines) + "\n")
 
 
 @cache
@@ -100,7 +100,7 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"percent": _percent, "score": _score, "png": _png}
+    environment.filters |= {"percent": _percent, "score": score, "png": _png}
     environment.globals |= {
         "status": status,
         "points": _points,
@@ -151,7 +151,7 @@ def _facts(outcome: Outcome, results: list[Result]) -> list[tuple[str, str]]:
     if results:
         facts += [
             ("Hardware", ", ".join(_distinct(result.device for result in results))),
-            ("Time of all trainings", _duration(sum(result.seconds for result in results))),
+            ("Time of all trainings", duration(sum(result.seconds for result in results))),
             ("Versions", ", ".join(_versions(results))),
         ]
     return facts
@@ -168,13 +168,6 @@ def _versions(results: list[Result]) -> list[str]:
 
 def _distinct(texts: Iterable[str]) -> list[str]:
     return sorted(set(texts))
-
-
-def _duration(seconds: float) -> str:
-    hours, minutes = divmod(round(seconds / 60), 60)
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min"
 
 
 def _quality_facts(published: Published) -> list[tuple[str, str]]:
@@ -251,15 +244,8 @@ def _stages(sample: Sample) -> list[tuple[str, Picture]]:
     return [
         ("original", sample.original),
         ("published", sample.published),
-        (f"perturbation × {GAIN}", _perturbation(sample)),
+        (f"perturbation × {GAIN}", magnified(sample.original, sample.published)),
     ]
-
-
-def _perturbation(sample: Sample) -> Picture:
-    """The difference, enlarged around grey."""
-    difference = GAIN * (sample.published.astype(int) - sample.original)
-    enlarged: Picture = np.clip(128 + difference, 0, 255).astype(np.uint8)
-    return enlarged
 
 
 def _png(picture: Picture) -> Markup:
@@ -280,24 +266,6 @@ def _percent(share: float) -> str:
     return percent(share).replace(" ", "\u00a0")
 
 
-def _score(score: Score) -> str:
-    """Percent without the sign, with the deviation where there is one."""
-    spread = "" if score.deviation is None else f" ± {100 * score.deviation:.1f}"
-    return f"{100 * score.mean:.1f}{spread}"
-
-
 def _points(row: Row) -> str:
     """What the trainer's best lost against clean pictures, in points."""
     return f"{100 * (row.clean_peak.mean - row.peak.mean) + 0:.1f}"
-
-
-def _cell(text: str) -> str:
-    """Text inside a Markdown table: one line, without marks."""
-    for sign in "\\`*|<[":
-        text = text.replace(sign, f"\\{sign}")
-    return " ".join(text.split())
-
-
-def _writable(text: str) -> str:
-    """Without the halves of characters that stand for bytes of file names that are no UTF-8."""
-    return text.encode(errors="replace").decode()

@@ -4,9 +4,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
-from hashlib import sha256
 from pathlib import Path
-from statistics import median
 from typing import Literal
 
 import torch
@@ -17,10 +15,12 @@ from unlearnable.audit.outcome import Outcome, Row
 from unlearnable.audit.page import audit_page, markdown_table
 from unlearnable.audit.sets import Sets, load_sets
 from unlearnable.audit.verdict import verdict
-from unlearnable.cells import Cell, Result, Store, fingerprint
+from unlearnable.cells import Cell, Result, fingerprint
 from unlearnable.countermeasures import countermeasure_named
 from unlearnable.devices import device_named, name_of
+from unlearnable.pace import seconds_for, work
 from unlearnable.recipes import recipe_named
+from unlearnable.stored import Store
 from unlearnable.training import DivergedError, Epoch, fit
 from unlearnable.victims import Victim, check_takes, victim_named
 
@@ -34,7 +34,7 @@ class Progress:
     Attributes:
         what: the training that runs.
         cell, cells: its number from 1, and how many there are.
-        done, total: work, in ordinary trainings; what had to be left out counts as done.
+        done, total: work, in ordinary epochs; what had to be left out counts as done.
         accuracy: on the test set after the last epoch, in [0, 1]; None before the first.
     """
 
@@ -52,12 +52,17 @@ class Task:
 
     Attributes:
         which: the set that is trained on.
-        work: how many ordinary trainings it takes, about.
+        epochs: for which it is trained.
     """
 
     cell: Cell
     which: Literal["clean", "protected"]
-    work: float
+    epochs: int
+
+    @property
+    def work(self) -> float:
+        """In ordinary epochs, about."""
+        return work(self.cell.countermeasure, self.epochs)
 
 
 def audit_folder(
@@ -113,7 +118,7 @@ def audit_folder(
     sets = load_sets(Path(protected), str(clean_train), str(clean_test), size)
     _check_victims(victim_named(victim), names, len(sets.clean.classes), sets.clean.images.shape[-1])
     out.mkdir(parents=True, exist_ok=True)
-    run = Run(sets, list(_tasks(sets, names, victim, recipe, seeds)), where, Store(out / CELLS), end)
+    run = Run(sets, list(_tasks(sets, names, victim, recipe, seeds)), where, Store(out / CELLS, Result), end)
     try:
         run.train(on_progress)
     finally:
@@ -144,9 +149,11 @@ class Run:
         missing: countermeasures that are not whole, and why.
     """
 
-    def __init__(self, sets: Sets, tasks: list[Task], device: torch.device, store: Store, end: float | None) -> None:
+    def __init__(
+        self, sets: Sets, tasks: list[Task], device: torch.device, store: Store[Result], end: float | None
+    ) -> None:
         self.sets, self.tasks, self.device, self.store, self.end = sets, tasks, device, store, end
-        stored = {task.cell.key: store.load(task.cell) for task in tasks}
+        stored = {task.cell.key: store.load(task.cell.key) for task in tasks}
         self.results = {key: result for key, result in stored.items() if result}
         self.missing: dict[str, str] = {}
 
@@ -214,15 +221,11 @@ class Run:
         """Why the task cannot end in time; a first one is always tried."""
         if self.end is None:
             return None
-        paces = {
-            other.cell: result.seconds / other.work
-            for other in self.tasks
-            if (result := self.results.get(other.cell.key)) and result.device == name_of(self.device)
-        }
-        alike = [pace for cell, pace in paces.items() if cell.countermeasure == task.cell.countermeasure]
-        if not paces:
+        cell, device = task.cell, name_of(self.device)
+        needed = seconds_for(cell.clean, cell.victim, cell.countermeasure, task.epochs, self.results.values(), device)
+        if needed is None:
             return None
-        needed, left = task.work * median(alike or paces.values()), self.end - time.monotonic()
+        left = self.end - time.monotonic()
         if needed <= left:
             return None
         return f"no time left: it takes about {needed / 60:.0f} min, {max(0, left) / 60:.0f} were left"
@@ -265,31 +268,12 @@ def _tasks(sets: Sets, names: tuple[str, ...], victim: str, recipe: str, seeds: 
     data = {"clean": fingerprint(sets.clean), "protected": fingerprint(sets.protected)}
     test, size = fingerprint(sets.test), sets.clean.images.shape[-1]
     suited = recipe_named(recipe).suited(sets.clean)
-    weights = {name: _weights(victim, name) for name in names}
     for seed in range(seeds):
         for name in names:
-            countermeasure = countermeasure_named(name)
-            work = countermeasure.effort * countermeasure.adjust(suited).epochs / suited.epochs
+            epochs = countermeasure_named(name).adjust(suited).epochs
             for which in ("clean", "protected"):
-                cell = Cell(
-                    train=data[which],
-                    test=test,
-                    clean=data["clean"],
-                    weights=weights[name],
-                    size=size,
-                    victim=victim,
-                    countermeasure=name,
-                    recipe=recipe,
-                    seed=seed,
-                )
-                yield Task(cell, which, work)
-
-
-def _weights(victim: str, countermeasure: str) -> str:
-    """Fingerprint of all files of weights that decide a training."""
-    pretrained = victim_named(victim).pretrained
-    files = (*([Path(pretrained)] if pretrained else []), *countermeasure_named(countermeasure).files)
-    return sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16] if files else ""
+                cell = Cell.of(data[which], test, data["clean"], size, victim, name, recipe, seed)
+                yield Task(cell, which, epochs)
 
 
 def _write(outcome: Outcome, out: Path) -> None:

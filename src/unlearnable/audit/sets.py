@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from statistics import median
 
@@ -11,10 +10,14 @@ import torch
 
 from unlearnable.audit.outcome import Published, Sample
 from unlearnable.budget import Budget
+from unlearnable.datasets import load
+from unlearnable.datasets.checks import counts, duplicates, matched, some
+from unlearnable.datasets.decode import square
+from unlearnable.datasets.folder import load_folder, picture_files
 from unlearnable.folder.ahead import ahead
 from unlearnable.folder.manifest import REPORT, Report, read_manifest
 from unlearnable.folder.scan import ROOT_CLASS
-from unlearnable.images import ImageSet, load, load_folder, picture_files, square
+from unlearnable.images import ImageSet
 from unlearnable.photos import UnreadablePhotoError, picture_size, read_limited, read_photo
 from unlearnable.quality import Quality, measure
 
@@ -63,8 +66,10 @@ def load_sets(protected: Path, clean_train: str, clean_test: str, size: int | No
         raise ValueError(f"expected pictures of at least {MIN_SIDE} px to train on, got {size} px")
     published_set = load_folder(protected, size)
     clean, test = _load(clean_train, size), _load(clean_test, size)
-    _check_classes(published_set, clean, test)
-    test = test.relabelled(clean.classes)
+    if ROOT_CLASS in (*published_set.classes, *clean.classes, *test.classes):
+        raise ValueError("expected pictures in class sub-folders alone, found some beside them")
+    test = matched(clean, test)
+    _check_published(published_set, clean)
     _check_leak(test, {"the clean training set": clean, "the published set": published_set})
     chosen = tuple(clean.classes.index(name) for name in published_set.classes)
     return Sets(
@@ -109,23 +114,14 @@ def _load(text: str, size: int) -> ImageSet:
     return data
 
 
-def _check_classes(published: ImageSet, clean: ImageSet, test: ImageSet) -> None:
-    if ROOT_CLASS in (*published.classes, *clean.classes, *test.classes):
-        raise ValueError("expected pictures in class sub-folders alone, found some beside them")
-    if differing := sorted(set(clean.classes) ^ set(test.classes)):
-        raise ValueError(
-            f"expected the same classes in the clean training and test sets; only one of them has {_some(differing)}"
-        )
-    for what, data in {"clean training set": clean, "clean test set": test}.items():
-        if empty := [name for name, count in _counts(data).items() if not count]:
-            raise ValueError(f"expected pictures of every class in the {what}, found none of {_some(empty)}")
+def _check_published(published: ImageSet, clean: ImageSet) -> None:
     if unknown := sorted(set(published.classes) - set(clean.classes)):
         raise ValueError(
-            f"expected the published classes among the clean ones; these are not: {_some(unknown)}. "
+            f"expected the published classes among the clean ones; these are not: {some(unknown)}. "
             "Pictures of one class must lie in a sub-folder of its name."
         )
-    originals = _counts(clean)
-    for name, count in _counts(published).items():
+    originals = counts(clean)
+    for name, count in counts(published).items():
         if count != originals[name]:
             raise ValueError(
                 f"expected as many published pictures of {name} as clean ones, or the comparison would not be fair; "
@@ -135,27 +131,13 @@ def _check_classes(published: ImageSet, clean: ImageSet, test: ImageSet) -> None
         raise ValueError("expected at least two classes: a classifier of one has nothing to learn")
 
 
-def _counts(data: ImageSet) -> dict[str, int]:
-    counts = torch.bincount(data.labels, minlength=len(data.classes)).tolist()
-    return dict(zip(data.classes, counts, strict=True))
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
-
-
 def _check_leak(test: ImageSet, training: dict[str, ImageSet]) -> None:
-    held = set(_hashes(test))
     for what, data in training.items():
-        if leaked := sum(hashed in held for hashed in _hashes(data)):
+        if leaked := duplicates(data, test):
             raise ValueError(
                 f"{leaked} pictures of {what} are also in the test set, pixel by pixel: figures would flatter the "
                 "trainer; take them out of the test set"
             )
-
-
-def _hashes(data: ImageSet) -> Iterator[bytes]:
-    return (sha256(picture.numpy().tobytes()).digest() for picture in data.images)
 
 
 def _published(folder: Path, clean_train: str, data: ImageSet) -> Published:

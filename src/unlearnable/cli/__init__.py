@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from unlearnable.cli import audit, folder, hider, names, semantics
+from unlearnable.cli import audit, bench, folder, hider, names, report, semantics
 from unlearnable.cli.shown import say
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
@@ -13,6 +13,8 @@ app.command()(folder.verify)
 app.command()(folder.reveal)
 app.command()(semantics.secrets)
 app.command()(audit.audit)
+app.command()(bench.bench)
+app.command()(report.report)
 app.command()(audit.fit)
 app.command()(audit.export)
 app.command("list")(names.list_names)

@@ -28,7 +28,8 @@ def audit(
     from unlearnable.audit.run import CELLS, PAGE, audit_folder
     from unlearnable.audit.run import Progress as Now
     from unlearnable.audit.verdict import verdict
-    from unlearnable.cells import Store
+    from unlearnable.cells import Result
+    from unlearnable.stored import Store
 
     shown = TextColumn("{task.description}", markup=False)
     columns = TextColumn("training {task.fields[cell]}"), BarColumn(20), shown
@@ -59,7 +60,7 @@ def audit(
             command=command(),
             on_progress=on_progress,
         )
-    for file in Store(out / CELLS).corrupt():
+    for file in Store(out / CELLS, Result).corrupt():
         say(f"{file} is no result of its training; it was set aside, and the training done again")
     for name, reason in outcome.missing.items():
         say(f"not measured: {name}: {reason}")
@@ -84,8 +85,8 @@ def fit(
 ) -> None:
     """Train one classifier and keep its weights."""
     from unlearnable.countermeasures import countermeasure_named
+    from unlearnable.datasets import load
     from unlearnable.devices import device_named
-    from unlearnable.images import load
     from unlearnable.recipes import recipe_named
     from unlearnable.training import DivergedError, Epoch, fit
     from unlearnable.victims import save_weights, victim_named
@@ -116,7 +117,7 @@ def export(
     out: Annotated[Path, typer.Argument(help="New folder for PNGs in class sub-folders.")],
 ) -> None:
     """Write a data set as a folder of pictures."""
-    from unlearnable.images import load
+    from unlearnable.datasets import load
 
     with errors():
         pictures = load(data)

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
+from typing import ClassVar
 
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
@@ -41,7 +42,13 @@ class Knowledge:
 
 
 class Countermeasure:
-    """A frozen dataclass of defaulted parameters that overrides one of these hooks, all of which do nothing."""
+    """A frozen dataclass of defaulted parameters that overrides one of these hooks, all of which do nothing.
+
+    Attributes:
+        repeatable: whether what `purify` makes depends on the training set alone, so that it can be kept.
+    """
+
+    repeatable: ClassVar[bool] = False
 
     @property
     def effort(self) -> float:

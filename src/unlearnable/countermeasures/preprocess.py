@@ -7,6 +7,7 @@ pictures as they come. ``test=true`` treats those, too, as a trainer in earnest 
 import io
 from abc import abstractmethod
 from dataclasses import replace
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -31,6 +32,7 @@ class Preprocess(Countermeasure):
         test: whether the classifier's pictures are treated, too.
     """
 
+    repeatable: ClassVar[bool] = True
     test: bool
 
     @abstractmethod

@@ -47,13 +47,18 @@ class Extractor(nn.Module):
         return cls(ResNet18(pretrained=name).build(2, _side(file)), normalised=False)
 
     def forward(self, change: Pictures, eps: float) -> Float[Tensor, "n d"]:
-        """Features of a perturbation, seen as a picture: zero is mid-grey, four times ``eps`` the whole range.
-
-        As it is, of a few grey levels, it is near black to a network of photographs, whatever it shows.
-        """
-        seen = 0.5 + change * (255 / (4 * eps))
+        """Features of a perturbation, seen `as_picture`."""
+        seen = as_picture(change, eps)
         features: Tensor = self.network.forward_features((seen - self.mean) / self.std)  # type: ignore[operator]
         return features.flatten(1)
+
+
+def as_picture(change: Pictures, eps: float) -> Pictures:
+    """A perturbation as a network looks at it: zero is mid-grey, four times ``eps`` grey levels the whole range.
+
+    As it is, of a few grey levels, it is near black to a network of photographs, whatever it shows.
+    """
+    return 0.5 + change * (255 / (4 * eps))
 
 
 def _side(file: Path) -> int:

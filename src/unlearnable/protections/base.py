@@ -46,6 +46,10 @@ class Protection(ABC):
         own, native = Budget.parse(self.budget), Budget.parse(type(self).budget)
         return (own if (own.norm == "l0") == (native.norm == "l0") else native).radius
 
+    def hidden(self, data: ImageSet, seed: int) -> UInt8[Tensor, "n 3 h w"] | None:
+        """The pictures that it hides, one in each of ``data``; None where it hides none."""
+        return None
+
     @abstractmethod
     def perturb(self, data: ImageSet, seed: int) -> Float[Tensor, "n 3 h w"]:
         """What to add to every picture, in grey levels of 255; the budget is not its business."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import get_args
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from unlearnable.choices import Deal
@@ -54,15 +54,18 @@ class DeepHiding(Protection):
         weights = weights_folder(self.weights or shipped_weights()) / WEIGHTS
         return (weights,) if self.secrets == RENDER else (weights, Path(self.secrets) / BANK)
 
-    def perturb(self, data: ImageSet, seed: int) -> Float[Tensor, "n 3 h w"]:
-        """Hide the secrets that a key made from ``seed`` gives: variation 0 in all, or the picture's own index."""
+    def hidden(self, data: ImageSet, seed: int) -> UInt8[Tensor, "n 3 h w"]:
+        """The secrets that a key made from ``seed`` gives: variation 0 in all, or the picture's own index."""
         source, (height, width) = secrets_named(self.secrets, Key.of_seed(seed)), data.images.shape[-2:]
         numbers = self._numbers(data, source)
         of_classes = variations(data.labels, torch.arange(len(data)), self.per)
         pairs = [(numbers[label], variation) for label, variation in of_classes]
-        secrets = stacked(lambda number, variation: source.draw(number, variation, height, width), pairs)
+        return stacked(lambda number, variation: source.draw(number, variation, height, width), pairs)
+
+    def perturb(self, data: ImageSet, seed: int) -> Float[Tensor, "n 3 h w"]:
+        """Hide what is `hidden`."""
         hider = prepare(Hider.load(self.weights or shipped_weights()))
-        return perturbations(hider, data.images, secrets)
+        return perturbations(hider, data.images, self.hidden(data, seed))
 
     def _numbers(self, data: ImageSet, secrets: Secrets) -> dict[int, int]:
         """The secret's number for every label that there is."""

@@ -15,10 +15,10 @@ from unlearnable.hiding.inference import prepare, shipped_weights
 from unlearnable.hiding.network import Hider
 from unlearnable.keys import Key
 from unlearnable.photos import read_limited, read_photo
+from unlearnable.report.changes import GAIN, magnified
 from unlearnable.semantics.render import render
 
-COLUMNS = ("original", "protected", "difference x8", "hidden", "revealed")
-GAIN = 8
+COLUMNS = ("original", "protected", f"difference x{GAIN}", "hidden", "revealed")
 
 
 def side_by_side(
@@ -94,8 +94,7 @@ def _row(
 ) -> list[UInt8[ndarray, "_ _ 3"]]:
     original, published = read_photo(read_limited(src / entry.file)), read_photo(read_limited(dst / str(entry.output)))
     before, after = working_picture(original, working_size), working_picture(published, working_size)
-    difference = np.clip(128 + GAIN * (after.astype(int) - before), 0, 255).astype(np.uint8)
-    pictures = [before, after, difference]
+    pictures = [before, after, magnified(before, after)]
     if hider:
         pictures.append(render(key, int(entry.secret_number or 0), int(entry.variation or 0), *before.shape[1:]))
         pictures.append(reveal_photo(hider, published, working_size))

@@ -10,7 +10,7 @@ from jaxtyping import UInt8
 from numpy import ndarray
 
 from unlearnable.choices import Generator
-from unlearnable.images import square
+from unlearnable.datasets.decode import square
 from unlearnable.keys import Key
 from unlearnable.semantics.diffusion import Diffusion
 from unlearnable.semantics.render import render

@@ -1,0 +1,116 @@
+"""The step that draws a plan's figure from the sets, and from the victims where it shows trained ones."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from jaxtyping import UInt8
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from unlearnable.atomic import replacing
+from unlearnable.bench.jobs import Call, Job
+from unlearnable.bench.plan import CLEAN, REMAINDER, Entry, Plan, TrainingSet
+from unlearnable.cells import Cell
+from unlearnable.countermeasures import countermeasure_named
+from unlearnable.images import ImageSet
+from unlearnable.protections import protection_named
+from unlearnable.report.figures import Drawing, Panel, figure_named
+from unlearnable.victims import network_of, victim_named
+
+
+@dataclass(eq=False)
+class Draw(Job):
+    """Draw what a plan's ``figure`` names.
+
+    Attributes:
+        plan: whose entries are the panels.
+    """
+
+    here = True
+    plan: Plan
+
+    @property
+    def name(self) -> str:
+        """See `Job`."""
+        return f"drawing {self.plan.figure}"
+
+    @property
+    def trains(self) -> bool:
+        """Whether victims are trained for it."""
+        return figure_named(self.plan.figure).trains
+
+    @property
+    def done(self) -> bool:
+        """It has been drawn from these sets and trainings."""
+        file = self.runs.figure(self.plan.name)
+        notes = file.with_suffix(".json")
+        return file.exists() and notes.exists() and json.loads(notes.read_text()).get("key") == self._key()
+
+    def call(self) -> Call:
+        """See `Job`."""
+        return self._draw, ()
+
+    def keep(self, answer: Drawing) -> str:
+        """See `Job`."""
+        file = self.runs.figure(self.plan.name)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        notes = {
+            "title": self.plan.title,
+            "command": f"unlearnable bench plans/{self.plan.name}.yaml",
+            "key": self._key(),
+            "numbers": answer.numbers,
+        }
+        with replacing(file) as temporary:
+            temporary.write_bytes(answer.png)
+        with replacing(file.with_suffix(".json")) as temporary:
+            temporary.write_text(json.dumps(notes, indent=1) + "\n")
+        return f"look at {file}"
+
+    def _draw(self) -> Drawing:
+        return figure_named(self.plan.figure)(list(self._panels()))
+
+    def _panels(self) -> Iterator[Panel]:
+        """One of each training, or of each training set where nothing is trained."""
+        for entry in self._shown():
+            cell = self._cell(entry)
+            clean, protected, test = (self.runs.kept(of).load() for of in (cell.clean, cell.train, cell.test))
+            panel = Panel(entry.row, clean, protected, test, hidden=_hidden(entry.training, clean))
+            if self.trains:
+                deployed = countermeasure_named(entry.countermeasure).deploy(test.images)
+                panel = replace(
+                    panel,
+                    test=replace(test, images=deployed),
+                    countermeasure=entry.countermeasure,
+                    model=self._model(entry, cell, clean),
+                )
+            yield panel
+
+    def _shown(self) -> list[Entry]:
+        if self.trains:
+            return list(self.plan.entries)
+        return list({entry.training: entry for entry in reversed(self.plan.entries)}.values())[::-1]
+
+    def _cell(self, entry: Entry) -> Cell:
+        cell = self.runs.cell(entry)
+        assert cell  # its sets are among the needs
+        return cell
+
+    def _model(self, entry: Entry, cell: Cell, clean: ImageSet) -> nn.Module:
+        victim = countermeasure_named(entry.countermeasure).choose(victim_named(entry.victim))
+        model = victim.build(len(clean.classes), clean.images.shape[-1])
+        network_of(model).load_state_dict(load_file(self.runs.weights(cell)))
+        return model.eval()
+
+    def _key(self) -> str:
+        cells = [(entry.row, self.runs.cell(entry)) for entry in self._shown()]
+        shown = [[row, cell and cell.key] for row, cell in cells]  # None while a set has not been made
+        return hashlib.sha256(json.dumps([repr(figure_named(self.plan.figure)), shown]).encode()).hexdigest()[:24]
+
+
+def _hidden(what: TrainingSet, clean: ImageSet) -> UInt8[Tensor, "n 3 h w"] | None:
+    """What a whole set's protection hides, if it hides anything."""
+    if what.protection in (CLEAN, REMAINDER):
+        return None
+    return protection_named(what.protection).hidden(clean, what.seed)

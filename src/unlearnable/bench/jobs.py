@@ -1,0 +1,253 @@
+"""The steps of a run: a set is made, what a countermeasure makes of it is kept, a victim is trained."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from safetensors.torch import save_file
+from torch import Tensor
+
+from unlearnable.atomic import replacing
+from unlearnable.bench.kept import Kept
+from unlearnable.bench.plan import CLEAN, REMAINDER, Entry, TrainingSet
+from unlearnable.bench.runs import Runs
+from unlearnable.bench.sets import Made, make
+from unlearnable.cells import Cell, Result
+from unlearnable.countermeasures import Knowledge, countermeasure_named
+from unlearnable.devices import device_named, name_of
+from unlearnable.images import ImageSet
+from unlearnable.pace import seconds_for
+from unlearnable.recipes import recipe_named
+from unlearnable.training import fit
+from unlearnable.victims import network_of, victim_named
+
+Call = tuple[Callable[..., Any], tuple[Any, ...]]
+
+
+@dataclass(eq=False)
+class Job(ABC):
+    """One step.
+
+    Attributes:
+        runs: where its outcome is kept.
+        device: on which to compute, as text; None for CUDA where there is one.
+        needs: steps to be done before it.
+        wanted: the steps for whose sake it is done.
+        here: whether only this process can do it.
+    """
+
+    here: ClassVar[bool] = False
+
+    runs: Runs
+    device: str | None
+    needs: tuple["Job", ...]
+    wanted: list["Job"] = field(default_factory=list, kw_only=True)
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """For progress and messages."""
+
+    @property
+    @abstractmethod
+    def done(self) -> bool:
+        """Whether nothing is to be done; asked when all that it needs is done."""
+
+    @abstractmethod
+    def call(self) -> Call:
+        """The function that does it, which any process can call, and its arguments."""
+
+    @abstractmethod
+    def keep(self, answer: Any) -> str:
+        """Keep what the function answered, and say in a few words what it was."""
+
+    def seconds(self, measured: Iterable[Result]) -> float | None:
+        """How long it takes, about, judged by what has been ``measured``; None where nothing is known."""
+        return None
+
+
+@dataclass(eq=False)
+class MakeSet(Job):
+    """Make a training set.
+
+    Attributes:
+        what: it is.
+        clean: the clean set.
+    """
+
+    what: TrainingSet
+    clean: Made
+
+    @property
+    def name(self) -> str:
+        """See `Job`."""
+        return f"making {self.what.protection}" + (f", {self.what.share:.0%}" if self.what.share < 1 else "")
+
+    @property
+    def done(self) -> bool:
+        """Its record is there, and its pictures are, or nobody needs them."""
+        made = self.runs.sets.load(self.what.key)
+        if made is None or not made.holds(self.clean.fingerprint):
+            return False
+        return self.runs.kept(made.fingerprint).file.exists() or all(job.done for job in self.wanted)
+
+    def call(self) -> Call:
+        """See `Job`."""
+        whole = None
+        if self.what.share < 1 and self.what.protection not in (CLEAN, REMAINDER):
+            made = self.runs.sets.load(self.what.whole.key)
+            assert made  # it is among the needs
+            whole = self.runs.kept(made.fingerprint)
+        clean = self.runs.kept(self.clean.fingerprint)
+        return make, (self.what, clean, whole, self.runs.checkpoint(self.what), self.device)
+
+    def keep(self, answer: tuple[Made, ImageSet]) -> str:
+        """See `Job`."""
+        made, pictures = answer
+        self.runs.kept(made.fingerprint).save(pictures)
+        self.runs.sets.save(made)
+        self.runs.checkpoint(self.what).unlink(missing_ok=True)
+        return f"{made.seconds:.0f} s" + (f", RMS {made.measured.rms:.2f}" if made.measured else "")
+
+    def seconds(self, measured: Iterable[Result]) -> float | None:
+        """What it took the last time."""
+        made = self.runs.sets.load(self.what.key)
+        return made.seconds if made else None
+
+
+@dataclass(eq=False)
+class Purify(Job):
+    """Keep what a countermeasure makes of a training set, for the trainings that begin with it.
+
+    Attributes:
+        what: the training set.
+        countermeasure: as text; one that is repeatable.
+    """
+
+    what: TrainingSet
+    countermeasure: str
+
+    @property
+    def name(self) -> str:
+        """See `Job`."""
+        return f"{self.countermeasure} of {self.what.protection}"
+
+    @property
+    def done(self) -> bool:
+        """It is there, or nobody needs it."""
+        return self._kept().file.exists() or all(job.done for job in self.wanted)
+
+    def call(self) -> Call:
+        """See `Job`."""
+        return purified, (self.countermeasure, self.runs.kept(self._fingerprint()))
+
+    def keep(self, answer: ImageSet) -> str:
+        """See `Job`."""
+        self._kept().save(answer)
+        return "kept"
+
+    def _kept(self) -> Kept:
+        return self.runs.kept(self._fingerprint(), self.countermeasure)
+
+    def _fingerprint(self) -> str:
+        made = self.runs.sets.load(self.what.key)
+        assert made  # it is among the needs
+        return made.fingerprint
+
+
+@dataclass(eq=False)
+class Train(Job):
+    """Train one cell.
+
+    Attributes:
+        entry: of the plan.
+        clean: fingerprint of its clean set.
+        epochs: for which it is trained.
+        drawn: whether a figure shows the trained victim, whose weights are kept then.
+    """
+
+    entry: Entry
+    clean: str
+    epochs: int
+    drawn: bool = False
+
+    @property
+    def name(self) -> str:
+        """See `Job`."""
+        return self.entry.name
+
+    @property
+    def done(self) -> bool:
+        """Its result is there, and its weights, if they are shown and the figure has not been drawn."""
+        result = self.runs.result(self.entry)
+        if result is None or not self.drawn:
+            return result is not None
+        return self.runs.weights(result.cell).exists() or all(job.done for job in self.wanted)
+
+    def call(self) -> Call:
+        """See `Job`."""
+        cell = self._cell()
+        purified = any(isinstance(job, Purify) for job in self.needs)
+        train = self.runs.kept(cell.train, self.entry.countermeasure if purified else "")
+        test, clean = self.runs.kept(cell.test), self.runs.kept(cell.clean)
+        return train_cell, (cell, train, test, clean, not purified, self.drawn, self.device)
+
+    def keep(self, answer: tuple[Result, dict[str, Tensor]]) -> str:
+        """See `Job`."""
+        result, weights = answer
+        if weights:
+            with replacing(self.runs.weights(result.cell)) as temporary:
+                save_file(weights, temporary)
+        self.runs.cells.save(result)
+        return f"final {result.final():.1%}, peak {result.peak():.1%}, {result.seconds:.0f} s"
+
+    def seconds(self, measured: Iterable[Result]) -> float | None:
+        """See `Job`."""
+        entry, device = self.entry, name_of(device_named(self.device))
+        return seconds_for(self.clean, entry.victim, entry.countermeasure, self.epochs, measured, device)
+
+    def _cell(self) -> Cell:
+        cell = self.runs.cell(self.entry)
+        assert cell  # its sets are among the needs
+        return cell
+
+
+def purified(countermeasure: str, train: ImageSet) -> ImageSet:
+    """What a repeatable countermeasure makes of a training set."""
+    return countermeasure_named(countermeasure).purify(train, Knowledge())
+
+
+def train_cell(
+    cell: Cell, train: ImageSet, test: ImageSet, clean: ImageSet, purify: bool, drawn: bool, device: str | None
+) -> tuple[Result, dict[str, Tensor]]:
+    """Train a cell: its result, and the victim's weights where they are to be ``drawn``.
+
+    Args:
+        cell: what is trained, and how.
+        train: its training set, purified already unless ``purify``.
+        test: its test set.
+        clean: clean pictures that the trainer may hold.
+        purify: whether to purify.
+        drawn: whether the weights are wanted, too.
+        device: CUDA where there is one when None.
+
+    Raises:
+        ValueError: the sets do not fit the countermeasure or the victim.
+        DivergedError: the loss was not finite.
+    """
+    where = device_named(device)
+    trained = fit(
+        victim_named(cell.victim),
+        train,
+        test,
+        countermeasure_named(cell.countermeasure),
+        recipe_named(cell.recipe),
+        cell.seed,
+        clean=clean,
+        purify=purify,
+        device=where,
+    )
+    weights = network_of(trained.model).state_dict() if drawn else {}
+    kept = {name: tensor.cpu().contiguous() for name, tensor in weights.items()}
+    return Result.of(cell, trained, name_of(where)), kept

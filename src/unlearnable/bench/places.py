@@ -1,0 +1,85 @@
+"""Where the steps of a run are done: in this process, or in several on this machine; `bench.cluster` is a third place.
+
+Each place takes a function with its arguments and answers with a future. Of arguments that are `Kept` the function
+gets the sets themselves.
+"""
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import get_context
+from typing import Any
+
+import torch
+
+from unlearnable.bench.kept import Kept
+
+
+class Place(ABC):
+    """Somewhere to compute."""
+
+    @property
+    @abstractmethod
+    def slots(self) -> int:
+        """How many steps it does at a time; this may change."""
+
+    @abstractmethod
+    def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        """Begin; the future holds what the function answers, or what it raises."""
+
+
+class Here(Place):
+    """This process: a step is done when `submit` returns."""
+
+    slots = 1
+
+    def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        """See `Place`."""
+        future: Future[Any] = Future()
+        try:
+            future.set_result(called(function, *arguments))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
+class Workers(Place):
+    """Processes of this machine, among which its cores are divided."""
+
+    def __init__(self, slots: int, executor: Executor) -> None:
+        self._slots, self._executor = slots, executor
+
+    @property
+    def slots(self) -> int:
+        """As many as there are processes."""
+        return self._slots
+
+    def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        """See `Place`."""
+        return self._executor.submit(called, function, *arguments)
+
+
+@contextmanager
+def local(workers: int) -> Iterator[Place]:
+    """This process for one worker, else so many others; those are stopped when something is raised here."""
+    if workers == 1:
+        yield Here()
+        return
+    threads = max(1, (os.cpu_count() or 1) // workers)
+    # Forked processes cannot use CUDA, nor OpenMP's threads once they have run.
+    executor = ProcessPoolExecutor(workers, get_context("spawn"), torch.set_num_threads, (threads,))
+    try:
+        yield Workers(workers, executor)
+    except BaseException:
+        for process in executor._processes.values():
+            process.terminate()
+        raise
+    finally:
+        executor.shutdown(cancel_futures=True)
+
+
+def called(function: Callable[..., Any], *arguments: Any) -> Any:
+    """What ``function`` answers when sets stand in place of what is `Kept`."""
+    return function(*(argument.load() if isinstance(argument, Kept) else argument for argument in arguments))

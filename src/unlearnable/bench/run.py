@@ -1,0 +1,231 @@
+"""Run the steps of a plan: whatever has no result yet, every set made once, as many at a time as the place takes."""
+
+import time
+import warnings
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass
+from typing import Any
+
+from unlearnable.bench.figure import Draw
+from unlearnable.bench.jobs import Job, MakeSet, Purify, Train
+from unlearnable.bench.places import Here, Place
+from unlearnable.bench.plan import CLEAN, REMAINDER, Entry, Plan, TrainingSet
+from unlearnable.bench.runs import Runs
+from unlearnable.bench.sets import Made, make
+from unlearnable.cells import Result, fingerprint
+from unlearnable.countermeasures import countermeasure_named
+from unlearnable.datasets import load
+from unlearnable.datasets.checks import duplicates, matched
+from unlearnable.images import ImageSet
+from unlearnable.recipes import recipe_named
+from unlearnable.training import DivergedError
+
+AGAIN = 10.0  # s; then the place is asked again how many steps it does at a time
+
+
+@dataclass(frozen=True)
+class Event:
+    """A step has ended, or will not begin.
+
+    Attributes:
+        name: of the step.
+        done, total: trainings that are done, of all.
+        said: what came out, or why nothing did.
+        failed: whether nothing did.
+    """
+
+    name: str
+    done: int
+    total: int
+    said: str
+    failed: bool = False
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What is still to be done.
+
+    Attributes:
+        cells: to be trained.
+        sets: to be made.
+        seconds: of those like which something has been measured, one after the other.
+        unknown: cells and sets like which nothing has been.
+    """
+
+    cells: int
+    sets: int
+    seconds: float
+    unknown: int
+
+    @classmethod
+    def of(cls, jobs: Sequence[Job], measured: Sequence[Result]) -> "Estimate":
+        """Of the steps that are not done."""
+        left = [job for job in jobs if isinstance(job, (MakeSet, Train)) and not job.done]
+        times = [job.seconds(measured) for job in left]
+        return cls(
+            cells=sum(isinstance(job, Train) for job in left),
+            sets=sum(isinstance(job, MakeSet) for job in left),
+            seconds=sum(filter(None, times)),
+            unknown=times.count(None),
+        )
+
+    def told(self, workers: int) -> str:
+        """In a line, for so many steps at a time."""
+        if not self.cells and not self.sets:
+            return "every cell has its result"
+        hours, minutes = divmod(round(self.seconds / 60 / workers), 60)
+        known = f"about {hours} h {minutes} min, judged by what has been measured"
+        if self.unknown:
+            known += f"; of {self.unknown} of them nothing alike has been, and they come on top"
+        return f"{self.cells} cells to train, {self.sets} sets to make: {known}"
+
+
+def jobs_of(plan: Plan, runs: Runs, device: str | None = None) -> list[Job]:
+    """All steps, those of one training set together; the clean sets are loaded, and kept.
+
+    Args:
+        plan: whole, or a part of one.
+        runs: where everything is kept.
+        device: on which to compute; CUDA where there is one when None.
+
+    Raises:
+        ValueError: a set cannot be read, or its classes are not those of its test set.
+        FileNotFoundError: a set is not there.
+    """
+    clean = {
+        text: _clean(text, runs)
+        for text in dict.fromkeys(text for entry in plan.entries for text in (entry.training.data, entry.test))
+    }
+    for train, test in {(entry.training.data, entry.test): None for entry in plan.entries}:
+        matched(clean[train][1], clean[test][1])
+        if shared := duplicates(clean[train][1], clean[test][1]):
+            warnings.warn(f"{shared} pictures of {train} are also in {test}, pixel by pixel", stacklevel=2)
+    drawing = Draw(runs, device, (), plan) if plan.figure else None
+    beginnings = Counter((entry.training, entry.countermeasure) for entry in plan.entries)
+    jobs: dict[TrainingSet | tuple[TrainingSet, str] | Entry, Job] = {}
+
+    def making(what: TrainingSet) -> MakeSet:
+        if what not in jobs:
+            part = what.share < 1 and what.protection not in (CLEAN, REMAINDER)
+            needs = (making(what.whole),) if part else ()
+            jobs[what] = MakeSet(runs, device, needs, what, clean[what.data][0])
+        job = jobs[what]
+        assert isinstance(job, MakeSet)
+        return job
+
+    for entry in plan.entries:
+        begin = (entry.training, entry.countermeasure)
+        needs: tuple[Job, ...] = (making(entry.training),)
+        countermeasure = countermeasure_named(entry.countermeasure)
+        if countermeasure.repeatable and beginnings[begin] > 1:
+            jobs.setdefault(begin, Purify(runs, device, needs, *begin))
+            needs = (*needs, jobs[begin])
+        made, pictures = clean[entry.training.data]
+        epochs = countermeasure.adjust(recipe_named(entry.recipe).suited(pictures)).epochs
+        if drawing is None or drawing.trains:
+            jobs[entry] = Train(runs, device, needs, entry, made.fingerprint, epochs, drawing is not None)
+    if drawing:
+        drawing.needs = tuple(jobs.values())
+    steps = [*jobs.values(), *([drawing] if drawing else [])]
+    for step in steps:
+        for need in step.needs:
+            need.wanted.append(step)
+    return steps
+
+
+class Run:
+    """Goes through the steps; whatever ends it, the next one goes on from there.
+
+    Args:
+        jobs: of `jobs_of`.
+        place: where they are done.
+        runs: where results are, by which the time is judged that a training takes.
+        end: `time.monotonic` after which no training may end, as far as can be foreseen; None for never.
+        on_event: called with every step that ends, and with every one that cannot be done or begun.
+
+    Attributes:
+        failed: why a step was not done.
+    """
+
+    def __init__(
+        self,
+        jobs: Sequence[Job],
+        place: Place,
+        runs: Runs,
+        end: float | None = None,
+        on_event: Callable[[Event], None] | None = None,
+    ) -> None:
+        self.jobs, self.place, self.end = jobs, place, end
+        self.on_event = on_event or (lambda event: None)
+        self.measured = runs.cells.all()
+        self.failed: dict[Job, str] = {}
+        self._done: set[Job] = set()
+        self._running: dict[Future[Any], Job] = {}
+
+    def __call__(self) -> None:
+        """Do all that can be done, the first in order first."""
+        waiting = list(self.jobs)
+        while waiting or self._running:
+            slots = self.place.slots
+            waiting = [job for job in waiting if not self._begun(job, slots)]
+            for future in wait(self._running, AGAIN, FIRST_COMPLETED).done:
+                self._end(self._running.pop(future), future)
+
+    def _begun(self, job: Job, slots: int) -> bool:
+        """Whether a step is under way now, or need not wait any longer."""
+        if broken := [self.failed[need] for need in job.needs if need in self.failed]:
+            self._fail(job, broken[0])
+        elif len(self._running) >= slots or not self._done.issuperset(job.needs):
+            return False
+        elif job.done:
+            self._done.add(job)
+        elif late := self._too_late(job):
+            self._fail(job, late)
+        else:
+            function, arguments = job.call()
+            place = Here() if job.here else self.place
+            self._running[place.submit(function, *arguments)] = job
+        return True
+
+    def _end(self, job: Job, future: Future[Any]) -> None:
+        try:
+            answer = future.result()
+        except (ValueError, DivergedError, OSError, RuntimeError) as error:
+            self._fail(job, str(error))
+            return
+        said = job.keep(answer)
+        self._done.add(job)
+        if isinstance(job, Train):
+            self.measured.append(answer[0])
+        self._tell(job, said)
+
+    def _fail(self, job: Job, why: str) -> None:
+        self.failed[job] = why
+        self._tell(job, why, failed=True)
+
+    def _tell(self, job: Job, said: str, failed: bool = False) -> None:
+        trainings = [other for other in self.jobs if isinstance(other, Train)]
+        done = sum(other in self._done for other in trainings)
+        self.on_event(Event(job.name, done, len(trainings), said, failed))
+
+    def _too_late(self, job: Job) -> str:
+        """Why a step cannot end in time; of which nothing is known is tried."""
+        needed = job.seconds(self.measured)
+        if self.end is None or needed is None or needed <= (left := self.end - time.monotonic()):
+            return ""
+        return f"no time left: it takes about {needed / 60:.0f} min, {max(0, left) / 60:.0f} were left"
+
+
+def _clean(text: str, runs: Runs) -> tuple[Made, ImageSet]:
+    """A clean set, its pictures kept."""
+    data, what = load(text), TrainingSet(text)
+    made = runs.sets.load(what.key)
+    if made is None or not made.holds(fingerprint(data)):
+        made, _ = make(what, data)
+        runs.sets.save(made)
+    kept = runs.kept(made.fingerprint)
+    if not kept.file.exists():
+        kept.save(data)
+    return made, data

@@ -1,0 +1,102 @@
+"""The folder of a bench: what is known of every set and every cell, and the pictures themselves.
+
+``sets/`` and ``cells/`` hold one small JSON file each; ``cache/`` holds pictures, and can be deleted at any time.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+
+from unlearnable.atomic import replacing
+from unlearnable.bench.kept import Kept
+from unlearnable.bench.plan import Entry, TrainingSet
+from unlearnable.bench.sets import Made
+from unlearnable.cells import Cell, Result
+from unlearnable.countermeasures import countermeasure_named
+from unlearnable.stored import Record, Store
+
+
+class Runs:
+    """Records and pictures in a folder.
+
+    Args:
+        folder: made when something is written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.sets, self.cells = Store(folder / "sets", Made), Store(folder / "cells", Result)
+
+    def kept(self, fingerprint: str, countermeasure: str = "") -> Kept:
+        """Where a set's pictures are kept, or those that a countermeasure makes of it."""
+        made = sha256(repr(countermeasure_named(countermeasure)).encode()).hexdigest()[:16] if countermeasure else ""
+        return Kept(self.folder / "cache" / f"{fingerprint}{made and '-'}{made}.safetensors")
+
+    def checkpoint(self, what: TrainingSet) -> Path:
+        """Where the optimisation of a protection is kept until it is over."""
+        return self.folder / "cache" / f"{what.key}.checkpoint"
+
+    def weights(self, cell: Cell) -> Path:
+        """Where the weights of a trained victim are kept that a figure shows."""
+        return self.folder / "cache" / f"{cell.key}.weights.safetensors"
+
+    def figure(self, name: str) -> Path:
+        """Where the figure of the plan of this name is kept; what it shows is in a JSON file beside it."""
+        return self.folder / "figures" / f"{name}.png"
+
+    def cell(self, entry: Entry) -> Cell | None:
+        """The cell of an entry; None as long as one of its sets has not been made."""
+        made, clean = self.sets.load(entry.training.key), self.sets.load(entry.clean.key)
+        test = self.sets.load(TrainingSet(entry.test).key)
+        if made is None or clean is None or test is None:
+            return None
+        sets, size = (made.fingerprint, test.fingerprint, clean.fingerprint), made.size
+        cell = Cell.of(*sets, size, entry.victim, entry.countermeasure, entry.recipe, entry.seed)
+        return replace(cell, version=made.version)
+
+    def result(self, entry: Entry) -> Result | None:
+        """What came out of an entry's cell, if it has been trained."""
+        cell = self.cell(entry)
+        return self.cells.load(cell.key) if cell else None
+
+    def records(self, entries: Iterable[Entry]) -> list[Record]:
+        """All that is known of these entries: their sets, and then their cells."""
+        entries = list(entries)
+        keys = [what.key for entry in entries for what in (entry.clean, TrainingSet(entry.test), entry.training)]
+        sets = [self.sets.load(key) for key in dict.fromkeys(keys)]
+        cells = {result.key: result for entry in entries if (result := self.result(entry))}
+        return [*filter(None, sets), *cells.values()]
+
+    def pack(self, file: Path, entries: Iterable[Entry]) -> int:
+        """Write the records of these entries to one file, a JSON object a line; how many there are."""
+        records = self.records(entries)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(file) as temporary:
+            temporary.write_text("".join(record.to_json() for record in records))
+        return len(records)
+
+    def unpack(self, file: Path) -> int:
+        """Take in the records of a packed file; how many there were. What is here already is not replaced.
+
+        Raises:
+            ValueError: a line is no record; nothing has been taken in.
+        """
+        records = [
+            _record(line, f"{file}, line {number}") for number, line in enumerate(file.read_text().splitlines(), 1)
+        ]
+        for record in records:
+            if isinstance(record, Made) and not self.sets.load(record.key):
+                self.sets.save(record)
+            elif isinstance(record, Result) and not self.cells.load(record.key):
+                self.cells.save(record)
+        return len(records)
+
+
+def _record(line: str, place: str) -> Made | Result:
+    for kind in (Result, Made):
+        try:
+            return kind.from_json(line)
+        except ValueError:
+            continue
+    raise ValueError(f"expected the record of a set or of a cell in {place}, got {line[:80]!r}")

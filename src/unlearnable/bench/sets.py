@@ -1,0 +1,187 @@
+"""Training sets made from clean ones, and what is known of each: its content, its budget, its quality."""
+
+import json
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import mean
+
+import torch
+
+from unlearnable.bench.plan import CLEAN, REMAINDER, TrainingSet
+from unlearnable.budget import Budget
+from unlearnable.cells import file_fingerprint, fingerprint, versions
+from unlearnable.devices import device_named, name_of
+from unlearnable.images import ImageSet
+from unlearnable.protections import protection_named
+from unlearnable.protections.optimised import Optimised, Step
+from unlearnable.quality import Quality, measure
+from unlearnable.stored import Record
+from unlearnable.version import __version__
+
+
+@dataclass(frozen=True)
+class Measured:
+    """How far the protected pictures of a set are from the clean ones, each as written in 8 bits.
+
+    Attributes:
+        budget: what the protection keeps.
+        over_budget: pictures outside of it.
+        rms, rms_max: mean and largest over the pictures, in grey levels.
+        linf_max: largest difference of a value, in grey levels.
+        l0_max: most pixels that differ in one picture.
+        psnr: mean, in dB; None where no picture differs.
+        ssim: mean.
+    """
+
+    budget: str
+    over_budget: int
+    rms: float
+    rms_max: float
+    linf_max: int
+    l0_max: int
+    psnr: float | None
+    ssim: float
+
+    @classmethod
+    def of(cls, budget: str, qualities: list[Quality]) -> "Measured":
+        """What the pictures' measures come to."""
+        psnrs = [quality.psnr for quality in qualities if quality.psnr is not None]
+        return cls(
+            budget=budget,
+            over_budget=sum(quality.exceeds(Budget.parse(budget)) for quality in qualities),
+            rms=round(mean(quality.rms for quality in qualities), 3),
+            rms_max=max(quality.rms for quality in qualities),
+            linf_max=max(quality.linf for quality in qualities),
+            l0_max=max(quality.l0 or 0 for quality in qualities),
+            psnr=round(mean(psnrs), 2) if psnrs else None,
+            ssim=round(mean(quality.ssim for quality in qualities), 4),
+        )
+
+
+@dataclass(frozen=True)
+class Made(Record):
+    """A training or test set as it was made.
+
+    Attributes:
+        what: it is.
+        clean: fingerprint of the clean set.
+        files: fingerprint of the files on which the protection depends.
+        fingerprint: of the set itself.
+        count: of its pictures.
+        size: their side in pixels.
+        classes: how many.
+        measured: of the protected pictures; None where there are none.
+        seconds: it took to make.
+        device: on which, by name.
+        versions: of Python and of the packages that matter.
+        version: of this package.
+    """
+
+    what: TrainingSet
+    clean: str
+    files: str
+    fingerprint: str
+    count: int
+    size: int
+    classes: int
+    measured: Measured | None
+    seconds: float
+    device: str
+    versions: dict[str, str]
+    version: str = __version__
+
+    @property
+    def key(self) -> str:
+        """That of the set."""
+        return self.what.key
+
+    @classmethod
+    def from_json(cls, text: str) -> "Made":
+        """Read what `to_json` wrote.
+
+        Raises:
+            ValueError: it is no such record.
+        """
+        try:
+            stored = json.loads(text)
+            measured = stored["measured"] and Measured(**stored["measured"])
+            return cls(**stored | {"what": TrainingSet(**stored["what"]), "measured": measured})
+        except (TypeError, KeyError, ValueError) as error:
+            raise ValueError(f"not the record of a set: {error!r}") from None
+
+    def holds(self, clean: str) -> bool:
+        """Whether it would be made the same today, of a clean set with this fingerprint."""
+        return (self.clean, self.files, self.version) == (clean, _files(self.what), __version__)
+
+
+def make(
+    what: TrainingSet,
+    clean: ImageSet,
+    whole: ImageSet | None = None,
+    checkpoint: Path | None = None,
+    device: str | None = None,
+    on_step: Callable[[Step], None] | None = None,
+) -> tuple[Made, ImageSet]:
+    """Make a set.
+
+    Args:
+        what: it is to be.
+        clean: the clean pictures of ``what.data``.
+        whole: all of them protected, where only a share is to be.
+        checkpoint: of a protection that is optimised; a killed one resumes from it.
+        device: where such a protection is optimised; CUDA where there is one when None.
+        on_step: called after each of its steps.
+
+    Raises:
+        ValueError: the protection cannot serve these pictures.
+        DivergedError: an optimisation came to nothing.
+    """
+    start, where = time.perf_counter(), device_named(device)
+    protected = torch.rand(len(clean), generator=torch.Generator().manual_seed(what.seed)).argsort().argsort()
+    protected = protected < round(what.share * len(clean))
+    measured = None
+    if what.protection == CLEAN:
+        made = clean
+    elif what.protection == REMAINDER:
+        made = clean[~protected]
+    else:
+        protection = protection_named(what.protection)
+        if whole is not None:
+            made = whole
+        elif isinstance(protection, Optimised):
+            if checkpoint:
+                checkpoint.parent.mkdir(parents=True, exist_ok=True)
+            change = protection.optimised(clean, what.seed, device=where, checkpoint=checkpoint, on_step=on_step)
+            made = protection.publish(clean, change)
+        else:
+            made = protection(clean, what.seed)
+        made = replace(clean, images=torch.where(protected[:, None, None, None], made.images, clean.images))
+        measured = Measured.of(protection.budget, _qualities(clean[protected], made[protected]))
+    record = Made(
+        what=what,
+        clean=fingerprint(clean),
+        files=_files(what),
+        fingerprint=fingerprint(made),
+        count=len(made),
+        size=made.images.shape[-1],
+        classes=len(made.classes),
+        measured=measured,
+        seconds=round(time.perf_counter() - start, 2),
+        device=name_of(where),
+        versions=versions(),
+    )
+    return record, made
+
+
+def _files(what: TrainingSet) -> str:
+    """Fingerprint of the files on which the protection depends."""
+    return "" if what.protection in (CLEAN, REMAINDER) else file_fingerprint(protection_named(what.protection).files)
+
+
+def _qualities(clean: ImageSet, made: ImageSet) -> list[Quality]:
+    before, after = (data.images.permute(0, 2, 3, 1).numpy() for data in (clean, made))
+    with ThreadPoolExecutor() as pool:
+        return list(pool.map(measure, before, after))

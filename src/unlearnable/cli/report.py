@@ -1,0 +1,45 @@
+"""Show what plans have measured."""
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from unlearnable.cli.shown import errors, say
+
+
+def report(
+    plans: Annotated[list[Path], typer.Argument(help="What was to be measured, such as plans/table1_quick.yaml.")],
+    runs: Annotated[Path, typer.Option(help="Folder that `bench` filled.")] = Path("runs"),
+    pack: Annotated[
+        Path | None, typer.Option(help="A file of `bench --pack`, in place of the folder; it has no figures.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder for report.html, report.md and CSV files.")] = Path("report"),
+) -> None:
+    """Set what has been measured beside the paper's figures: one page that opens offline, Markdown and CSV."""
+    from tempfile import TemporaryDirectory
+
+    from unlearnable.atomic import replacing
+    from unlearnable.bench.plan import Plan
+    from unlearnable.bench.runs import Runs
+    from unlearnable.report.content import content
+    from unlearnable.report.markdown import markdown
+    from unlearnable.report.sheets import sheets
+
+    with errors(), ExitStack() as kept:
+        read = [(Plan.read(plan), f"unlearnable bench {plan}") for plan in plans]
+        if pack:
+            found = Runs(Path(kept.enter_context(TemporaryDirectory())))
+            found.unpack(pack)
+        elif runs.is_dir():
+            found = Runs(runs)
+        else:
+            raise ValueError(f"expected the folder of `unlearnable bench` as --runs, or a file as --pack; no {runs}")
+        shown = content(read, found)
+        out.mkdir(parents=True, exist_ok=True)
+        for name, text in {"report.md": markdown(shown), **sheets(shown)}.items():
+            with replacing(out / name) as temporary:
+                temporary.write_text(text)
+    asked, measured = (sum(getattr(table, name) for table in shown.tables) for name in ("asked", "measured"))
+    say(f"{measured} of {asked} trainings shown; look at {out / 'report.md'}")

@@ -1,0 +1,104 @@
+"""CIFAR-10 and CIFAR-100 (Krizhevsky, *Learning Multiple Layers of Features from Tiny Images*, 2009)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+from numpy import ndarray
+from PIL import Image
+
+from unlearnable.datasets.base import datasets
+from unlearnable.datasets.checks import check_counts
+from unlearnable.datasets.official import Official, read_official
+from unlearnable.images import ImageSet
+
+SPLITS = {"train": 50_000, "test": 10_000}  # pictures, of both data sets
+
+
+@dataclass(frozen=True)
+class _Cifar:
+    """What both have in common: where they lie, and what of them is taken."""
+
+    classes: ClassVar[int]
+    official: ClassVar[Official]
+
+    root: str
+    split: str = "train"
+    per_class: int = 0
+
+    def load(self) -> ImageSet:
+        """Read the split and check its counts."""
+        if self.split not in SPLITS:
+            raise ValueError(f"expected {' or '.join(SPLITS)} as split, got {self.split!r}")
+        root = Path(self.root)
+        sheets = sorted(root.glob(f"{self.split}_*.webp"))
+        whole = _from_sheets(root, self.split, sheets) if sheets else read_official(root, self.split, self.official)
+        if whole is None:
+            raise FileNotFoundError(
+                f"expected the official files ({self.official.parts[self.split][0]}.bin and so on, the same of the "
+                f"python version, or the .tar.gz) or sheets ({self.split}_00.webp and so on) in {root}, found none"
+            )
+        check_counts(whole, self.classes, SPLITS[self.split] // self.classes, f"the {self.split} split in {root}")
+        return whole.first(self.per_class) if self.per_class else whole
+
+
+@datasets.register("cifar10")
+class Cifar10(_Cifar):
+    """CIFAR-10, from the official files or from lossless sheets of 1,000 pictures with ``labels.npz``.
+
+    Attributes:
+        root: the folder of the binary or the python version (or of the sheets), or the official ``.tar.gz``.
+        split: ``train`` or ``test``.
+        per_class: the first so many of each class, in official order; 0 for all.
+    """
+
+    classes = 10
+    official = Official(
+        parts={"train": tuple(f"data_batch_{part}" for part in range(1, 6)), "test": ("test_batch",)},
+        binary_names="batches.meta.txt",
+        python_names="batches.meta",
+        label_bytes=1,
+        labels=b"labels",
+        label_names=b"label_names",
+    )
+
+
+@datasets.register("cifar100")
+class Cifar100(_Cifar):
+    """CIFAR-100 with its 100 fine labels, from the official files.
+
+    Attributes:
+        root: the folder of the binary or the python version, or the official ``.tar.gz``.
+        split: ``train`` or ``test``.
+        per_class: the first so many of each class, in official order; 0 for all.
+    """
+
+    classes = 100
+    official = Official(
+        parts={"train": ("train",), "test": ("test",)},
+        binary_names="fine_label_names.txt",
+        python_names="meta",
+        label_bytes=2,
+        labels=b"fine_labels",
+        label_names=b"fine_label_names",
+    )
+
+
+def _from_sheets(root: Path, split: str, sheets: Sequence[Path]) -> ImageSet:
+    if len(sheets) * 1000 != SPLITS[split]:
+        raise ValueError(f"expected {SPLITS[split] // 1000} sheets of 1,000 pictures in {root}, found {len(sheets)}")
+    images = np.concatenate([_sheet(sheet) for sheet in sheets]).transpose(0, 3, 1, 2)
+    with np.load(root / "labels.npz", allow_pickle=False) as stored:
+        labels = torch.from_numpy(stored[f"y_{split}"].astype(np.int64))
+        classes = tuple(map(str, stored["class_names"]))
+    return ImageSet(torch.from_numpy(np.ascontiguousarray(images)), labels, classes)
+
+
+def _sheet(file: Path) -> UInt8[ndarray, "1000 32 32 3"]:
+    with Image.open(file) as sheet:
+        tiles = np.asarray(sheet.convert("RGB")).reshape(25, 32, 40, 32, 3)
+    return tiles.transpose(0, 2, 1, 3, 4).reshape(1000, 32, 32, 3)

@@ -1,0 +1,110 @@
+"""Which figure of the paper stands beside one of ours, and what was done otherwise than in the paper."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from unlearnable.bench.sets import Made
+from unlearnable.countermeasures import countermeasure_named
+from unlearnable.countermeasures.adversarial import AdversarialTraining
+from unlearnable.recipes import recipe_named
+from unlearnable.report.paper import RECIPE, SIZES, VICTIM, PaperTable, paper_table
+
+
+@dataclass(frozen=True)
+class Column:
+    """What a column of a table stands for.
+
+    Attributes:
+        countermeasure, victim, recipe: as text.
+        share: of protected pictures.
+    """
+
+    countermeasure: str
+    victim: str
+    share: float
+    recipe: str
+
+
+@dataclass(frozen=True)
+class Beside:
+    """A table of the paper.
+
+    Attributes:
+        name: ``table1`` to ``table4``.
+    """
+
+    name: str
+
+    @property
+    def table(self) -> PaperTable:
+        """Its figures."""
+        return paper_table(self.name)
+
+    def column(self, column: Column) -> str:
+        """The paper's column that a column of ours stands beside; empty where there is none."""
+        if self.name in ("table2", "table3") and column.countermeasure != "vanilla":
+            return ""
+        if self.name == "table3":
+            name = f"{column.share:g}"
+        elif column.share < 1:
+            return ""
+        else:
+            name = column.victim if self.name == "table2" else _like(column.countermeasure, self.table.columns)
+        return name if name in self.table.columns else ""
+
+    def accuracy(self, data: str, row: str, column: Column) -> float | None:
+        """The paper's accuracy in [0, 1]; None where it has none."""
+        return self.table.accuracy(data, row, self.column(column))
+
+    def departures(self, data: str, columns: Iterable[Column], train: Made | None, test: Made | None) -> list[str]:
+        """What was done otherwise than in the paper, each in a few words; empty where the protocol is the paper's.
+
+        Args:
+            data: name of the data set in the plan.
+            columns: what was trained.
+            train: the clean training set; None where it has not been made.
+            test: the same of the test set.
+        """
+        columns, found = list(columns), []
+        usual = recipe_named(RECIPE)
+        for text in dict.fromkeys(column.recipe for column in columns):
+            if (own := recipe_named(text)) != usual:
+                found.append(f"recipe {text}, {own.epochs} epochs, in the paper {usual.epochs} or {usual.long_epochs}")
+        expected = self.table.columns if self.name == "table2" else (VICTIM,)
+        for victim in dict.fromkeys(column.victim for column in columns):
+            if victim not in expected:
+                found.append(f"victim {victim}, in the paper {', '.join(expected)}")
+        if size := SIZES.get(data):
+            counts = [(train, "training pictures", size.train), (test, "test pictures", size.test)]
+            found += [
+                f"{made.count:,} {what}, in the paper {count:,}"
+                for made, what, count in counts
+                if made and count and made.count != count
+            ]
+            if train and train.classes != size.classes:
+                found.append(f"{train.classes} classes, in the paper {size.classes}")
+        for text in dict.fromkeys(column.countermeasure for column in columns):
+            like = _like(text, self.table.columns)
+            if like and countermeasure_named(text) != countermeasure_named(like):
+                found.append(f"countermeasure {text}, in the paper {like}")
+        return found
+
+    def misprints(self, data: str, rows: Iterable[str]) -> list[str]:
+        """Means that the paper prints and its rows do not give."""
+        found = []
+        for row in rows:
+            printed = self.table.means.get((data, row))
+            accuracies = [self.table.accuracies.get((data, row, column)) for column in self.table.columns]
+            values = [accuracy for accuracy in accuracies if accuracy is not None]
+            if printed is not None and abs(printed - sum(values) / len(values)) > 0.0001:
+                mean = 100 * sum(values) / len(values)
+                found.append(f"the paper prints {100 * printed:.2f} as the mean of {row}; its row gives {mean:.2f}")
+        return found
+
+
+def _like(text: str, names: Iterable[str]) -> str:
+    """The countermeasure among ``names`` that ``text`` is, or is but for another number of adversarial steps."""
+    made = countermeasure_named(text)
+    if isinstance(made, AdversarialTraining):
+        made = countermeasure_named(f"at:radius={made.radius:g}")
+    return next((name for name in names if countermeasure_named(name) == made), "")

@@ -1,0 +1,138 @@
+"""Everything that a report shows, gathered from records alone."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from unlearnable.bench.plan import CLEAN, REMAINDER, Entry, Plan
+from unlearnable.bench.runs import Runs
+from unlearnable.bench.sets import Made, Measured
+from unlearnable.cells import Result
+from unlearnable.report.boards import Board, boards
+from unlearnable.report.tables import Table, tables
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A cell and where it comes from.
+
+    Attributes:
+        result: of the training.
+        entry: of the first plan that asks for it.
+        made: its training set.
+        command: that trains it.
+    """
+
+    result: Result
+    entry: Entry
+    made: Made
+    command: str
+
+
+@dataclass(frozen=True)
+class Protected:
+    """A protected set and what is known of it.
+
+    Attributes:
+        row: its name in the plan, with the budget that was asked of it.
+        data: name of the data set.
+        made: its record.
+        measured: how far its pictures are from the clean ones.
+    """
+
+    row: str
+    data: str
+    made: Made
+    measured: Measured
+
+
+@dataclass(frozen=True)
+class Illustration:
+    """A figure that a plan drew.
+
+    Attributes:
+        name: of the plan.
+        title: of the figure.
+        command: that draws it.
+        png: the picture.
+    """
+
+    name: str
+    title: str
+    command: str
+    png: bytes
+
+
+@dataclass(frozen=True)
+class Content:
+    """What the report shows.
+
+    Attributes:
+        tables: one for each plan and data set.
+        trained: cells by key.
+        protected: sets, each once.
+        illustrations: figures.
+    """
+
+    tables: tuple[Table, ...]
+    trained: dict[str, Trained]
+    protected: tuple[Protected, ...]
+    illustrations: tuple[Illustration, ...]
+
+    def boards(self) -> list[Board]:
+        """The leaderboards of all tables."""
+        return [board for table in self.tables for board in boards(table)]
+
+
+def content(plans: Sequence[tuple[Plan, str]], runs: Runs) -> Content:
+    """Look up what has been measured; nothing is loaded but records.
+
+    Args:
+        plans: with the command that measures each.
+        runs: what there is.
+
+    Raises:
+        ValueError: a plan names a table that the paper does not have, or the notes of a figure are not a plan's.
+    """
+    found: dict[Entry, Result | None] = {}
+
+    def result(entry: Entry) -> Result | None:
+        if entry not in found:
+            found[entry] = runs.result(entry)
+        return found[entry]
+
+    def made(entry: Entry) -> Made | None:
+        return runs.sets.load(entry.training.key)
+
+    # a plan that only draws has no table
+    tabled = [(plan, command) for plan, command in plans if not plan.figure]
+    shown = tuple(
+        table
+        for plan, command in tabled
+        for table in tables(plan, command, result, lambda what: runs.sets.load(what.key))
+    )
+    trained: dict[str, Trained] = {}
+    protected: dict[str, Protected] = {}
+    for plan, command in plans:
+        for entry in plan.entries:
+            of = made(entry)
+            if of is None:
+                continue
+            if (out := found.get(entry)) and out.key not in trained:
+                trained[out.key] = Trained(out, entry, of, command)
+            if of.measured and of.what.protection not in (CLEAN, REMAINDER):
+                row = f"{entry.row}, {entry.budget}" if entry.budget else entry.row
+                protected.setdefault(of.key, Protected(row, entry.table, of, of.measured))
+    return Content(shown, trained, tuple(protected.values()), tuple(_illustrations(runs.folder / "figures")))
+
+
+def _illustrations(folder: Path) -> Iterable[Illustration]:
+    for file in sorted(folder.glob("*.png")):
+        notes = file.with_suffix(".json")
+        try:
+            said = json.loads(notes.read_text())
+            title, command = str(said["title"]), str(said["command"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ValueError(f"expected title and command of {file} in {notes}, got {error!r}") from None
+        yield Illustration(file.stem, title or file.stem, command, file.read_bytes())

@@ -1,0 +1,251 @@
+"""The results of a plan as tables: a row for each protection and budget, a column for each way to train on it."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields, replace
+from statistics import fmean
+
+from unlearnable.audit.outcome import Score
+from unlearnable.bench.plan import CLEAN, REMAINDER, Entry, Plan, TrainingSet
+from unlearnable.bench.sets import Made
+from unlearnable.cells import Result
+from unlearnable.report.beside import Beside, Column
+
+
+@dataclass(frozen=True)
+class Row:
+    """What a row of a table stands for.
+
+    Attributes:
+        name: in the plan.
+        budget: on which the protection was projected anew; empty for its native one.
+        protection: as text.
+    """
+
+    name: str
+    budget: str
+    protection: str
+
+    @property
+    def control(self) -> bool:
+        """Whether nothing is protected."""
+        return self.protection in (CLEAN, REMAINDER)
+
+    @property
+    def label(self) -> str:
+        """Its name, and the budget that was asked of it."""
+        return f"{self.name}, {self.budget}" if self.budget else self.name
+
+
+@dataclass(frozen=True)
+class Field:
+    """One place in a table: the same training with several seeds.
+
+    Attributes:
+        entries: what the plan asks for, one a seed.
+        results: what has come out so far.
+        paper: the paper's accuracy in [0, 1]; None where it has none.
+    """
+
+    entries: tuple[Entry, ...]
+    results: tuple[Result, ...]
+    paper: float | None
+
+    @property
+    def final(self) -> Score | None:
+        """Accuracy after the last epoch; None where nothing has been trained."""
+        return Score.of([result.final() for result in self.results]) if self.results else None
+
+    @property
+    def peak(self) -> Score | None:
+        """The same after the best epoch."""
+        return Score.of([result.peak() for result in self.results]) if self.results else None
+
+    @property
+    def difference(self) -> float | None:
+        """What ours is above the paper's."""
+        return self.final.mean - self.paper if self.final and self.paper is not None else None
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A row over some columns; accuracies in [0, 1].
+
+    Attributes:
+        columns: over which it is: those that have been measured.
+        final, peak: mean accuracies after the last and after the best epoch.
+        worst_final, worst_peak: the highest of each.
+        worst: the column of ``worst_peak``.
+        paper: mean of the paper's over the same columns; None where it does not have all of them.
+    """
+
+    columns: tuple[Column, ...]
+    final: float
+    peak: float
+    worst_final: float
+    worst_peak: float
+    worst: Column
+    paper: float | None
+
+
+@dataclass(frozen=True)
+class Table:
+    """What a plan measures on one data set.
+
+    Attributes:
+        plan: its name.
+        title: of the plan.
+        data: name of the data set.
+        command: that fills it.
+        beside: the table of the paper; None without one.
+        train, test: the clean sets; None where they have not been made.
+        rows, columns: in the order of the plan.
+        fields: whatever the plan asks for, whether measured or not.
+    """
+
+    plan: str
+    title: str
+    data: str
+    command: str
+    beside: Beside | None
+    train: Made | None
+    test: Made | None
+    rows: tuple[Row, ...]
+    columns: tuple[Column, ...]
+    fields: dict[tuple[Row, Column], Field]
+
+    @property
+    def asked(self) -> int:
+        """Trainings that the plan asks for."""
+        return sum(len(field.entries) for field in self.fields.values())
+
+    @property
+    def measured(self) -> int:
+        """Those of them that are done."""
+        return sum(len(field.results) for field in self.fields.values())
+
+    @property
+    def chance(self) -> float | None:
+        """What guessing gives; None where nothing has been made."""
+        return 1 / self.train.classes if self.train else None
+
+    def label(self, column: Column) -> str:
+        """What sets a column apart from the others."""
+        varied = [field.name for field in fields(Column) if len({getattr(c, field.name) for c in self.columns}) > 1]
+        return ", ".join(
+            f"{column.share:.0%} protected" if name == "share" else getattr(column, name)
+            for name in varied or ["countermeasure"]
+        )
+
+    def of(self, row: Row) -> tuple[Column, ...]:
+        """The columns of which the plan asks for this row."""
+        return tuple(column for column in self.columns if (row, column) in self.fields)
+
+    def clean(self, column: Column) -> Field | None:
+        """The same training on clean pictures, if the plan asks for it."""
+        places = ((row, replace(column, share=1.0)) for row in self.rows if row.protection == CLEAN)
+        return next((self.fields[place] for place in places if place in self.fields), None)
+
+    def below_clean(self, row: Row, column: Column) -> tuple[float | None, float | None]:
+        """How far an accuracy is below that of clean pictures: ours, and the paper's."""
+        field, clean = self.fields[row, column], self.clean(column)
+        if row.protection == CLEAN or clean is None:
+            return None, None
+        ours = clean.final.mean - field.final.mean if clean.final and field.final else None
+        return ours, clean.paper - field.paper if clean.paper is not None and field.paper is not None else None
+
+    def summary(self, row: Row, columns: Iterable[Column] | None = None) -> Summary | None:
+        """A row over ``columns``, or over all; what has not been measured is left out. None where nothing has been."""
+        wanted = self.of(row) if columns is None else columns
+        measured = {column: self.fields[row, column] for column in wanted if (row, column) in self.fields}
+        finals = {column: field.final.mean for column, field in measured.items() if field.final}
+        peaks = {column: field.peak.mean for column, field in measured.items() if field.peak}
+        if not finals:
+            return None
+        worst = max(peaks, key=lambda column: peaks[column])
+        paper = [field.paper for column, field in measured.items() if column in finals and field.paper is not None]
+        return Summary(
+            columns=tuple(finals),
+            final=fmean(finals.values()),
+            peak=fmean(peaks.values()),
+            worst_final=max(finals.values()),
+            worst_peak=peaks[worst],
+            worst=worst,
+            paper=fmean(paper) if len(paper) == len(finals) else None,
+        )
+
+    def departures(self) -> list[str]:
+        """What was done otherwise than in the paper."""
+        return self.beside.departures(self.data, self.columns, self.train, self.test) if self.beside else []
+
+    def misprints(self) -> list[str]:
+        """Means of the paper that are not those of their rows."""
+        return self.beside.misprints(self.data, [row.name for row in self.rows]) if self.beside else []
+
+
+def tables(
+    plan: Plan,
+    command: str,
+    result: Callable[[Entry], Result | None],
+    made: Callable[[TrainingSet], Made | None],
+) -> list[Table]:
+    """A table for each data set of a plan.
+
+    Args:
+        plan: what is asked for.
+        command: that measures it.
+        result: what came out of an entry, if anything did.
+        made: what is known of a set, if anything is.
+
+    Raises:
+        ValueError: the plan names a table that the paper does not have.
+    """
+    by_data: dict[tuple[str, str, str], list[Entry]] = {}
+    for entry in plan.entries:
+        by_data.setdefault((entry.table, entry.training.data, entry.test), []).append(entry)
+    return [
+        _table(plan, command, entries, result, made(TrainingSet(train)), made(TrainingSet(test)))
+        for (_, train, test), entries in by_data.items()
+    ]
+
+
+def _table(
+    plan: Plan,
+    command: str,
+    entries: list[Entry],
+    result: Callable[[Entry], Result | None],
+    train: Made | None,
+    test: Made | None,
+) -> Table:
+    beside, data = Beside(plan.paper) if plan.paper else None, entries[0].table
+    places: dict[tuple[Row, Column], list[Entry]] = {}
+    for entry in entries:
+        row = Row(entry.row, entry.budget, entry.training.protection)
+        column = Column(entry.countermeasure, entry.victim, entry.training.share, entry.recipe)
+        places.setdefault((row, column), []).append(entry)
+    found: dict[tuple[Row, Column], Field] = {}
+    for (row, column), asked in places.items():
+        paper = beside.accuracy(data, row.name, column) if beside and not row.budget else None
+        found[row, column] = Field(tuple(asked), tuple(filter(None, map(result, asked))), paper)
+    return Table(
+        plan=plan.name,
+        title=plan.title or plan.name,
+        data=data,
+        command=command,
+        beside=beside,
+        train=train,
+        test=test,
+        rows=tuple(dict.fromkeys(row for row, _ in places)),
+        columns=_ordered((column for _, column in places), beside),
+        fields=found,
+    )
+
+
+def _ordered(columns: Iterable[Column], beside: Beside | None) -> tuple[Column, ...]:
+    """By share, then as in the paper, then as in the plan."""
+    names = beside.table.columns if beside else ()
+
+    def place(column: Column) -> tuple[float, int]:
+        name = beside.column(column) if beside else ""
+        return column.share, names.index(name) if name else len(names)
+
+    return tuple(sorted(dict.fromkeys(columns), key=place))

@@ -1,0 +1,103 @@
+"""A plan whose records are made up, so that every figure of its report is known."""
+
+from pathlib import Path
+
+from unlearnable.bench.plan import CLEAN, Entry, Plan, TrainingSet
+from unlearnable.bench.runs import Runs
+from unlearnable.bench.sets import Made, Measured
+from unlearnable.cells import Result
+from unlearnable.training import Epoch
+
+PLAN = """
+title: Made up <b>figures</b>
+paper: table1
+data:
+  CIFAR-10: {train: "toy:count=64", test: "toy:count=40,seed=1"}
+victims: [resnet9]
+recipe: quick
+countermeasures: [vanilla, gray, "jpeg:quality=10", "at:steps=1,step=10"]
+seeds: 2
+grids:
+  - protections: {Clean: clean, LSP: lsp, "Deep Hiding (C)": deep_hiding}
+  - protections: {EM: "em:per=class,surrogate=resnet9"}
+    countermeasures: [vanilla, gray]
+    seeds: 1
+  - protections: {LSP: lsp}
+    budgets: ["linf:8"]
+    countermeasures: [vanilla]
+    seeds: 1
+"""
+ACCURACIES = {  # after the last epoch of the training with seed 0; one with another seed gets two points more
+    ("Clean", "vanilla"): 0.80,
+    ("Clean", "gray"): 0.70,
+    ("Clean", "jpeg:quality=10"): 0.60,
+    ("Clean", "at:steps=1,step=10"): 0.50,
+    ("LSP", "vanilla"): 0.20,
+    ("LSP", "gray"): 0.66,
+    ("LSP", "jpeg:quality=10"): 0.58,
+    ("LSP", "at:steps=1,step=10"): 0.48,
+    ("Deep Hiding (C)", "vanilla"): 0.12,
+    ("Deep Hiding (C)", "gray"): 0.14,
+    ("Deep Hiding (C)", "jpeg:quality=10"): 0.30,  # and its adversarial training is missing
+    ("EM", "vanilla"): 0.10,
+    ("EM", "gray"): 0.40,
+}
+PEAK = 0.05  # what every training had more in its best epoch
+
+
+def plan_in(folder: Path, text: str = PLAN, name: str = "made_up") -> Path:
+    """The file of a plan."""
+    file = folder / f"{name}.yaml"
+    file.write_text(text)
+    return file
+
+
+def filled(plan: Plan, folder: Path) -> Runs:
+    """Runs that hold what `ACCURACIES` says, and nothing else."""
+    runs = Runs(folder)
+    for entry in plan.entries:
+        for what in (entry.clean, TrainingSet(entry.test), entry.training):
+            runs.sets.save(_made(what))
+        if entry.budget or (entry.row, entry.countermeasure) not in ACCURACIES:
+            continue
+        if (entry.row, entry.seed) != ("LSP", 1):  # one of its seeds is missing
+            runs.cells.save(_result(entry, runs))
+    return runs
+
+
+def _made(what: TrainingSet) -> Made:
+    test = "seed=1" in what.data
+    protected = what.protection != CLEAN
+    return Made(
+        what=what,
+        clean="c1ea9",
+        files="",
+        fingerprint=what.key[:16],
+        count=10_000,
+        size=32,
+        classes=10,
+        measured=Measured("rms:8", 3, 5.25, 7.5, 21, 1024, 33.25, 0.9625) if protected and not test else None,
+        seconds=75.0,
+        device="a made up processor",
+        versions={"python": "3.11.2"},
+    )
+
+
+def _result(entry: Entry, runs: Runs) -> Result:
+    final = ACCURACIES[entry.row, entry.countermeasure] + 0.02 * entry.seed
+    right = round(1000 * final)
+    rows = tuple(
+        tuple(right if a == b else (1000 - right if b == (a + 1) % 10 else 0) for b in range(10)) for a in range(10)
+    )
+    curve = [0.1, final + PEAK, final]
+    cell = runs.cell(entry)
+    assert cell
+    return Result(
+        cell=cell,
+        epochs=tuple(Epoch(1.0, 0.9, accuracy, (accuracy,) * 10) for accuracy in curve),
+        confusion=rows,
+        peak_confusion=rows,
+        seconds=61.5,
+        device="a made up processor",
+        versions={"python": "3.11.2", "torch": "2.11.0"},
+    )

@@ -1,0 +1,282 @@
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import pytest
+
+from commands import run as command
+from plans import TOY, ran, read
+from unlearnable.bench import run as bench_run
+from unlearnable.bench.jobs import MakeSet, Purify, Train, train_cell
+from unlearnable.bench.places import Here, local
+from unlearnable.bench.plan import Plan, TrainingSet
+from unlearnable.bench.run import Estimate, Run, jobs_of
+from unlearnable.bench.runs import Runs
+from unlearnable.bench.sets import Made, make
+from unlearnable.cells import Result, fingerprint
+from unlearnable.datasets import load
+
+PLAN = (
+    TOY
+    + """
+seeds: 2
+grids:
+  - protections: {Clean: clean, Noise: noise}
+  - protections: {Noise: noise, Left: remainder}
+    shares: [0.25]
+    countermeasures: [vanilla]
+    seeds: 1
+"""
+)
+
+
+@pytest.fixture(scope="module")
+def plan(tmp_path_factory) -> Plan:
+    return read(tmp_path_factory.mktemp("plan"), PLAN)
+
+
+@pytest.fixture(scope="module")
+def done(plan, tmp_path_factory) -> Runs:
+    return ran(plan, tmp_path_factory.mktemp("runs"))
+
+
+def test_every_cell_of_the_plan_has_its_result(plan, done):
+    results = [done.result(entry) for entry in plan.entries]
+    assert all(results)
+    assert len({result.key for result in results}) == len(plan.entries) == 10
+
+
+def test_a_result_is_that_of_its_own_set(plan, done):
+    clean = load("toy:count=64")
+    for entry in plan.entries:
+        made, result = done.sets.load(entry.training.key), done.result(entry)
+        assert result.cell.train == made.fingerprint == fingerprint(done.kept(made.fingerprint).load())
+        assert result.cell.clean == fingerprint(clean)
+        assert (result.cell.train == result.cell.clean) == (entry.row == "Clean")
+
+
+def test_a_share_is_protected_and_the_remainder_is_the_rest(done):
+    clean = load("toy:count=64")
+    share = done.sets.load(TrainingSet("toy:count=64", "noise", share=0.25).key)
+    rest = done.sets.load(TrainingSet("toy:count=64", "remainder", share=0.25).key)
+    mixed, left = done.kept(share.fingerprint).load(), done.kept(rest.fingerprint).load()
+    changed = (mixed.images != clean.images).flatten(1).any(1)
+    assert (changed.sum(), len(left)) == (16, 48)
+    assert left.images.equal(clean.images[~changed])
+    assert rest.measured is None
+    whole = done.sets.load(TrainingSet("toy:count=64", "noise").key)
+    assert mixed.images[changed].equal(done.kept(whole.fingerprint).load().images[changed])
+
+
+def test_the_budget_is_measured_on_the_protected_pictures_alone(done):
+    measured = done.sets.load(TrainingSet("toy:count=64", "noise", share=0.25).key).measured
+    assert (measured.budget, measured.over_budget) == ("rms:8", 0)
+    assert 7 < measured.rms <= measured.rms_max <= 8
+    assert measured.linf_max > 8 and 0 < measured.ssim < 1 and 29 < measured.psnr < 32
+
+
+def test_a_second_run_trains_nothing(plan, done, monkeypatch):
+    monkeypatch.setattr(bench_run.Run, "_end", None)
+    jobs = jobs_of(plan, done)
+    Run(jobs, Here(), done)()
+    assert Estimate.of(jobs, done.cells.all()) == Estimate(0, 0, 0, 0)
+
+
+def test_what_is_deleted_alone_is_done_again(plan, done, tmp_path):
+    runs = copied(done, plan, tmp_path)
+    (lost,) = [entry for entry in plan.entries if entry.row == "Left"]
+    before = runs.result(lost)
+    (runs.folder / "cells" / f"{before.key}.json").unlink()
+    events = []
+    Run(jobs_of(plan, runs), Here(), runs, on_event=events.append)()
+    assert [event.name for event in events] == ["making remainder, 25%", lost.name]  # its pictures were not cached
+    assert events[-1].done == events[-1].total == 10
+    assert replace(runs.result(lost), seconds=0) == replace(before, seconds=0)
+
+
+def test_processes_give_the_same_results(plan, done, tmp_path):
+    runs, entries = Runs(tmp_path / "runs"), plan.entries[:4]
+    with local(2) as place:
+        run = Run(jobs_of(replace(plan, entries=entries), runs), place, runs)
+        run()
+    assert not run.failed
+    for entry in entries:
+        assert runs.result(entry).cell == done.result(entry).cell
+        assert runs.result(entry).final() == pytest.approx(done.result(entry).final(), abs=0.2)  # other threads
+
+
+def test_what_a_countermeasure_makes_is_kept_where_it_is_needed_twice(plan, tmp_path):
+    jobs = jobs_of(plan, Runs(tmp_path))
+    kinds = [(type(job), getattr(job, "countermeasure", None)) for job in jobs]
+    assert kinds.count((Purify, "jpeg:quality=50")) == 2 and sum(kind is Purify for kind, _ in kinds) == 2
+    trains = [job for job in jobs if isinstance(job, Train) and job.entry.countermeasure == "jpeg:quality=50"]
+    assert all(any(isinstance(need, Purify) for need in job.needs) for job in trains)
+
+
+def test_training_on_what_was_kept_is_training_with_the_countermeasure(plan, done):
+    entry = next(entry for entry in plan.entries if entry.countermeasure == "jpeg:quality=50")
+    result = done.result(entry)
+    train, test = load("toy:count=64"), load("toy:count=40,seed=1")
+    again, weights = train_cell(result.cell, train, test, train, True, False, "cpu")
+    assert not weights
+    assert replace(again, seconds=0) == replace(result, seconds=0)
+
+
+def test_no_time_left(plan, done, tmp_path):
+    runs = copied(done, plan, tmp_path)
+    for result in runs.cells.all()[1:]:
+        (runs.folder / "cells" / f"{result.key}.json").unlink()
+    events = []
+    run = Run(jobs_of(plan, runs), Here(), runs, time.monotonic() - 1, events.append)
+    run()
+    assert len(runs.cells.all()) == 1
+    assert {type(job) for job in run.failed} >= {Train}
+    assert all("no time left" in event.said for event in events if event.failed)
+
+
+def test_what_fails_takes_what_needs_it_along_and_nothing_else(plan, tmp_path, monkeypatch):
+    def broken(self, *arguments):
+        raise ValueError("no such noise")
+
+    monkeypatch.setattr("unlearnable.protections.noise.Noise.perturber", broken)
+    runs = Runs(tmp_path)
+    run = Run(jobs_of(replace(plan, entries=plan.entries[:8]), runs), Here(), runs)
+    run()
+    assert set(run.failed.values()) == {"no such noise"}
+    assert {entry.row for entry in plan.entries[:8] if runs.result(entry)} == {"Clean"}
+    assert sum(isinstance(job, MakeSet) for job in run.failed) == 1
+
+
+def test_a_set_is_made_again_where_something_it_depends_on_changed(done):
+    made = done.sets.load(TrainingSet("toy:count=64", "noise").key)
+    assert made.holds(made.clean)
+    assert not made.holds("another")
+    assert not replace(made, version="0").holds(made.clean)
+    assert not replace(made, files="0").holds(made.clean)
+
+
+def test_packed_records_come_back(plan, done, tmp_path):
+    runs = copied(done, plan, tmp_path)
+    assert {result.key for result in runs.cells.all()} == {result.key for result in done.cells.all()}
+    assert all(runs.result(entry) == done.result(entry) for entry in plan.entries)
+    assert runs.unpack(tmp_path / "packed.jsonl") == 10 + 5
+
+
+def test_a_packed_file_with_a_spoilt_line_is_refused_whole(plan, done, tmp_path):
+    done.pack(tmp_path / "packed.jsonl", plan.entries)
+    lines = (tmp_path / "packed.jsonl").read_text().splitlines()
+    (tmp_path / "packed.jsonl").write_text("\n".join([*lines[:3], lines[3][:50], *lines[4:]]))
+    with pytest.raises(ValueError, match="line 4"):
+        Runs(tmp_path / "new").unpack(tmp_path / "packed.jsonl")
+    assert not (tmp_path / "new").exists()
+
+
+def test_the_record_of_a_set_comes_back_from_its_file(done):
+    for made in done.sets.all():
+        assert Made.from_json(made.to_json()) == made
+    with pytest.raises(ValueError, match="not the record of a set"):
+        Made.from_json("{}")
+
+
+def test_a_killed_optimisation_goes_on_from_its_checkpoint(tmp_path, monkeypatch):
+    what = TrainingSet("toy:count=64", "em:surrogate=resnet9:width=4,rounds=2,batch_size=32")
+    clean, checkpoint = load("toy:count=64"), Runs(tmp_path).checkpoint(what)
+    monkeypatch.setattr("unlearnable.protections.optimised.CHECKPOINT_SECONDS", -1)
+
+    def kill(step):
+        if step.done == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        make(what, clean, checkpoint=checkpoint, device="cpu", on_step=kill)
+    done = []
+    with pytest.warns(UserWarning, match="still wrong"):
+        made, _ = make(what, clean, checkpoint=checkpoint, device="cpu", on_step=lambda step: done.append(step.done))
+        again, _ = make(what, clean, device="cpu")
+    assert done[0] == 3 and made.fingerprint == again.fingerprint
+
+
+def test_the_command_says_what_is_left_and_resumes(plan, tmp_path):
+    file = tmp_path / "toy.yaml"
+    file.write_text(PLAN)
+    out, pack = tmp_path / "runs", tmp_path / "all.jsonl"
+    first = command("bench", file, "--out", out, "--shard", "1/4", "--pack", pack)
+    assert "cells to train" in first.stderr
+    cells = len(list((out / "cells").iterdir()))
+    assert 1 <= cells <= 4
+    assert sum("epochs" in json.loads(line) for line in pack.read_text().splitlines()) == cells
+    again = command("bench", file, "--out", tmp_path / "elsewhere", "--shard", "1/4", "--pack", pack)
+    assert "every cell has its result" in again.stderr
+    dry = command("bench", file, "--out", out, "--dry-run")
+    assert f"{10 - cells} cells to train" in dry.stderr and len(list((out / "cells").iterdir())) == cells
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--shard", "2"], "such as 1/3"),
+        (["--workers", "0"], "greater than or equal to 1"),
+        (["--device", "tpu"], "tpu"),
+    ],
+)
+def test_wrong_options_are_said_before_anything_is_trained(tmp_path, options, said):
+    file = tmp_path / "toy.yaml"
+    file.write_text(PLAN)
+    assert said in command("bench", file, "--out", tmp_path / "runs", *options, code=2).stderr
+    assert not (tmp_path / "runs" / "cells").exists()
+
+
+@pytest.mark.parametrize(("figure", "trained"), [("maps:pictures=2", 0), ("gradcam:pictures=2", 2)])
+def test_a_figure_is_drawn_once_from_sets_and_victims(tmp_path, figure, trained):
+    text = TOY.replace("countermeasures: [vanilla, ", "countermeasures: [")
+    plan = read(tmp_path, f"{text}figure: {figure}\nprotections: {{Clean: clean, Noise: noise}}\n")
+    runs = ran(plan, tmp_path / "runs")
+    assert len(runs.cells.all()) == trained
+    file = runs.figure("toy")
+    notes = json.loads(file.with_suffix(".json").read_text())
+    assert file.read_bytes().startswith(b"\x89PNG")
+    assert notes["title"] == "toys" and len(notes["numbers"]) >= 2
+    file.unlink()
+    events = []
+    Run(jobs_of(plan, runs), Here(), runs, on_event=events.append)()
+    assert [event.name for event in events] == [f"drawing {figure}"]  # pictures and weights are still kept
+
+
+def test_a_command_that_is_told_to_end_leaves_no_worker_behind(tmp_path):
+    (tmp_path / "toy.yaml").write_text(PLAN.replace("seeds: 2", "seeds: 500"))
+    words = [sys.executable, "-m", "unlearnable", "bench", "toy.yaml", "--workers", "2"]
+    command = subprocess.Popen(words, cwd=tmp_path, start_new_session=True, stderr=subprocess.PIPE)
+    while not list((tmp_path / "runs" / "cells").glob("*.json")):
+        assert command.poll() is None, command.stderr.read()
+        time.sleep(0.1)
+    command.terminate()
+    _, said = command.communicate()
+    assert command.returncode == 130 and b"the same command resumes" in said
+    with pytest.raises(ProcessLookupError):  # soon nobody is left in the group that it began
+        for _ in range(600):
+            os.killpg(command.pid, 0)
+            time.sleep(0.1)
+
+
+def test_sets_are_checked_before_anything_is_made(plan, tmp_path):
+    (entry, *_) = plan.entries
+    same = replace(entry, test=entry.training.data)
+    with pytest.warns(UserWarning, match="64 pictures of toy:count=64 are also in toy:count=64"):
+        jobs_of(replace(plan, entries=(same,)), Runs(tmp_path))
+    folder = tmp_path / "other"
+    load("toy:count=8").save(folder)
+    (folder / "disc").rename(folder / "disk")
+    with pytest.raises(ValueError, match="expected the same classes"):
+        jobs_of(replace(plan, entries=(replace(entry, test=f"folder:path={folder},size=16"),)), Runs(tmp_path))
+
+
+def copied(runs: Runs, plan: Plan, folder) -> Runs:
+    """The records without the pictures."""
+    copy = Runs(folder / "copy")
+    runs.pack(folder / "packed.jsonl", plan.entries)
+    assert copy.unpack(folder / "packed.jsonl")
+    assert all(isinstance(result, Result) for result in copy.cells.all())
+    return copy

@@ -1,0 +1,260 @@
+"""Plans on a real Ray cluster of two nodes: nothing is lost when one of them is."""
+
+import time
+from concurrent.futures import Future
+from dataclasses import replace
+from importlib.util import find_spec
+from threading import Thread
+
+import pytest
+
+from commands import run as command
+from plans import TOY, ran, read
+from unlearnable.bench import run as bench_run
+from unlearnable.bench.cluster import called, on_ray, room
+from unlearnable.bench.places import Here, Place
+from unlearnable.bench.plan import Plan
+from unlearnable.bench.run import Run, jobs_of
+from unlearnable.bench.runs import Runs
+from unlearnable.cluster import ClusterError, connected
+from unlearnable.training import DivergedError
+from unlearnable.version import __version__
+
+PLAN = TOY + "seeds: 3\nprotections: {Clean: clean, Noise: noise}\n"
+SMALL = {"num_cpus": 1, "num_gpus": 0, "object_store_memory": 100 * 2**20, "include_dashboard": False}
+SOON = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 1000, "health_check_failure_threshold": 10}
+
+pytestmark = pytest.mark.xdist_group("cluster")  # one cluster at a time
+with_ray = pytest.mark.skipif(not find_spec("ray"), reason="needs unlearnable[scale]")
+
+
+@pytest.fixture(scope="module")
+def plan(tmp_path_factory) -> Plan:
+    return read(tmp_path_factory.mktemp("plan"), PLAN)
+
+
+@pytest.fixture(scope="module")
+def done(plan, tmp_path_factory) -> Runs:
+    return ran(plan, tmp_path_factory.mktemp("here"))
+
+
+@pytest.fixture(scope="module")
+def head():
+    """A cluster of one node of one CPU, to which this process is connected."""
+    import ray
+    from ray.cluster_utils import Cluster
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patched.setenv("RAY_worker_niceness", "0")  # with Ray's 15 they starve on a busy machine
+        cluster = Cluster(initialize_head=True, head_node_args=SMALL | {"_system_config": SOON})
+        ray.init(address=cluster.address, log_to_driver=False)
+        yield cluster
+        ray.shutdown()
+        cluster.shutdown()
+
+
+class Doomed(Place):
+    """A cluster of which one node does two steps and dies before it has answered the second.
+
+    Attributes:
+        busy: a file that is there when that node waits for its end.
+        steps: folder with a file for every step done, named after the node.
+    """
+
+    def __init__(self, place, node, folder):
+        self.place, self.node = place, node
+        self.busy, self.steps = folder / "busy", folder / "steps"
+        self.steps.mkdir()
+
+    @property
+    def slots(self):
+        return self.place.slots
+
+    def submit(self, function, *arguments):
+        node, busy, steps, monotonic, sleep = self.node, self.busy, self.steps, time.monotonic, time.sleep
+
+        def step(*arguments):  # goes to the nodes as code: they do not know this file
+            import ray
+
+            answer = function(*arguments)
+            here, end = ray.get_runtime_context().get_node_id(), monotonic() + 120
+            (steps / f"{here} {end}").touch()
+            if here == node and len(list(steps.glob(f"{node} *"))) == 2:
+                busy.touch()
+                sleep(600)
+            while here != node and not busy.exists() and monotonic() < end:  # leaves work for the other
+                sleep(0.02)
+            return answer
+
+        return self.place.submit(step, *arguments)
+
+
+@with_ray
+def test_a_node_joins_and_is_lost_in_the_middle_and_nothing_else_is(head, plan, done, tmp_path):
+    runs, events = Runs(tmp_path / "runs"), []
+    with on_ray() as place:
+        assert place.slots == 1
+        node = head.add_node(**SMALL)
+        assert place.slots == 2
+        doomed = Doomed(place, node.node_id, tmp_path)
+
+        def kill():
+            wait_for(doomed.busy.exists, 120)
+            head.remove_node(node, allow_graceful=False)
+
+        killer = Thread(target=kill)
+        killer.start()
+        run = Run(jobs_of(plan, runs), doomed, runs, on_event=events.append)
+        run()
+        killer.join()
+        assert place.slots == 1
+    assert not run.failed
+    steps = [file.name.split()[0] for file in doomed.steps.iterdir()]
+    assert steps.count(node.node_id) == 2 and len(steps) > len(events)  # what was lost was done again
+    assert [without_time(runs, entry) for entry in plan.entries] == [
+        without_time(done, entry) for entry in plan.entries
+    ]
+    assert names(runs.folder / "cache") == names(done.folder / "cache")
+
+
+@with_ray
+def test_the_command_trains_on_the_cluster(head, plan, done, tmp_path):
+    file = tmp_path / "toy.yaml"
+    file.write_text(PLAN)
+    said = command("bench", file, "--out", tmp_path / "runs", "--shard", "1/6", "--ray").stderr
+    assert "2/2 toy Clean, vanilla, resnet9:width=4, seed 1: final" in said
+    runs = Runs(tmp_path / "runs")
+    for entry in plan.entries[:2]:
+        assert without_time(runs, entry) == without_time(done, entry)
+
+
+@with_ray
+def test_what_a_step_raises_is_raised_here(head):
+    def broken():
+        raise DivergedError("not finite")
+
+    with on_ray() as place, pytest.raises(DivergedError, match=r"^not finite$"):
+        place.submit(broken).result(60)
+
+
+@with_ray
+def test_a_set_is_sent_once(head, done, monkeypatch):
+    import ray
+
+    (kept, *_) = (done.kept(made.fingerprint) for made in done.sets.all())
+    sent = []
+    put = ray.put
+    monkeypatch.setattr(ray, "put", lambda value: sent.append(value) or put(value))
+    with on_ray() as place:
+        answers = [place.submit(lambda data: data.labels.tolist(), kept) for _ in range(3)]
+        assert [answer.result(60) for answer in answers] == [kept.load().labels.tolist()] * 3
+    assert len(sent) == 1
+
+
+@with_ray
+def test_an_interrupted_run_leaves_the_cluster_free(head, tmp_path):
+    import ray
+
+    begun = tmp_path / "begun"
+
+    def endless():
+        begun.touch()
+        time.sleep(600)
+
+    with pytest.raises(KeyboardInterrupt), on_ray() as place:
+        place.submit(endless)
+        wait_for(begun.exists)
+        raise KeyboardInterrupt
+    wait_for(lambda: ray.available_resources().get("CPU") == ray.cluster_resources()["CPU"])
+
+
+@with_ray
+def test_a_cluster_without_room_is_refused(head):
+    with pytest.raises(ClusterError, match="2 CPUs and 0 GPUs; the nodes have 1 and 0"), on_ray(cpus=2):
+        pass
+    with pytest.raises(ClusterError, match=r"1 CPUs and 0\.5 GPUs"), on_ray(gpus=0.5):
+        pass
+
+
+@with_ray
+def test_no_cluster_is_said_at_once(monkeypatch, tmp_path):
+    monkeypatch.setattr("ray.is_initialized", lambda: False)
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
+    file = tmp_path / "toy.yaml"
+    file.write_text(PLAN)
+    said = command("bench", file, "--out", tmp_path / "runs", "--ray", code=2).stderr
+    assert "RAY_ADDRESS=127.0.0.1:1, and nothing answers there" in said
+    monkeypatch.setenv("RAY_ADDRESS", "nowhere")
+    with pytest.raises(ClusterError, match="RAY_ADDRESS=nowhere: Invalid address"), connected():
+        pass
+
+
+def test_without_ray(monkeypatch):
+    monkeypatch.setattr("unlearnable.cluster.find_spec", lambda name: None)
+    with pytest.raises(ClusterError, match=r"pip install 'unlearnable\[scale\]'"), on_ray():
+        pass
+
+
+@pytest.mark.parametrize(
+    "options", [["--ray", "--workers", "2"], ["--ray", "--device", "cpu"], ["--cpus-per-cell", "2"]]
+)
+def test_options_that_do_not_go_together(tmp_path, options):
+    file = tmp_path / "toy.yaml"
+    file.write_text(PLAN)
+    assert "expected --ray with" in command("bench", file, "--out", tmp_path / "runs", *options, code=2).stderr
+
+
+@pytest.mark.parametrize(
+    ("cpus", "gpus", "steps"), [(1, 0, 12), (3, 0, 2), (9, 0, 0), (1, 1, 3), (1, 0.25, 10), (2, 0.1, 5), (1, 2, 1)]
+)
+def test_room_is_counted_node_by_node(cpus, gpus, steps):
+    nodes = [{"CPU": 8.0, "GPU": 2.0}, {"CPU": 2.0, "GPU": 1.0}, {"CPU": 2.0}, {"memory": 1e9}]
+    assert room(nodes, cpus, gpus) == steps
+
+
+def test_another_version_is_refused():
+    assert called(__version__, 1, max, 2, 3) == 3
+    with pytest.raises(ClusterError, match=r"expected unlearnable 0\.0 on every node"):
+        called("0.0", 1, max, 2, 3)
+
+
+def test_a_place_that_grows_is_filled(plan, tmp_path, monkeypatch):
+    """Without waiting for the end of what is under way."""
+
+    class Growing(Here):
+        begun, slots = 0, 1
+
+        def submit(self, function, *arguments):
+            self.begun += 1
+            if self.begun > 1:
+                return super().submit(function, *arguments)
+            self.first, answered = Future(), super().submit(function, *arguments)
+            Thread(target=self.grow, args=[answered.result()]).start()
+            return self.first
+
+        def grow(self, answer):
+            self.slots = 2
+            wait_for(lambda: self.begun > 1)
+            self.first.set_result(answer)
+
+    monkeypatch.setattr(bench_run, "AGAIN", 0.01)
+    runs = Runs(tmp_path)
+    run = Run(jobs_of(replace(plan, entries=plan.entries[4:8]), runs), Growing(), runs)
+    run()
+    assert not run.failed and all(map(runs.result, plan.entries[4:8]))
+
+
+def without_time(runs, entry):
+    return replace(runs.result(entry), seconds=0)
+
+
+def names(folder):
+    return {file.name for file in folder.iterdir()}
+
+
+def wait_for(condition, seconds=60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)

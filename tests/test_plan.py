@@ -1,0 +1,124 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from unlearnable.bench.plan import Plan, TrainingSet, shard
+
+PLANS = [file for file in sorted((Path(__file__).parents[1] / "plans").glob("*.yaml")) if "hider" not in file.name]
+
+TOY = """
+title: toys
+paper: table1
+data:
+  toy: {train: "toy:count=60", test: "toy:count=40,seed=1"}
+victims: ["resnet9:width=4"]
+recipe: "quick:epochs=1"
+countermeasures: [vanilla, "jpeg:quality=50"]
+seeds: 2
+grids:
+  - protections: {Clean: clean, LSP: lsp}
+  - protections: {LSP: lsp, Left: remainder}
+    shares: [0.5]
+    countermeasures: [at]
+"""
+
+
+def read(tmp_path, text: str) -> Plan:
+    (tmp_path / "plan.yaml").write_text(text)
+    return Plan.read(tmp_path / "plan.yaml")
+
+
+def test_a_plan_is_the_product_of_its_grids(tmp_path):
+    plan = read(tmp_path, TOY)
+    assert (plan.name, plan.title, plan.paper) == ("plan", "toys", "table1")
+    assert len(plan.entries) == 2 * 2 * 2 + 2 * 2
+    last = plan.entries[-1]
+    assert (last.row, last.training, last.seed) == ("Left", TrainingSet("toy:count=60", "remainder", 0, 0.5), 1)
+    assert last.countermeasure == "at:steps=1,step=10"  # what the quick recipe takes
+    assert plan.entries[0].training == plan.entries[0].clean == TrainingSet("toy:count=60")
+
+
+def test_a_budget_is_put_on_every_protection_but_clean_pictures_have_none(tmp_path):
+    plan = read(
+        tmp_path,
+        TOY.replace("grids:", 'budgets: ["", "rms:4"]\ngrids:').replace("LSP: lsp, Left", "LSP: lsp:patch=4, Left"),
+    )
+    specs = {(entry.training.protection, entry.budget) for entry in plan.entries}
+    assert specs == {
+        ("clean", ""),
+        ("remainder", ""),
+        ("lsp", ""),
+        ("lsp:patch=4", ""),
+        ("lsp:budget=rms:4", "rms:4"),
+        ("lsp:patch=4,budget=rms:4", "rms:4"),
+    }
+
+
+def test_cells_named_twice_are_one(tmp_path):
+    twice = TOY.replace("grids:", "grids:\n  - protections: {Clean: clean}")
+    assert set(read(tmp_path, twice).entries) == set(read(tmp_path, TOY).entries)
+    assert len(read(tmp_path, twice).entries) == 12
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("seeds: 2", "seeds: 0", "at least one seed"),
+        ("seeds: 2", "sedes: 2", "has no sedes"),
+        ("LSP: lsp}", "LSP: lps}", "unknown among the protections: 'lps'"),
+        ("shares: [0.5]", "shares: [1.5]", "up to 1, got 1.5"),
+        ('"resnet9:width=4"', "resnet9:wdith=4", "wdith"),
+        ("vanilla,", "vanila,", "unknown among the countermeasures"),
+        ('test: "toy:count=40,seed=1"', 'tset: "toy"', "expected train and test"),
+        ("grids:", "budgets: [linf]\ngrids:", "linf"),
+        ('recipe: "quick:epochs=1"', "recipe: fast", "unknown among the recipes"),
+    ],
+)
+def test_what_does_not_fit_is_said_with_the_files_name(tmp_path, old, new, said):
+    with pytest.raises(ValueError, match=said) as error:
+        read(tmp_path, TOY.replace(old, new, 1))
+    assert "plan.yaml is not a plan" in str(error.value)
+
+
+@pytest.mark.parametrize("text", ["- 1", "a: [", "7", "grids: 3", "grids: [3]", "title: nothing"])
+def test_what_is_no_plan_at_all(tmp_path, text):
+    with pytest.raises(ValueError, match="is not a plan"):
+        read(tmp_path, text)
+
+
+@pytest.mark.parametrize("parts", [1, 2, 3, 5, 12, 20])
+def test_shards_are_neighbours_and_all_together_the_plan(tmp_path, parts):
+    entries = read(tmp_path, TOY).entries
+    shards = [shard(entries, f"{number}/{parts}") for number in range(1, parts + 1)]
+    assert sum(shards, ()) == entries
+
+
+@pytest.mark.parametrize("part", ["0/2", "3/2", "1", "a/b", "-1/2", "1/0", ""])
+def test_a_part_that_is_none(part):
+    with pytest.raises(ValueError, match="such as 1/3"):
+        shard((), part)
+
+
+def test_the_key_of_a_set_does_not_depend_on_spelling():
+    own = TrainingSet("toy", "lsp")
+    others = [replace(own, data="toy:count=3"), replace(own, protection="ar"), replace(own, seed=1)]
+    others += [replace(own, share=0.5), replace(own, protection="clean"), replace(own, protection="remainder")]
+    assert len({own.key, *(other.key for other in others)}) == 7
+    assert TrainingSet("toy", "deep_hiding").key == TrainingSet("toy", "deep_hiding:per=class,deal=contrary").key
+
+
+@pytest.mark.parametrize("file", PLANS, ids=lambda file: file.stem)
+def test_every_plan_of_ours_can_be_read(file):
+    plan = Plan.read(file)
+    assert plan.title and plan.entries
+    assert (
+        any(entry.training.protection == "clean" for entry in plan.entries)
+        or plan.paper == "table3"
+        or plan.figure == "maps"
+    )
+
+
+def test_every_plan_has_a_quick_variant():
+    names = {file.stem for file in PLANS}
+    assert {name.partition("_")[0] for name in names} == {name.partition("_")[0] for name in names if "quick" in name}

@@ -1,0 +1,229 @@
+"""Tables, leaderboards, Markdown and CSV from records whose figures are known."""
+
+import csv
+import json
+from dataclasses import replace
+
+import pytest
+
+from commands import run
+from reporting import PEAK, filled, plan_in
+from unlearnable.bench.plan import Plan
+from unlearnable.report.beside import Beside, Column
+from unlearnable.report.boards import boards
+from unlearnable.report.content import content
+from unlearnable.report.markdown import caveats, markdown
+from unlearnable.report.sheets import sheets
+from unlearnable.report.tables import tables
+
+
+@pytest.fixture(scope="module")
+def plan(tmp_path_factory):
+    return Plan.read(plan_in(tmp_path_factory.mktemp("plan")))
+
+
+@pytest.fixture(scope="module")
+def runs(plan, tmp_path_factory):
+    return filled(plan, tmp_path_factory.mktemp("runs"))
+
+
+@pytest.fixture(scope="module")
+def shown(plan, runs):
+    return content([(plan, "unlearnable bench made_up.yaml")], runs)
+
+
+@pytest.fixture(scope="module")
+def table(shown):
+    (table,) = shown.tables
+    return table
+
+
+def named(table, row, column, budget=""):
+    (found,) = [r for r in table.rows if (r.name, r.budget) == (row, budget)]
+    (under,) = [c for c in table.columns if table.label(c) == column]
+    return found, under
+
+
+def test_rows_and_columns_are_those_of_the_plan_in_the_papers_order(table):
+    assert [table.label(column) for column in table.columns] == [
+        "vanilla",
+        "gray",
+        "jpeg:quality=10",
+        "at:steps=1,step=10",
+    ]
+    assert [row.label for row in table.rows] == ["Clean", "LSP", "Deep Hiding (C)", "EM", "LSP, linf:8"]
+    assert (table.measured, table.asked) == (8 + 4 + 6 + 2, 8 * 3 + 2 + 1)
+
+
+def test_a_field_is_the_mean_over_seeds_beside_the_paper(table):
+    field = table.fields[named(table, "Deep Hiding (C)", "vanilla")]
+    assert field.final.mean == pytest.approx(0.13) and field.peak.mean == pytest.approx(0.13 + PEAK)
+    assert field.final.deviation == pytest.approx(0.02 / 2**0.5)
+    assert (field.paper, field.difference) == (0.10, pytest.approx(0.03))
+
+
+def test_what_was_not_measured_is_missing_and_no_zero(table):
+    field = table.fields[named(table, "Deep Hiding (C)", "at:steps=1,step=10")]
+    assert (field.final, field.peak, field.difference, field.paper) == (None, None, None, 0.10)
+    assert named(table, "EM", "jpeg:quality=10") not in table.fields  # not even asked for
+    assert table.summary(named(table, "LSP", "vanilla", "linf:8")[0]) is None
+    one = table.fields[named(table, "LSP", "vanilla")]
+    assert (len(one.results), len(one.entries), one.final.deviation) == (1, 2, None)
+
+
+def test_a_budget_that_is_not_the_papers_has_no_figure_of_the_paper(table):
+    assert table.fields[named(table, "LSP", "vanilla")].paper == 0.1907
+    assert table.fields[named(table, "LSP", "vanilla", "linf:8")].paper is None
+
+
+def test_below_clean_is_ours_and_the_papers(table):
+    ours, paper = table.below_clean(*named(table, "Deep Hiding (C)", "gray"))
+    assert (ours, paper) == (pytest.approx(0.71 - 0.15), pytest.approx(0.9280 - 0.10))
+    assert table.below_clean(*named(table, "Clean", "gray")) == (None, None)
+    ours, paper = table.below_clean(*named(table, "Deep Hiding (C)", "at:steps=1,step=10"))
+    assert ours is None and paper == pytest.approx(0.8419 - 0.10)
+
+
+def test_a_summary_is_over_what_was_measured_and_the_papers_over_the_same(table):
+    row, _ = named(table, "Deep Hiding (C)", "vanilla")
+    summary = table.summary(row)
+    assert len(summary.columns) == 3
+    assert summary.final == pytest.approx((0.13 + 0.15 + 0.31) / 3)
+    assert (summary.worst_final, summary.worst_peak) == (pytest.approx(0.31), pytest.approx(0.31 + PEAK))
+    assert summary.worst.countermeasure == "jpeg:quality=10"
+    assert summary.paper == pytest.approx((0.10 + 0.10 + 0.7297) / 3)
+
+
+def test_leaderboards_compare_means_over_the_same_columns_alone(table):
+    found = boards(table)
+    places = [[row.name for row, _ in board.ranked] for board in found]
+    assert [len(board.columns) for board in found] == [4, 2, 1]
+    assert places == [["LSP"], ["Deep Hiding (C)", "EM", "LSP"], ["EM", "Deep Hiding (C)", "LSP"]]
+    for board in found:
+        assert all(summary.columns == board.columns for _, summary in (*board.ranked, *board.beside))
+        assert [row.name for row, _ in board.beside] == ["Clean"]
+    assert {row.label: count for row, count in found[0].incomplete.items()} == {"Deep Hiding (C)": 3}
+    assert {row.label: count for row, count in found[2].incomplete.items()} == {"LSP, linf:8": 0}
+
+
+def test_what_departs_from_the_paper_is_said(table):
+    said = " ".join(caveats(table))
+    for word in (
+        "7 of 27 trainings are not done",
+        "recipe quick, 10 epochs, in the paper 60",
+        "victim resnet9, in the paper resnet18",
+        "10,000 training pictures, in the paper 50,000",
+        "countermeasure at:steps=1,step=10, in the paper at",
+        "measured in different columns",
+    ):
+        assert word in said
+    assert "test pictures" not in said  # there are as many as in the paper
+
+
+def test_the_papers_protocol_is_recognised():
+    beside = Beside("table1")
+    column = Column("at:steps=10", "resnet18", 1.0, "paper:epochs=60")
+    assert beside.departures("CIFAR-10", [column], None, None) == []
+    assert beside.column(column) == "at"
+    assert beside.column(replace(column, countermeasure="at:radius=4")) == ""
+    assert beside.column(replace(column, countermeasure="jpeg:quality=20")) == ""
+    assert beside.column(replace(column, share=0.5)) == ""
+    assert Beside("table2").column(Column("vanilla", "vit", 1.0, "paper")) == "vit"
+    assert Beside("table3").column(Column("vanilla", "resnet18", 0.8, "paper")) == "0.8"
+    assert Beside("table3").column(Column("gray", "resnet18", 0.8, "paper")) == ""
+    assert Beside("table1").misprints("CIFAR-10", ["TAP", "LSP", "CUDA"]) == [
+        "the paper prints 56.39 as the mean of TAP; its row gives 54.05"
+    ]
+
+
+@pytest.mark.parametrize(
+    "name, labels",
+    [
+        ("table2_quick", ["resnet18", "resnet50", "vgg19", "densenet121", "vit"]),
+        ("table3_quick", [f"{share} protected" for share in ("20%", "40%", "60%", "80%", "90%", "95%", "99%", "100%")]),
+    ],
+)
+def test_columns_are_what_varies(name, labels):
+    read = Plan.read(f"plans/{name}.yaml")
+    (table,) = tables(read, "", lambda entry: None, lambda what: None)
+    assert [table.label(column) for column in table.columns] == labels
+    assert table.measured == 0 and table.chance is None
+    assert any(field.paper for field in table.fields.values())
+
+
+def test_budgets_make_rows():
+    (table,) = tables(Plan.read("plans/budgets_quick.yaml"), "", lambda entry: None, lambda what: None)
+    labels = [row.label for row in table.rows]
+    assert {"LSP, rms:8", "LSP, linf:8"} < set(labels) and labels.count("Clean") == 1
+    assert not table.departures()
+
+
+def test_markdown_shows_every_figure(shown):
+    text = markdown(shown)
+    assert "Made up \\<b>figures" in text
+    lines = [[part.strip() for part in line.strip("|").split("|")] for line in text.splitlines() if line[:1] == "|"]
+    final = next(line for line in lines if line[:2] == ["Deep Hiding (C)", "final"])
+    assert final[2:] == ["13.0 ± 1.4", "15.0 ± 1.4", "31.0 ± 1.4", "–", "19.7 (over 3 of 4)", "31.0"]
+    lsp = next(line for line in lines if line[:2] == ["LSP", "final"])
+    assert lsp[2] == "20.0 (1 of 2 seeds)"
+    below = [line for line in lines if line[:2] == ["", "below clean"]]
+    assert below[1][2:6] == ["+68.0", "+56.0", "+30.0", "–"]
+    assert "| 1 | Deep Hiding (C) | 14.0 | 19.0 | 15.0 | 20.0 | gray | 10.0 |  |" in text
+    assert "| CIFAR-10 | LSP | 100% | rms:8 | 3 | 5.25 | 7.50 | 21 | 1024 | 33.25 | 0.9625 | 75 s |" in text
+
+
+def test_sheets_leave_empty_what_is_missing(shown, table):
+    files = {name: list(csv.DictReader(text.splitlines())) for name, text in sheets(shown).items()}
+    lines = files["accuracies.csv"]
+    assert len(lines) == len(table.fields)
+    (missing,) = [
+        line for line in lines if line["row"] == "Deep Hiding (C)" and line["countermeasure"].startswith("at")
+    ]
+    assert (missing["final"], missing["difference"], missing["paper"], missing["seeds"]) == ("", "", "10.000", "0")
+    (there,) = [line for line in lines if line["row"] == "Clean" and line["countermeasure"] == "gray"]
+    assert (there["final"], there["peak"], there["difference"]) == ("71.000", "76.000", "-21.800")
+    assert all(key in shown.trained for key in there["cells"].split())
+    assert [line["rank"] for line in files["leaderboards.csv"] if line["board"] == "2"] == ["1", "2", "3", ""]
+    assert {line["row"] for line in files["sets.csv"]} == {"LSP", "Deep Hiding (C)", "EM", "LSP, linf:8"}
+
+
+def test_every_figure_has_its_record(shown, table):
+    for field in table.fields.values():
+        for result in field.results:
+            trained = shown.trained[result.key]
+            assert trained.made.fingerprint == result.cell.train
+            assert trained.command == "unlearnable bench made_up.yaml"
+    assert len(shown.trained) == table.measured
+
+
+def test_the_command(tmp_path, runs, plan):
+    file = plan_in(tmp_path)
+    said = run("report", file, "--runs", runs.folder, "--out", tmp_path / "out").output
+    assert "20 of 27 trainings shown" in said
+    written = {path.name: path.read_text() for path in (tmp_path / "out").iterdir()}
+    assert {"report.md", "accuracies.csv", "leaderboards.csv", "sets.csv"} <= set(written)
+
+    runs.pack(tmp_path / "pack.jsonl", plan.entries)
+    run("report", file, "--pack", tmp_path / "pack.jsonl", "--out", tmp_path / "packed")
+    for name, text in written.items():
+        assert (tmp_path / "packed" / name).read_text() == text
+
+    assert "no " in run("report", file, "--runs", tmp_path / "none", code=2).output
+    wrong = plan_in(tmp_path, "paper: table9\n" + file.read_text().replace("paper: table1\n", ""), "wrong")
+    assert "table9" in run("report", wrong, "--runs", runs.folder, "--out", tmp_path / "out", code=2).output
+
+
+def test_figures_come_with_title_and_command(plan, tmp_path):
+    runs = filled(plan, tmp_path)
+    runs.figure("maps").parent.mkdir()
+    runs.figure("maps").write_bytes(b"a picture")
+    with pytest.raises(ValueError, match="title and command"):
+        content([(plan, "")], runs)
+    runs.figure("maps").with_suffix(".json").write_text(json.dumps({"title": "Maps", "command": "unlearnable bench m"}))
+    (figure,) = content([(plan, "")], runs).illustrations
+    assert (figure.name, figure.title, figure.command, figure.png) == (
+        "maps",
+        "Maps",
+        "unlearnable bench m",
+        b"a picture",
+    )
