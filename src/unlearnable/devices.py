@@ -5,6 +5,7 @@ from functools import cache
 
 import torch
 from jaxtyping import Shaped
+from numpy import ndarray
 from torch import Tensor
 
 
@@ -27,8 +28,8 @@ def fast(device: torch.device) -> torch.autocast:
     return torch.autocast(device.type, torch.bfloat16, enabled=has_fast_bf16(device))
 
 
-def at_once(images: Shaped[Tensor, "n 3 h w"], pixels: int = 1 << 19) -> int:
-    """How many of such pictures go through a network at once; in evaluation mode it changes no picture's result.
+def at_once(images: Shaped[Tensor | ndarray, "n 3 h w"], pixels: int = 1 << 19) -> int:
+    """How many of such pictures to compute with at once; what a network in evaluation mode answers hangs on no others.
 
     Args:
         images: of any number.

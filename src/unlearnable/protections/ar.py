@@ -4,23 +4,25 @@
 arXiv 2206.03693. Every picture's noise starts from values of its own.
 """
 
+import math
 from functools import lru_cache
 
+import torch
 from einops import rearrange
-from jaxtyping import Float, Int64
+from jaxtyping import Float, Int64, UInt8
 from numpy import ndarray
 from torch import Tensor
 
 from unlearnable.keys import Key
 from unlearnable.protections.autoregression import STARTS, TILE, processes, response
-from unlearnable.protections.base import protections
-from unlearnable.protections.patterns import Draw, Patterned, by_class, normals
+from unlearnable.protections.base import Perturber, Streaming, protections
+from unlearnable.protections.patterns import by_class, normals
 
 CACHED = 16  # classes whose matrices are kept, 3 MB each
 
 
 @protections.register("ar")
-class AR(Patterned):
+class AR(Streaming):
     """Tiles of 32 px, each generated as the authors do for CIFAR-10; a smaller picture gets a part of one.
 
     The authors generate larger noise whole, 100 px for STL-10 and 226 px for ImageNet. But processes that stay finite
@@ -35,7 +37,7 @@ class AR(Patterned):
 
     budget: str = "rms:4.60076"
 
-    def drawing(self, classes: int, seed: int) -> Draw:
+    def perturber(self, classes: int, seed: int) -> Perturber:
         """One matrix product a class and colour takes start values, from a key made from ``seed``, to tiles."""
         key, windows = Key.of_seed(seed), processes(classes, seed)
 
@@ -43,18 +45,21 @@ class AR(Patterned):
         def matrices(label: int) -> Float[ndarray, "3 starts pixels"]:
             return response(windows[label])
 
-        def draw(
-            labels: Int64[ndarray, " n"], numbers: Int64[ndarray, " n"], height: int, width: int
+        def perturb(
+            images: UInt8[Tensor, "n 3 h w"], labels: Int64[Tensor, " n"], numbers: Int64[Tensor, " n"]
         ) -> Float[Tensor, "n 3 h w"]:
+            height, width = images.shape[-2:]
             rows, columns = -(-height // TILE), -(-width // TILE)
 
-            def generated(label: int, places: Int64[ndarray, " m"]) -> Float[ndarray, "m values"]:
-                starts = normals(key.rng("ar pictures", label), numbers[places], rows * columns * 3 * STARTS)
+            def generated(label: int, numbers: Int64[ndarray, " m"]) -> Float[ndarray, "m values"]:
+                starts = normals(key.rng("ar pictures", label), numbers, rows * columns * 3 * STARTS)
                 tiles = rearrange(starts, "m (t k s) -> k (m t) s", k=3, s=STARTS) @ matrices(label)
-                return rearrange(tiles, "k (m t) p -> m (t k p)", m=len(places))
+                return rearrange(tiles, "k (m t) p -> m (t k p)", m=len(numbers))
 
-            values = by_class(labels, rows * columns * 3 * TILE**2, generated)
+            values = torch.from_numpy(by_class(labels, numbers, rows * columns * 3 * TILE**2, generated))
             tiled = rearrange(values, "n (r c k y x) -> n k (r y) (c x)", r=rows, c=columns, k=3, y=TILE)
-            return tiled[..., :height, :width]
+            noise = tiled[..., :height, :width].contiguous()
+            norms = torch.linalg.vector_norm(noise, dim=(1, 2, 3), keepdim=True)
+            return noise.mul_(self.strength * math.sqrt(noise[0].numel()) / norms)
 
-        return draw
+        return perturb

@@ -7,14 +7,15 @@ point of a cluster of its class; every picture has another.
 from functools import lru_cache
 
 import numpy as np
-from einops import repeat
-from jaxtyping import Float, Int64
+import torch
+from einops import rearrange, repeat
+from jaxtyping import Float, Int64, UInt8
 from numpy import ndarray
 from torch import Tensor
 
 from unlearnable.keys import Key
-from unlearnable.protections.base import protections
-from unlearnable.protections.patterns import Draw, Patterned, by_class, normals
+from unlearnable.protections.base import Perturber, Streaming, protections
+from unlearnable.protections.patterns import by_class, normals
 
 SEPARATION = 10.0  # of a cluster's centre from 0 in every feature (authors' code: class_sep)
 MOST_BLOCKS = 28  # along a side, as many as 224 px hold of 8 px: a cluster's matrix has then 5.5 million entries
@@ -22,7 +23,7 @@ CACHED = 4  # matrices
 
 
 @protections.register("lsp")
-class LSP(Patterned):
+class LSP(Streaming):
     """Points of the clusters of scikit-learn's ``make_classification``, one cluster a class, as blocks of colour.
 
     A class has one vertex of a hypercube and one random matrix for every number of blocks. Neither changes when classes
@@ -44,35 +45,39 @@ class LSP(Patterned):
         if self.patch < 1:
             raise ValueError(f"expected a patch of 1 px or more, got {self.patch}")
 
-    def drawing(self, classes: int, seed: int) -> Draw:
+    def perturber(self, classes: int, seed: int) -> Perturber:
         """Points of clusters that come from a key made from ``seed``, as blocks."""
         key = Key.of_seed(seed)
 
         @lru_cache(CACHED)
         def matrix(label: int, features: int) -> Float[ndarray, "d d"]:
-            return key.rng("lsp matrix", label, features).uniform(-1, 1, (features, features))
+            return key.rng("lsp matrix", label, features).uniform(-1, 1, (features, features)).astype(np.float32)
 
         @lru_cache(CACHED)
         def centres(features: int) -> Float[ndarray, "k d"]:
-            return SEPARATION * vertices(key.rng("lsp vertices", features), classes, features)
+            return SEPARATION * vertices(key.rng("lsp vertices", features), classes, features).astype(np.float32)
 
-        def draw(
-            labels: Int64[ndarray, " n"], numbers: Int64[ndarray, " n"], height: int, width: int
+        def perturb(
+            images: UInt8[Tensor, "n 3 h w"], labels: Int64[Tensor, " n"], numbers: Int64[Tensor, " n"]
         ) -> Float[Tensor, "n 3 h w"]:
+            height, width = images.shape[-2:]
             patch = max(self.patch, -(-max(height, width) // MOST_BLOCKS))
-            rows, columns = -(-height // patch), -(-width // patch)
-            features = rows * columns * 3
+            rows, columns = np.arange(height) // patch, np.arange(width) // patch  # in which each pixel's block is
+            pixels = repeat(np.outer(np.bincount(rows), np.bincount(columns)), "r c -> (r c k)", k=3)
 
-            def cluster(label: int, places: Int64[ndarray, " m"]) -> Float[ndarray, "m d"]:
-                drawn = normals(key.rng("lsp pictures", label, features), numbers[places], features)
-                return points(drawn, matrix(label, features), centres(features)[label])
+            def cluster(label: int, numbers: Int64[ndarray, " m"]) -> Float[ndarray, "m d"]:
+                features = len(pixels)
+                drawn = normals(key.rng("lsp pictures", label, features), numbers, features)
+                colours = points(drawn, matrix(label, features), centres(features)[label])
+                rms = np.sqrt(np.average(np.square(colours), axis=1, weights=pixels, keepdims=True))
+                strong: Float[ndarray, "m d"] = colours * (self.strength / rms)
+                return strong
 
-            blocks = by_class(labels, features, cluster)
-            wide = repeat(blocks, "n (r c k) -> n k r (c x)", r=rows, c=columns, x=patch)
-            enlarged = repeat(wide, "n k r w -> n k (r y) w", y=patch)  # whole rows: faster than both at once
-            return enlarged[..., :height, :width]
+            colours = by_class(labels, numbers, len(pixels), cluster)
+            blocks = rearrange(colours, "n (r c k) -> n k r c", r=rows[-1] + 1, k=3)
+            return torch.from_numpy(blocks.take(columns, 3).take(rows, 2))  # whole rows: faster than both at once
 
-        return draw
+        return perturb
 
 
 def points(

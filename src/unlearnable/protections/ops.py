@@ -7,13 +7,15 @@ in closed form.
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int64, UInt8
+from numpy import ndarray
 from torch import Tensor
 
+from unlearnable.devices import at_once
 from unlearnable.images import ImageSet
 from unlearnable.protections.base import Protection, protections
 
-COLOURS = 8  # black, white and all whose values are 0 or 255
-CHUNK = 64  # pictures that are summed at a time: sums of so many squares are whole numbers in single precision, too
+COLOURS = np.array(list(np.ndindex(2, 2, 2))) * 255  # black, white and all whose values are 0 or 255
+CHUNK = 256  # pictures that are summed at a time, at most: single precision holds the sum of so many squares exactly
 
 
 @protections.register("ops")
@@ -30,56 +32,58 @@ class OPS(Protection):
     budget: str = "l0:1"
 
     def perturb(self, data: ImageSet, seed: int) -> Float[Tensor, "n 3 h w"]:
-        """Classes choose in the order of their labels; nothing is drawn."""
-        colours = 255 * _colours(data.images.device)
-        taken = torch.zeros(COLOURS, *data.images.shape[-2:], dtype=torch.bool, device=data.images.device)
-        nothing = np.zeros(data.images.shape, np.float32)  # the system's zeros: torch would write them all
-        change = torch.from_numpy(nothing).to(data.images.device)
-        for label in data.labels.unique().tolist():
-            own = (data.labels == label).nonzero().flatten()
-            for colour, row, column in self._choose(scores(data.images, own), taken, label):
-                change[own, :, row, column] = (colours[colour] - data.images[own, :, row, column]).float()
-        return change
+        """Classes choose in the order of their labels; nothing is drawn. Half precision holds every change."""
+        images, labels = data.images.cpu().numpy(), data.labels.cpu().numpy()
+        count, _, height, width = images.shape
+        taken = np.zeros((len(COLOURS), height, width), bool)
+        change = np.zeros((count, height, width, 3), np.float16)  # channels last, as they are published
+        for label in np.unique(labels).tolist():
+            own = np.flatnonzero(labels == label)
+            for colour, row, column in self._choose(scores(images, own), taken, label):
+                change[own, row, column] = COLOURS[colour] - images[own, :, row, column]
+        return torch.from_numpy(change).permute(0, 3, 1, 2)
 
     def _choose(
-        self, scores: Float[Tensor, "8 h w"], taken: Bool[Tensor, "8 h w"], label: int
+        self, scores: Float[ndarray, "8 h w"], taken: Bool[ndarray, "8 h w"], label: int
     ) -> list[tuple[int, int, int]]:
         """Colours and pixels of one class, which are taken from then on."""
-        free, chosen = scores.masked_fill(taken, -1), []
+        free, chosen = np.where(taken, -1, scores), []
         for _ in range(int(self.strength)):
-            score, place = free.flatten().max(0)
-            if score < 0:
+            colour, row, column = map(int, np.unravel_index(free.argmax(), free.shape))
+            if free[colour, row, column] < 0:
                 raise ValueError(
                     f"expected a colour of {int(self.strength)} pixels for every class that no other has, got pictures "
                     f"of {scores.shape[2]}x{scores.shape[1]} px, which are used up by {label} classes; use larger "
                     "pictures, fewer classes or fewer pixels"
                 )
-            colour, row, column = (int(index) for index in torch.unravel_index(place, scores.shape))
             taken[colour, row, column] = True
             free[:, row, column] = -1
             chosen.append((colour, row, column))
         return chosen
 
 
-def scores(images: UInt8[Tensor, "n 3 h w"], places: Int64[Tensor, " m"]) -> Float[Tensor, "8 h w"]:
+def scores(images: UInt8[ndarray, "n 3 h w"], places: Int64[ndarray, " m"]) -> Float[ndarray, "8 h w"]:
     """Mean over standard deviation, over some pictures and all channels, of a colour's distance from each pixel.
 
     As a colour's values are 0 or 255, the distance is the pixel's value or what it lacks of 255, and the sums of values
     and of their squares give all scores, exactly. Where the distance is the same everywhere, the mean decides alone.
     """
-    total, squares = torch.zeros(2, *images.shape[1:], dtype=torch.int64, device=images.device)
-    for chunk in places.split(CHUNK):
-        values = images.index_select(0, chunk).float()
-        total += values.sum(0).long()
-        squares += values.square_().sum(0).long()
-    count = len(places)
-    lit = _colours(images.device)[..., None, None].bool()
-    distance = torch.where(lit, 255 * count - total, total).sum(1)
-    energy = torch.where(lit, 255**2 * count - 510 * total + squares, squares).sum(1)
-    spread = (3 * count * energy - distance.square()).double().sqrt()  # 3 n times the deviation, distance of the mean
-    return distance / spread.clamp(min=1e-6)
+    total, squares = sums(images, places)
+    count, lit = len(places), COLOURS[..., None, None] > 0
+    distance = np.where(lit, 255 * count - total, total).sum(1)
+    energy = np.where(lit, 255**2 * count - 510 * total + squares, squares).sum(1)
+    spread = np.sqrt(3 * count * energy - distance**2)  # 3 n times the deviation, as distance is 3 n times the mean
+    scored: Float[ndarray, "8 h w"] = distance / spread.clip(min=1e-6)
+    return scored
 
 
-def _colours(device: torch.device) -> Int64[Tensor, "8 3"]:
-    """All corners of the colour cube."""
-    return torch.cartesian_prod(*[torch.arange(2, device=device)] * 3)
+def sums(images: UInt8[ndarray, "n 3 h w"], places: Int64[ndarray, " m"]) -> Int64[ndarray, "2 3 h w"]:
+    """Of some pictures' values, and of their squares; whole numbers, but BLAS is fastest at adding floats."""
+    flat, size = images.reshape(len(images), -1), min(CHUNK, at_once(images))
+    added = np.zeros((2, flat.shape[1]))
+    for start in range(0, len(places), size):
+        values = flat[places[start : start + size]].astype(np.float32)
+        ones = np.ones(len(values), np.float32)
+        added[0] += ones @ values
+        added[1] += ones @ np.square(values, out=values)
+    return added.astype(np.int64).reshape(2, *images.shape[1:])
