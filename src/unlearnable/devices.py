@@ -1,6 +1,8 @@
-"""Where to compute, in which precision, and how much at once."""
+"""Where to compute, in which precision, how much at once, and repeatably."""
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 
 import torch
@@ -36,6 +38,15 @@ def at_once(images: Shaped[Tensor | ndarray, "n 3 h w"], pixels: int = 1 << 19) 
         pixels: of all of them, about; 512 pictures of 32 px keep a GPU busy, and a victim's features small.
     """
     return max(1, pixels // math.prod(images.shape[-2:]))
+
+
+@contextmanager
+def seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Everything drawn inside depends on ``seed`` alone, and nothing outside on it."""
+    cuda = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(cuda), torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True):
+        torch.manual_seed(seed)
+        yield
 
 
 def best_device() -> torch.device:

@@ -6,8 +6,7 @@ set; crop and flip are batched and drawn for every picture; networks compute in 
 
 import math
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -16,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from unlearnable.countermeasures import Countermeasure, Knowledge
-from unlearnable.devices import at_once, best_device, fast
+from unlearnable.devices import at_once, best_device, fast, seeded
 from unlearnable.images import ImageSet
 from unlearnable.recipes import SMALL_SIDE, Recipe
 from unlearnable.victims import Victim
@@ -119,7 +118,7 @@ def fit(
     start = time.perf_counter()
     device = device or best_device()
     recipe = countermeasure.adjust(recipe.suited(train))
-    with _seeded(seed, device):
+    with seeded(seed, device):
         data = train.on(device)
         if purify:
             data = countermeasure.purify(data, Knowledge(clean and clean.on(device), seed))
@@ -259,12 +258,3 @@ def _logits(model: nn.Module, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor,
 
 def _unit(images: Pictures) -> Float[Tensor, "n 3 h w"]:
     return (images.float() / 255).contiguous(memory_format=torch.channels_last)
-
-
-@contextmanager
-def _seeded(seed: int, device: torch.device) -> Iterator[None]:
-    """Everything drawn inside depends on ``seed`` alone, and nothing outside on it."""
-    cuda = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(cuda), torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True):
-        torch.manual_seed(seed)
-        yield

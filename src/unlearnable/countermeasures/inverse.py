@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from unlearnable.countermeasures.base import Countermeasure, Knowledge, countermeasures
-from unlearnable.devices import at_once, fast
+from unlearnable.devices import at_once, fast, seeded
 from unlearnable.images import ImageSet, to_bytes
 
 PATCH = 64  # px; larger pictures are learnt from patches
@@ -67,8 +67,7 @@ class InverseNetwork(Countermeasure):
     def learn(self, protected: Tensor, clean: Tensor, seed: int) -> nn.Module:
         """A network that predicts from a protected picture what was added to it, in [0, 1]."""
         device = clean.device
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with seeded(seed, device):
             network = _denoiser(self.channels, self.depth).to(device).to(memory_format=torch.channels_last)
         generator = torch.Generator().manual_seed(seed)
         optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)

@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from unlearnable.atomic import replacing
-from unlearnable.devices import best_device
+from unlearnable.devices import best_device, seeded
 from unlearnable.images import ImageSet
 from unlearnable.protections.base import Protection
 from unlearnable.training import DivergedError
@@ -109,9 +109,7 @@ class Optimised(Protection):
             DivergedError: a loss was not finite.
         """
         device = device or best_device()
-        cuda = [device] if device.type == "cuda" else []
-        with torch.random.fork_rng(cuda), torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True):
-            torch.manual_seed(seed)
+        with seeded(seed, device):
             optimisation = self.optimisation(data.on(device), seed)
             return run(optimisation, seed, self._identity(data, seed, device), checkpoint, on_step).float().cpu()
 
