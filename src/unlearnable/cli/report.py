@@ -15,9 +15,9 @@ def report(
     pack: Annotated[
         Path | None, typer.Option(help="A file of `bench --pack`, in place of the folder; it has no figures.")
     ] = None,
-    out: Annotated[Path, typer.Option(help="Folder for report.html, report.md and CSV files.")] = Path("report"),
+    out: Annotated[Path, typer.Option(help="Folder for report.md and CSV files.")] = Path("report"),
 ) -> None:
-    """Set what has been measured beside the paper's figures: one page that opens offline, Markdown and CSV."""
+    """Set what has been measured beside the paper's figures, as Markdown and CSV."""
     from tempfile import TemporaryDirectory
 
     from unlearnable.atomic import replacing
