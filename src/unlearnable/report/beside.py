@@ -106,5 +106,5 @@ def _like(text: str, names: Iterable[str]) -> str:
     """The countermeasure among ``names`` that ``text`` is, or is but for another number of adversarial steps."""
     made = countermeasure_named(text)
     if isinstance(made, AdversarialTraining):
-        made = AdversarialTraining(radius=made.radius)
+        made = countermeasure_named(f"at:radius={made.radius:g}")
     return next((name for name in names if countermeasure_named(name) == made), "")

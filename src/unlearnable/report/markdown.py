@@ -78,14 +78,15 @@ def _row(table: Table, row: Row) -> list[list[str]]:
         for column, place in zip(table.columns, places, strict=True)
     ]
     summary = table.summary(row)
+    paper = _percent(summary.paper) if summary else None
     lines: dict[str, list[str | None]] = {
-        "final": [*(place and _final(place) for place in places), *_overall(table, summary, "final")],
+        "final": [*(_final(place) if place else None for place in places), *_overall(table, summary, "final")],
         "peak": [
-            *(place and place.peak and score(place.peak) for place in places),
+            *(score(place.peak) if place and place.peak else None for place in places),
             *_overall(table, summary, "peak"),
         ],
-        "paper": [*(place and _percent(place.paper) for place in places), summary and _percent(summary.paper), None],
-        "final − paper": [*(place and _points(place.difference) for place in places), None, None],
+        "paper": [*(_percent(place.paper) if place else None for place in places), paper, None],
+        "final − paper": [*(_points(place.difference) if place else None for place in places), None, None],
         "below clean": [*(_points(ours) for ours, _ in below), None, None],
         "below clean, paper": [*(_points(paper) for _, paper in below), None, None],
     }
