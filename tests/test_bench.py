@@ -1,10 +1,14 @@
 import json
+import os
+import subprocess
+import sys
 import time
 from dataclasses import replace
 
 import pytest
 
 from commands import run as command
+from plans import TOY, ran, read
 from unlearnable.bench import run as bench_run
 from unlearnable.bench.jobs import MakeSet, Purify, Train, train_cell
 from unlearnable.bench.places import Here, local
@@ -15,12 +19,9 @@ from unlearnable.bench.sets import Made, make
 from unlearnable.cells import Result, fingerprint
 from unlearnable.datasets import load
 
-PLAN = """
-data:
-  toy: {train: "toy:count=64", test: "toy:count=40,seed=1"}
-victims: ["resnet9:width=4"]
-recipe: "quick:epochs=1"
-countermeasures: [vanilla, "jpeg:quality=50"]
+PLAN = (
+    TOY
+    + """
 seeds: 2
 grids:
   - protections: {Clean: clean, Noise: noise}
@@ -29,23 +30,17 @@ grids:
     countermeasures: [vanilla]
     seeds: 1
 """
+)
 
 
 @pytest.fixture(scope="module")
 def plan(tmp_path_factory) -> Plan:
-    file = tmp_path_factory.mktemp("plan") / "toy.yaml"
-    file.write_text(PLAN)
-    return Plan.read(file)
+    return read(tmp_path_factory.mktemp("plan"), PLAN)
 
 
 @pytest.fixture(scope="module")
 def done(plan, tmp_path_factory) -> Runs:
-    """The plan, run once in this process."""
-    runs = Runs(tmp_path_factory.mktemp("runs"))
-    run = Run(jobs_of(plan, runs), Here(), runs)
-    run()
-    assert not run.failed
-    return runs
+    return ran(plan, tmp_path_factory.mktemp("runs"))
 
 
 def test_every_cell_of_the_plan_has_its_result(plan, done):
@@ -236,24 +231,34 @@ def test_wrong_options_are_said_before_anything_is_trained(tmp_path, options, sa
 
 @pytest.mark.parametrize(("figure", "trained"), [("maps:pictures=2", 0), ("gradcam:pictures=2", 2)])
 def test_a_figure_is_drawn_once_from_sets_and_victims(tmp_path, figure, trained):
-    (tmp_path / "drawn.yaml").write_text(
-        f"title: Figures\nfigure: {figure}\n"
-        'data: {toy: {train: "toy:count=64", test: "toy:count=40,seed=1"}}\n'
-        'victims: ["resnet9:width=4"]\nrecipe: "quick:epochs=1"\n'
-        "countermeasures: [gray]\nprotections: {Clean: clean, Noise: noise}\n"
-    )
-    plan, runs = Plan.read(tmp_path / "drawn.yaml"), Runs(tmp_path / "runs")
-    run = Run(jobs_of(plan, runs), Here(), runs)
-    run()
-    assert not run.failed and len(runs.cells.all()) == trained
-    file = runs.figure("drawn")
+    text = TOY.replace("countermeasures: [vanilla, ", "countermeasures: [")
+    plan = read(tmp_path, f"{text}figure: {figure}\nprotections: {{Clean: clean, Noise: noise}}\n")
+    runs = ran(plan, tmp_path / "runs")
+    assert len(runs.cells.all()) == trained
+    file = runs.figure("toy")
     notes = json.loads(file.with_suffix(".json").read_text())
     assert file.read_bytes().startswith(b"\x89PNG")
-    assert notes["title"] == "Figures" and len(notes["numbers"]) >= 2
+    assert notes["title"] == "toys" and len(notes["numbers"]) >= 2
     file.unlink()
     events = []
     Run(jobs_of(plan, runs), Here(), runs, on_event=events.append)()
     assert [event.name for event in events] == [f"drawing {figure}"]  # pictures and weights are still kept
+
+
+def test_a_command_that_is_told_to_end_leaves_no_worker_behind(tmp_path):
+    (tmp_path / "toy.yaml").write_text(PLAN.replace("seeds: 2", "seeds: 500"))
+    words = [sys.executable, "-m", "unlearnable", "bench", "toy.yaml", "--workers", "2"]
+    command = subprocess.Popen(words, cwd=tmp_path, start_new_session=True, stderr=subprocess.PIPE)
+    while not list((tmp_path / "runs" / "cells").glob("*.json")):
+        assert command.poll() is None, command.stderr.read()
+        time.sleep(0.1)
+    command.terminate()
+    _, said = command.communicate()
+    assert command.returncode == 130 and b"the same command resumes" in said
+    with pytest.raises(ProcessLookupError):  # soon nobody is left in the group that it began
+        for _ in range(600):
+            os.killpg(command.pid, 0)
+            time.sleep(0.1)
 
 
 def test_sets_are_checked_before_anything_is_made(plan, tmp_path):

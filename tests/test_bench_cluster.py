@@ -9,6 +9,7 @@ from threading import Thread
 import pytest
 
 from commands import run as command
+from plans import TOY, ran, read
 from unlearnable.bench import run as bench_run
 from unlearnable.bench.cluster import called, on_ray, room
 from unlearnable.bench.places import Here, Place
@@ -19,34 +20,22 @@ from unlearnable.cluster import ClusterError, connected
 from unlearnable.training import DivergedError
 from unlearnable.version import __version__
 
-PLAN = """
-data:
-  toy: {train: "toy:count=64", test: "toy:count=40,seed=1"}
-victims: ["resnet9:width=4"]
-recipe: "quick:epochs=1"
-countermeasures: [vanilla, "jpeg:quality=50"]
-seeds: 3
-protections: {Clean: clean, Noise: noise}
-"""
+PLAN = TOY + "seeds: 3\nprotections: {Clean: clean, Noise: noise}\n"
 SMALL = {"num_cpus": 1, "num_gpus": 0, "object_store_memory": 100 * 2**20, "include_dashboard": False}
-SOON = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 1000, "health_check_failure_threshold": 3}
+SOON = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 1000, "health_check_failure_threshold": 10}
 
+pytestmark = pytest.mark.xdist_group("cluster")  # one cluster at a time
 with_ray = pytest.mark.skipif(not find_spec("ray"), reason="needs unlearnable[scale]")
 
 
 @pytest.fixture(scope="module")
 def plan(tmp_path_factory) -> Plan:
-    file = tmp_path_factory.mktemp("plan") / "toy.yaml"
-    file.write_text(PLAN)
-    return Plan.read(file)
+    return read(tmp_path_factory.mktemp("plan"), PLAN)
 
 
 @pytest.fixture(scope="module")
 def done(plan, tmp_path_factory) -> Runs:
-    """The plan, run in this process."""
-    runs = Runs(tmp_path_factory.mktemp("here"))
-    Run(jobs_of(plan, runs), Here(), runs)()
-    return runs
+    return ran(plan, tmp_path_factory.mktemp("here"))
 
 
 @pytest.fixture(scope="module")

@@ -6,11 +6,12 @@ import subprocess
 import sys
 
 import pytest
+from typer.main import get_command
 
-from commands import run
+from commands import run, runner
 from samples import picture
 from unlearnable import protect_folder, reveal_folder
-from unlearnable.cli import folder
+from unlearnable.cli import app, folder
 
 
 @pytest.fixture
@@ -132,6 +133,21 @@ def test_defaults_are_those_of_python():
         shared = set(options) & set(parameters) - {"src", "dst", "out", "path"}
         assert len(shared) >= 5
         assert {name: options[name].default for name in shared} == {name: parameters[name].default for name in shared}
+
+
+def commands(command, words=()):
+    """Every command below ``command``, itself included, with the words that call it."""
+    yield words, command
+    for name, child in getattr(command, "commands", {}).items():
+        yield from commands(child, (*words, name))
+
+
+def test_help_shows_what_is_written():
+    """Square brackets are markup there, and whatever stands in them is lost unless they are escaped."""
+    for words, command in commands(get_command(app)):
+        shown = " ".join(runner.invoke(app, [*words, "--help"], env={"COLUMNS": "1000"}).output.split())
+        for text in [command.help, *(getattr(parameter, "help", None) for parameter in command.params)]:
+            assert " ".join((text or "").replace("\\[", "[").split()) in shown, words
 
 
 def test_version():

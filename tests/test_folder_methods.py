@@ -347,8 +347,10 @@ def test_options_of_deep_hiding_belong_to_it(job, tmp_path, weights):
         job("noise:size=3")
     with pytest.raises(ValueError, match="per=class or per=sample"):
         job("noise:per=image")
-    with pytest.raises(ValueError, match="to deal contrary or in order"):
+    with pytest.raises(ValueError, match="deal=contrary or deal=order, got 'blindly'"):
         job("deep_hiding:deal=blindly")
+    with pytest.raises(ValueError, match="per=class or per=sample, got 'image'"):
+        job("deep_hiding:per=image")
     assert not (tmp_path / "out").exists()
     by_option = job("deep_hiding", per="sample", deal="order", weights=weights, budget="linf:4")
     spec = f"deep_hiding:per=sample,deal=order,budget=linf:4,weights={weights}"

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from unlearnable.quality import measure, ssim
+from unlearnable.budget import Budget
+from unlearnable.quality import Quality, measure, ssim
 
 
 def slow_ssim(x, y):
@@ -61,3 +62,14 @@ def test_measures(pair):
     assert quality.rms == pytest.approx(np.sqrt((gap**2).mean()), abs=1e-4)
     assert quality.psnr == pytest.approx(10 * np.log10(255**2 / (gap**2).mean()), abs=1e-3)
     assert measure(pair[0], pair[0]).psnr is None
+
+
+@pytest.mark.parametrize(("budget", "outside"), [("rms:4.60076", False), ("rms:4.6007", True), ("rms:4.6008", False)])
+def test_a_rounded_rms_exceeds_no_radius_that_it_is_rounded_from(budget, outside):
+    quality = Quality(linf=9, rms=round(4.600759, 4), psnr=34.9, ssim=0.98, l0=3)
+    assert quality.exceeds(Budget.parse(budget)) == outside
+
+
+@pytest.mark.parametrize(("budget", "outside"), [("linf:9", False), ("linf:8", True), ("l0:3", False), ("l0:2", True)])
+def test_counts_exceed_a_radius_as_they_are(budget, outside):
+    assert Quality(linf=9, rms=4.6, psnr=34.9, ssim=0.98, l0=3).exceeds(Budget.parse(budget)) == outside

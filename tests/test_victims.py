@@ -3,7 +3,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from unlearnable.victims import Frozen, penultimate, save_weights, victim_named, victims
+from unlearnable.victims import Frozen, evaluating, penultimate, save_weights, victim_named, victims
 
 TIMM = ["convnext_atto", "resnetv2_18"]
 CHEAP = ["resnet9", "resnet18", "vit", *TIMM]
@@ -196,3 +196,13 @@ def test_frozen_weights_are_saved_as_others_are(weights, tmp_path):
         torch.testing.assert_close(
             again.eval().forward_features(pictures), model.eval().model.forward_features(pictures)
         )
+
+
+def test_the_mode_comes_back_whatever_happens():
+    model = nn.Dropout()
+    with evaluating(model):
+        assert not model.training
+    assert model.training
+    with pytest.raises(KeyError), evaluating(model):
+        raise KeyError
+    assert model.training

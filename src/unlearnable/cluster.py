@@ -1,5 +1,6 @@
 """The connection to a Ray cluster."""
 
+import logging
 import os
 import socket
 from collections.abc import Iterator
@@ -15,31 +16,44 @@ class ClusterError(ConnectionError):
 
 @contextmanager
 def connected() -> Iterator[None]:
-    """Be connected to the cluster that ``RAY_ADDRESS`` names, else to one of this machine, started if there is none.
-
-    A connection that is there already is used, and left as it is. A cluster that is started here ends with it.
+    """Be connected for a while; see `connect`. A connection that is there already is left as it is.
 
     Raises:
         ClusterError: there is no Ray, or no such cluster.
     """
-    if not find_spec("ray"):
-        raise ClusterError("Ray is not installed: pip install 'unlearnable[scale]'")
-    import ray
-
-    if ray.is_initialized():
+    if not connect():
         yield
         return
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # of a cluster that is started here, too
-    address = os.environ.get("RAY_ADDRESS", "")
-    _knock(address)
-    try:
-        ray.init(include_dashboard=False, log_to_driver=False)
-    except (ConnectionError, ValueError) as error:
-        raise ClusterError(f"expected a Ray cluster at RAY_ADDRESS={address}: {error}") from None
+    import ray
+
     try:
         yield
     finally:
         ray.shutdown()
+
+
+def connect() -> bool:
+    """Connect to the cluster that ``RAY_ADDRESS`` names, else to one of this machine, started if there is none.
+
+    A cluster that is started here ends with this process. Answers whether it has connected: not where it was already.
+
+    Raises:
+        ClusterError: there is no Ray, or no such cluster.
+    """
+    if missing := [name for name in ("ray", "pyarrow") if not find_spec(name)]:
+        raise ClusterError(f"{', '.join(missing)} is not installed: pip install 'unlearnable[scale]'")
+    import ray
+
+    if ray.is_initialized():
+        return False
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # of a cluster that is started here, too
+    address = os.environ.get("RAY_ADDRESS", "")
+    _knock(address)
+    try:
+        ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    except (ConnectionError, ValueError) as error:
+        raise ClusterError(f"expected a Ray cluster at RAY_ADDRESS={address}: {error}") from None
+    return True
 
 
 def _knock(address: str) -> None:

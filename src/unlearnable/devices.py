@@ -1,8 +1,11 @@
-"""Where to compute, and in which precision."""
+"""Where to compute, in which precision, and how much at once."""
 
+import math
 from functools import cache
 
 import torch
+from jaxtyping import Shaped
+from torch import Tensor
 
 
 @cache
@@ -17,6 +20,21 @@ def has_fast_bf16(device: torch.device) -> bool:
 def fastest_dtype(device: torch.device) -> torch.dtype:
     """What networks compute in there."""
     return torch.bfloat16 if has_fast_bf16(device) else torch.float32
+
+
+def fast(device: torch.device) -> torch.autocast:
+    """Compute in bf16 inside, where the hardware gains."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=has_fast_bf16(device))
+
+
+def at_once(images: Shaped[Tensor, "n 3 h w"], pixels: int = 1 << 19) -> int:
+    """How many of such pictures go through a network at once; in evaluation mode it changes no picture's result.
+
+    Args:
+        images: of any number.
+        pixels: of all of them, about; 512 pictures of 32 px keep a GPU busy, and a victim's features small.
+    """
+    return max(1, pixels // math.prod(images.shape[-2:]))
 
 
 def best_device() -> torch.device:

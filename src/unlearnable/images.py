@@ -11,6 +11,8 @@ from torch import Tensor
 
 from unlearnable.atomic import PARTIAL
 
+Images = Float[Tensor, "n 3 h w"]  # in [0, 1]
+
 
 @dataclass(frozen=True)
 class ImageSet:

@@ -1,7 +1,6 @@
 """Projected gradient descent and ascent by the gradient's sign (PGD; Madry et al., ICLR 2018, arXiv 1706.06083)."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -9,7 +8,8 @@ from jaxtyping import Float, Num
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-Images = Float[Tensor, "n 3 h w"]  # in [0, 1]
+from unlearnable.images import Images
+
 Change = Float[Tensor, "n 3 h w"]  # in the pictures' unit
 Gradient = Callable[[Images], Float[Tensor, "n 3 h w"]]
 
@@ -59,14 +59,3 @@ def input_gradient(loss: Float[Tensor, ""], images: Images) -> Float[Tensor, "n 
     """Of ``loss`` with respect to ``images`` alone; the network's own is not computed."""
     (gradient,) = torch.autograd.grad(loss, images)
     return gradient
-
-
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Inside, ``model`` is in evaluation mode."""
-    was_training = model.training
-    model.eval()
-    try:
-        yield
-    finally:
-        model.train(was_training)

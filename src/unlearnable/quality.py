@@ -9,6 +9,7 @@ from numpy import ndarray
 
 from unlearnable.budget import Budget, Pixels, changed_pixels, difference
 
+RMS_DIGITS = 4  # after the point, in grey levels
 BAND_ROWS = 512  # windows are computed so many rows at a time, to bound memory on long pictures
 
 
@@ -31,9 +32,9 @@ class Quality:
     l0: int | None = None
 
     def exceeds(self, budget: Budget) -> bool:
-        """Whether the picture lies outside ``budget``."""
+        """Whether the picture lies outside ``budget``, as far as its measures tell: the RMS is one of four digits."""
         size = {"rms": self.rms, "linf": self.linf, "l0": self.l0}[budget.norm]
-        return size is None or size > budget.radius
+        return size is None or size > round(budget.radius, RMS_DIGITS)
 
 
 def measure(original: Pixels, published: Pixels) -> Quality:
@@ -41,7 +42,7 @@ def measure(original: Pixels, published: Pixels) -> Quality:
     linf, rms = difference(original, published)
     return Quality(
         linf=linf,
-        rms=round(rms, 4),
+        rms=round(rms, RMS_DIGITS),
         psnr=round(20 * math.log10(255 / rms), 3) if rms else None,
         ssim=round(ssim(original, published), 4),
         l0=changed_pixels(original, published),

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from unlearnable.countermeasures import Countermeasure, Knowledge
-from unlearnable.devices import best_device, has_fast_bf16
+from unlearnable.devices import at_once, best_device, fast
 from unlearnable.images import ImageSet
 from unlearnable.recipes import SMALL_SIDE, Recipe
 from unlearnable.victims import Victim
@@ -24,7 +24,6 @@ from unlearnable.victims import Victim
 Pictures = UInt8[Tensor, "n 3 h w"]
 PADDING = 4  # px around small pictures before they are cropped (He et al., 2016)
 AREA, RATIO = (0.08, 1.0), (3 / 4, 4 / 3)  # of crops of large pictures (Szegedy et al., 2015)
-TEST_PIXELS = 1 << 19  # of a batch in a test
 
 
 class DivergedError(ArithmeticError):
@@ -150,8 +149,8 @@ def confusion_matrix(model: nn.Module, data: ImageSet) -> Int64[Tensor, "k k"]:
     """How often each class (rows) is taken for each (columns); on the CPU."""
     model.eval()
     classes = len(data.classes)
-    batch = max(1, TEST_PIXELS // math.prod(data.images.shape[-2:]))
-    predicted = torch.cat([_logits(model, _unit(images)).argmax(1) for images in data.images.split(batch)])
+    batches = data.images.split(at_once(data.images))
+    predicted = torch.cat([_logits(model, _unit(images)).argmax(1) for images in batches])
     counts = torch.bincount(data.labels * classes + predicted, minlength=classes**2)
     return counts.view(classes, classes).cpu()
 
@@ -236,11 +235,6 @@ def train_epoch(
     if not loss_sum.isfinite():
         raise DivergedError(f"the loss is not finite after epoch {epoch + 1}; try a smaller learning rate")
     return loss_sum.item() / len(data), right.item() / len(data)
-
-
-def fast(device: torch.device) -> torch.autocast:
-    """Compute in bf16 inside, where the hardware gains."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=has_fast_bf16(device))
 
 
 def _resized_crop(images: Pictures) -> Float[Tensor, "n 3 h w"]:

@@ -5,6 +5,8 @@ patches of 4 px, and VGG a linear head on its averaged features, as is usual for
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -276,6 +278,17 @@ class Residual(nn.Module):
         return total
 
 
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Inside, ``model`` is in evaluation mode."""
+    was_training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(was_training)
+
+
 @torch.inference_mode()
 def check_takes(model: nn.Module, victim: Victim, height: int, width: int) -> None:
     """Show a built ``victim`` a picture of so many pixels.
@@ -284,13 +297,11 @@ def check_takes(model: nn.Module, victim: Victim, height: int, width: int) -> No
         ValueError: it cannot take it.
     """
     parameter = next(model.parameters())
-    was_training = model.training
     try:
-        model.eval()(torch.zeros(1, 3, height, width, device=parameter.device))
+        with evaluating(model):
+            model(torch.zeros(1, 3, height, width, device=parameter.device))
     except RuntimeError as error:
         raise ValueError(f"expected pictures that {victim} can take, got {width}x{height} px: {error}") from None
-    finally:
-        model.train(was_training)
 
 
 def network_of(model: nn.Module) -> Any:

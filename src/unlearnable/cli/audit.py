@@ -18,7 +18,7 @@ def audit(
     recipe: Annotated[str, typer.Option(help="quick is for CPUs, paper is the paper's.")] = "quick",
     seeds: Annotated[int, typer.Option(help="Trainings a cell.")] = 1,
     minutes: Annotated[float | None, typer.Option(help="Start no training that would end later.")] = None,
-    size: Annotated[int | None, typer.Option(help="Side in px [default: the pictures' own, at most 224].")] = None,
+    size: Annotated[int | None, typer.Option(help="Side in px.", show_default="the pictures', at most 224")] = None,
     backbone: Annotated[str | None, typer.Option(help="Pretrained weights of the victim, as safetensors.")] = None,
     device: Device = None,
 ) -> None:

@@ -67,6 +67,9 @@ def protect(
     metadata: Annotated[bool, typer.Option(help="Ask in the file's metadata not to be mined.")] = True,
     weights: Weights = None,
     device: Device = None,
+    ray: Annotated[
+        bool, typer.Option("--ray", help="Let the Ray cluster of RAY_ADDRESS do it, else one of this machine.")
+    ] = False,
 ) -> None:
     """Write copies that look the same and teach a classifier something else, and proof of the budget.
 
@@ -93,6 +96,7 @@ def protect(
             metadata=metadata,
             weights=weights,
             device=device,
+            ray=ray,
             on_file=partial(on_stage, "protecting"),
             on_stage=on_stage,
         )

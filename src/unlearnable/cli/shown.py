@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,7 +27,8 @@ KeyFile = Annotated[Path | None, typer.Option(help="Your secret key, made on fir
 
 @contextmanager
 def errors(also: type[Exception] = ValueError) -> Iterator[None]:
-    """What the user can mend (names, places, disks) is one line and exit code 2."""
+    """What the user can mend (names, places, disks) is one line and exit code 2; SIGTERM is an interruption."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield
     except (ValueError, OSError, also) as error:
@@ -35,6 +37,8 @@ def errors(also: type[Exception] = ValueError) -> Iterator[None]:
     except KeyboardInterrupt:
         say("Interrupted; the same command resumes.")
         raise typer.Exit(130) from None
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

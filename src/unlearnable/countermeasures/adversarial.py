@@ -2,9 +2,11 @@
 
 from torch import Tensor, nn
 
-from unlearnable.countermeasures.base import Countermeasure, Images, Targets, countermeasures
-from unlearnable.pgd import PGD, evaluating, loss_gradient
+from unlearnable.countermeasures.base import Countermeasure, Targets, countermeasures
+from unlearnable.images import Images
+from unlearnable.pgd import PGD, loss_gradient
 from unlearnable.recipes import Recipe
+from unlearnable.victims import evaluating
 
 
 @countermeasures.register("at")

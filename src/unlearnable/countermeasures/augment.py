@@ -4,7 +4,8 @@ import torch
 from torch import Tensor
 from torchvision.transforms import v2
 
-from unlearnable.countermeasures.base import Countermeasure, Images, Targets, countermeasures
+from unlearnable.countermeasures.base import Countermeasure, Targets, countermeasures
+from unlearnable.images import Images
 
 
 @countermeasures.register("cutout")

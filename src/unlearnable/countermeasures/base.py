@@ -10,12 +10,11 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from unlearnable.images import ImageSet
+from unlearnable.images import Images, ImageSet
 from unlearnable.recipes import Recipe
 from unlearnable.spec import Registry
 from unlearnable.victims import Victim
 
-Images = Float[Tensor, "n 3 h w"]  # in [0, 1]
 Targets = Float[Tensor, "n k"]  # class probabilities
 
 

@@ -14,11 +14,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from unlearnable.countermeasures.base import Countermeasure, Knowledge, countermeasures
-from unlearnable.devices import has_fast_bf16
+from unlearnable.devices import at_once, fast
 from unlearnable.images import ImageSet, to_bytes
 
 PATCH = 64  # px; larger pictures are learnt from patches
-APPLY_PIXELS = 1 << 19
 OWN_KEYS = 1 << 32  # the attacker's seeds start here, where nobody's protection is likely to have its own
 
 
@@ -81,7 +80,7 @@ class InverseNetwork(Countermeasure):
             chosen = torch.randint(len(clean), (64,), generator=generator)
             window = (chosen, slice(None), _span(height, generator), _span(width, generator))
             published, original = protected[window].float() / 255, clean[window].float() / 255
-            with torch.autocast(device.type, torch.bfloat16, enabled=has_fast_bf16(device)):
+            with fast(device):
                 change = network(published.contiguous(memory_format=torch.channels_last))
             optimizer.zero_grad()
             F.mse_loss(change.float(), published - original).backward()
@@ -97,11 +96,10 @@ def _span(side: int, generator: torch.Generator) -> slice:
 
 @torch.inference_mode()
 def _restored(network: nn.Module, images: Tensor) -> Tensor:
-    device = images.device
     restored = []
-    for chunk in images.split(max(1, APPLY_PIXELS // math.prod(images.shape[-2:]))):
+    for chunk in images.split(at_once(images)):
         unit = (chunk.float() / 255).contiguous(memory_format=torch.channels_last)
-        with torch.autocast(device.type, torch.bfloat16, enabled=has_fast_bf16(device)):
+        with fast(unit.device):
             change = network(unit).float()
         restored.append(to_bytes((unit - change) * 255))
     return torch.cat(restored).contiguous()

@@ -9,7 +9,8 @@ from torch.nn import functional as F
 from torchvision.transforms import v2
 
 from unlearnable.countermeasures.augment import each_picture
-from unlearnable.countermeasures.base import Countermeasure, Images, Targets, countermeasures
+from unlearnable.countermeasures.base import Countermeasure, Targets, countermeasures
+from unlearnable.images import Images
 
 ROUGHNESS, INTENSITY = (0.3, 0.7), (0.5, 1.0)  # of the clouds of light, as in the authors' settings
 

@@ -1,16 +1,14 @@
-"""The stages of a protection: decode, perturb and encode overlap, memory is bounded, a killed run resumes.
+"""The stages of a protection: decode, perturb and encode overlap, memory is bounded.
 
 Threads decode ahead and make what perturbing needs, perturbations come in batches of one shape, threads add the
-enlarged perturbation to the full picture, project it on the budget and write. A file counts as done when its line
-stands in the manifest, right after the picture has been put in place whole.
+enlarged perturbation to the full picture, project it on the budget and put the file in place whole.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from threading import Lock
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -24,20 +22,28 @@ from torch.nn import functional as F
 from unlearnable.atomic import replacing
 from unlearnable.budget import Budget
 from unlearnable.folder.ahead import ahead
-from unlearnable.folder.manifest import MANIFEST, Entry, Report, read_manifest, write_manifest
-from unlearnable.folder.scan import Found, output_names
-from unlearnable.photos import SUFFIX, Photo, UnreadablePhotoError, encode_photo, read_limited, read_photo
+from unlearnable.folder.manifest import Entry, Report
+from unlearnable.folder.scan import Found
+from unlearnable.photos import Photo, UnreadablePhotoError, encode_photo, read_limited, read_photo
 from unlearnable.quality import measure
 
 Needed = tuple[ndarray, ...]  # each (3, h, w), of one working size
 
 BATCH_PIXELS = 8_000_000  # of full-size photos that are perturbed together
-BATCH_FILES = 64
+BLOCK = (
+    64  # consecutive files over whose end no batch reaches: what else is in a batch can show in a change's last bits
+)
 
 
 @runtime_checkable
 class Perturbing(Protocol):
-    """What perturbs the pictures of a job."""
+    """What perturbs the pictures of a job.
+
+    Attributes:
+        gains_from_gpu: whether it computes on a GPU where there is one.
+    """
+
+    gains_from_gpu: bool
 
     def needed(self, entry: Entry, photo: Photo) -> Needed:
         """What it needs of one photo, such as the working picture; called in threads, ahead of `perturb`.
@@ -51,9 +57,25 @@ class Perturbing(Protocol):
 
 
 @dataclass(frozen=True)
+class Task:
+    """A file to be brought to its end.
+
+    Attributes:
+        file: as it was found.
+        output: path of its copy below the destination.
+        earlier: its entry of an earlier run.
+    """
+
+    file: Found
+    output: str
+    earlier: Entry | None = None
+
+
+@dataclass(frozen=True)
 class Decoded:
     """A photo with what perturbing it needs."""
 
+    task: Task
     entry: Entry
     photo: Photo
     needed: Needed
@@ -63,13 +85,14 @@ class Decoded:
 class Perturbed:
     """A photo with its perturbation at working size, in grey levels."""
 
+    task: Task
     entry: Entry
     photo: Photo
     change: Float[ndarray, "3 h w"]
 
 
 class Job:
-    """One run over a folder.
+    """What is done to the files of a folder, wherever: here, or on the machines of a cluster.
 
     Args:
         src, dst: source and destination.
@@ -81,57 +104,45 @@ class Job:
         self.src, self.dst, self.report, self.options = src, dst, report, report.options
         self.perturbing = perturbing
         self.budget = Budget.parse(report.options["budget"])
-        self.done = read_manifest(dst)
-        self.writing = Lock()
 
-    def run(self, found: list[Found], on_file: Callable[[int, int], None] | None) -> list[Entry]:
-        """Take every file through the stages and return all entries, in order."""
-        kept = {name: entry.output for name, entry in self.done.items() if entry.output}
-        names = output_names([file.name for file in found], SUFFIX[self.options["format"]], kept)
-        write_manifest(self.dst, self.done.values())  # drops a torn last line before more are appended
-        entries = []
+    def run(self, tasks: Iterable[Task]) -> Iterator[Entry]:
+        """Take files through the stages; their finished entries, in order. The first task begins a block."""
         with ThreadPoolExecutor(2) as readers, ThreadPoolExecutor(2) as writers:
-            decoded = ahead(readers, lambda file: self._decode(file, names[file.name]), found)
-            for entry in ahead(writers, self._finish, self._perturb(decoded)):
-                entries.append(entry)
-                if on_file:
-                    on_file(len(entries), len(found))
-        gone = self.done.keys() - {file.name for file in found}  # their copies are still there
-        return entries + [self.done[name] for name in gone]
+            yield from ahead(writers, self._finish, self._perturb(ahead(readers, self._decode, tasks)))
 
-    def _decode(self, file: Found, output: str) -> Decoded | Entry:
+    def _decode(self, task: Task) -> Decoded | Entry:
         """Read one file; a bare entry is final: skipped, or done by an earlier run from the same bytes."""
+        name = task.file.name
         try:
-            if file.refused:
-                raise UnreadablePhotoError(file.refused)
-            content = read_limited(self.src / file.name)
+            if task.file.refused:
+                raise UnreadablePhotoError(task.file.refused)
+            content = read_limited(self.src / name)
             sha256 = hashlib.sha256(content).hexdigest()
-            earlier = self.done.get(file.name)
-            if earlier and stands(earlier, sha256, self.dst):
-                return earlier
+            if task.earlier and stands(task.earlier, sha256, self.dst):
+                return task.earlier
             photo = read_photo(content)
             height, width = photo.pixels.shape[:2]
             entry = Entry(
-                file=file.name,
+                file=name,
                 status="protected",
-                output=output,
+                output=task.output,
                 sha256_input=sha256,
                 height=height,
                 width=width,
                 notes=photo.notes,
-                **self.report.of_file(file.name),
+                **self.report.of_file(name),
             )
             needed = self.perturbing.needed(entry, photo)
         except UnreadablePhotoError as unreadable:
-            return Entry.skipped(file.name, str(unreadable))
+            return self._skip(task, unreadable)
         height, width = needed[0].shape[1:]
-        return Decoded(replace(entry, working_height=height, working_width=width), photo, needed)
+        return Decoded(task, replace(entry, working_height=height, working_width=width), photo, needed)
 
     def _perturb(self, items: Iterable[Decoded | Entry]) -> Iterator[Perturbed | Entry]:
-        """Perturb in batches of consecutive photos of one working shape; final entries pass in their place."""
+        """Perturb in batches of a block's consecutive photos of one working shape; final entries keep their place."""
         batch: list[Decoded | Entry] = []
-        for item in items:
-            if batch and not _fits(batch, item):
+        for index, item in enumerate(items):
+            if batch and (index % BLOCK == 0 or not _fits(batch, item)):
                 yield from self._perturb_batch(batch)
                 batch = []
             batch.append(item)
@@ -144,18 +155,16 @@ class Job:
             needed = (torch.from_numpy(np.stack(arrays)) for arrays in zip(*(p.needed for p in photos), strict=True))
             changes = iter(self.perturbing.perturb([photo.entry for photo in photos], *needed).numpy())
         for item in batch:
-            yield Perturbed(item.entry, item.photo, next(changes)) if isinstance(item, Decoded) else item
+            yield Perturbed(item.task, item.entry, item.photo, next(changes)) if isinstance(item, Decoded) else item
 
     def _finish(self, item: Perturbed | Entry) -> Entry:
-        """Bring one file to its end and put that into the manifest."""
-        entry = self._write(item) if isinstance(item, Perturbed) else item
-        earlier = self.done.get(entry.file)
-        if earlier and earlier.output and not entry.output:  # no longer readable: its old copy proves nothing
-            (self.dst / earlier.output).unlink(missing_ok=True)
-        if earlier != entry:
-            with self.writing, (self.dst / MANIFEST).open("a") as manifest:
-                manifest.write(entry.to_line() + "\n")
-        return entry
+        return self._write(item) if isinstance(item, Perturbed) else item
+
+    def _skip(self, task: Task, reason: UnreadablePhotoError) -> Entry:
+        """Leave a file out; the copy of when it was readable proves nothing any more."""
+        if task.earlier and task.earlier.output:
+            (self.dst / task.earlier.output).unlink(missing_ok=True)
+        return Entry.skipped(task.file.name, str(reason))
 
     def _write(self, item: Perturbed) -> Entry:
         """Enlarge, project, write and measure one photo."""
@@ -166,7 +175,7 @@ class Job:
                 photo.with_pixels(published), format, self.options.get("quality", 90), self.options["metadata"]
             )
         except UnreadablePhotoError as unreadable:
-            return Entry.skipped(entry.file, str(unreadable))
+            return self._skip(item.task, unreadable)
         if format == "jpeg":  # it alters the pixels: measure what is written
             published = read_photo(content).pixels
         output = self.dst / str(entry.output)
@@ -224,4 +233,4 @@ def _fits(batch: list[Decoded | Entry], item: Decoded | Entry) -> bool:
     photos = [member for member in [*batch, item] if isinstance(member, Decoded)]
     pixels = sum(member.photo.pixels.shape[0] * member.photo.pixels.shape[1] for member in photos)
     one_shape = len({member.needed[0].shape for member in photos}) <= 1
-    return one_shape and len(batch) < BATCH_FILES and pixels <= BATCH_PIXELS
+    return one_shape and pixels <= BATCH_PIXELS

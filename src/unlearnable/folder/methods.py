@@ -6,15 +6,16 @@ The third kind, which looks at all pictures together, is `folder.whole`.
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
+from numpy import ndarray
 from torch import Tensor
 
-from unlearnable.choices import Deal, Per
+from unlearnable.choices import Deal
 from unlearnable.folder.deal import dealt
 from unlearnable.folder.job import Needed, working_picture
 from unlearnable.folder.manifest import HIDING, Entry, Report
@@ -23,7 +24,7 @@ from unlearnable.hiding.inference import perturbations, prepare, shipped_weights
 from unlearnable.hiding.network import WEIGHTS, Hider, weights_folder
 from unlearnable.keys import KEY_BYTES, Key
 from unlearnable.photos import Photo
-from unlearnable.protections.base import Protection, Streaming
+from unlearnable.protections.base import Perturber, Protection, Streaming
 from unlearnable.protections.deep_hiding import DeepHiding
 from unlearnable.semantics.secrets import RENDER, secrets_named
 from unlearnable.spec import spec_of
@@ -41,9 +42,11 @@ class RefusedError(ValueError):
 class Method(ABC):
     """How the pictures of one folder are perturbed; for a job it is what `job.Perturbing` describes.
 
-    It looks at the source, begins with the owner's key, and perturbs, in this order.
+    It looks at the source, begins with the owner's key, and perturbs, in this order. One that streams can be sent to
+    another process when it has begun; what perturbing takes is made there, on first use.
 
     Attributes:
+        gains_from_gpu: see `job.Perturbing`.
         spec: names it in the report, with all its parameters.
         options: its own that stand among the report's.
         working_size: px; known when it has looked.
@@ -53,6 +56,7 @@ class Method(ABC):
         private: files and folders that must not be published.
     """
 
+    gains_from_gpu = False
     spec: str
     options: dict[str, Any]
     working_size: int
@@ -94,31 +98,48 @@ class Method(ABC):
 
 
 class Hiding(Method):
-    """Deep hiding: each class has its secret, each picture a variation of it."""
+    """Deep hiding: each class has its secret, each picture a variation of it.
 
-    def __init__(self, protection: DeepHiding, working_size: int, device: torch.device) -> None:
-        if protection.per not in get_args(Per) or protection.deal not in get_args(Deal):
-            raise RefusedError(f"expected per class or sample, and to deal contrary or in order; got {protection}")
+    Args:
+        protection: with its parameters.
+        working_size: px, long side.
+        device: of the network; the best one of the machine that perturbs when None.
+    """
+
+    def __init__(self, protection: DeepHiding, working_size: int, device: torch.device | None) -> None:
         self.protection, self.working_size, self.device = protection, working_size, device
-        self.secrets = secrets_named(protection.secrets, Key(bytes(KEY_BYTES)))  # a new key is made later
+        self.gains_from_gpu = device is None or device.type == "cuda"
+        self.private = () if protection.secrets == RENDER else (Path(protection.secrets).resolve(),)
+        (source,) = self.private or (RENDER,)
+        self.secrets = secrets_named(source, Key(bytes(KEY_BYTES)))  # a new key is made later
         self.spec, self.capacity = HIDING, self.secrets.capacity
         self.options = {"per": protection.per, "deal": protection.deal, "secrets": self.secrets.fingerprint}
-        self.private = () if protection.secrets == RENDER else (Path(protection.secrets),)
 
     def look(self, src: Path, found: list[Found]) -> list[Found]:
         """Load the network, too."""
         self.src, self.found = src, found
         folder = weights_folder(self.protection.weights or shipped_weights())
-        self.hider = prepare(Hider.load(folder), self.device)
+        self.hider = Hider.load(folder)
         self.weights = hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
         return super().look(src, found)
 
     def begin(self, owner: Key, report: Report, dst: Path, kept: Sequence[int], start: Callable[[], None]) -> list[int]:
         """Deal the secrets."""
-        secrets = self.secrets.with_key(owner)
-        self.draw = lru_cache(maxsize=16)(secrets.draw)
+        self.secrets = self.secrets.with_key(owner)
         deal: Deal = report.options["deal"]
-        return dealt(deal, self.src, self.found, report.classes, kept, secrets, self.working_size)
+        numbers = dealt(deal, self.src, self.found, report.classes, kept, self.secrets, self.working_size)
+        del self.src, self.found
+        return numbers
+
+    @cached_property
+    def prepared(self) -> Hider:
+        """The network, for use."""
+        return prepare(self.hider, self.device)
+
+    @cached_property
+    def draw(self) -> Callable[..., UInt8[ndarray, "3 h w"]]:
+        """`Secrets.draw`, which keeps the last ones."""
+        return lru_cache(maxsize=16)(self.secrets.draw)
 
     def needed(self, entry: Entry, photo: Photo) -> Needed:
         """Cover and secret."""
@@ -128,7 +149,7 @@ class Hiding(Method):
     def perturb(self, entries: Sequence[Entry], *needed: Tensor) -> Float[Tensor, "n 3 h w"]:
         """Hide the secrets."""
         covers, secrets = needed
-        return perturbations(self.hider, covers, secrets)
+        return perturbations(self.prepared, covers, secrets)
 
 
 class OneByOne(Method):
@@ -139,9 +160,15 @@ class OneByOne(Method):
         self.spec, self.weights, self.options = spec_of(name, protection, whole=True), hashed(protection), {}
 
     def begin(self, owner: Key, report: Report, dst: Path, kept: Sequence[int], start: Callable[[], None]) -> list[int]:
-        """Make what perturbs."""
-        self.perturber = self.protection.perturber(len(report.classes), owner.seed(SEED))
+        """See that it can serve so many classes."""
+        self.classes, self.seed = len(report.classes), owner.seed(SEED)
+        self.protection.perturber(self.classes, self.seed)
         return []
+
+    @cached_property
+    def perturber(self) -> Perturber:
+        """What perturbs."""
+        return self.protection.perturber(self.classes, self.seed)
 
     def needed(self, entry: Entry, photo: Photo) -> Needed:
         """The working picture."""

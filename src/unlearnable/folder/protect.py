@@ -6,13 +6,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
+import torch
+
 from unlearnable.atomic import PARTIAL
 from unlearnable.budget import Budget
 from unlearnable.choices import Deal, Format, Per
-from unlearnable.devices import device_named
+from unlearnable.devices import best_device, device_named
+from unlearnable.folder import cluster
 from unlearnable.folder.job import Job
 from unlearnable.folder.manifest import CHECKPOINT, HIDING, REPORT, Report, write_manifest
 from unlearnable.folder.methods import WORKING_SIZE, Hiding, Method, OneByOne, OnStage, RefusedError
+from unlearnable.folder.run import run
 from unlearnable.folder.scan import ROOT_CLASS, Found, scan
 from unlearnable.folder.whole import WholeSet
 from unlearnable.hiding.network import MIN_SIDE
@@ -39,6 +43,7 @@ def protect_folder(
     metadata: bool = True,
     weights: str | Path | None = None,
     device: str | None = None,
+    ray: bool = False,
     on_file: Callable[[int, int], None] | None = None,
     on_stage: OnStage | None = None,
 ) -> Report:
@@ -67,6 +72,8 @@ def protect_folder(
         metadata: ask, in the file's XMP, not to be mined for training.
         weights: folder or hub id of a `Hider`; those that ship when None.
         device: torch device of the network that hides, or of an optimisation; CUDA where there is one when None.
+        ray: let a Ray cluster do it: that of ``RAY_ADDRESS``, else one of this machine alone (`folder.cluster`). All
+            its nodes must see both folders.
         on_file: called with (files done, files in all) after every file.
         on_stage: called with what is done (``reading`` or ``optimising``), files or steps done, and how many there are
             at most, while a method looks at the whole set.
@@ -80,7 +87,9 @@ def protect_folder(
     own = {"per": per, "secrets": secrets, "deal": deal, "weights": weights}
     protection = _protection(method, budget, {name: str(value) for name, value in own.items() if value is not None})
     options = _options(protection, working_size, format, quality, metadata)
-    chosen = _method(method.partition(":")[0], protection, working_size, device, on_stage)
+    chosen = _method(method.partition(":")[0], protection, working_size, _device(device, ray), on_stage)
+    if ray and isinstance(chosen, WholeSet):
+        raise RefusedError(f"{method} looks at all pictures together, on one machine; leave --ray out")
     _check_places(src, dst)
     key_file = Path(key) if key is not None else default_key_file()
     if key_file.is_dir():
@@ -94,6 +103,8 @@ def protect_folder(
     earlier = Report.load(dst) if (dst / REPORT).is_file() else None
     if earlier and not key_file.exists():
         raise RefusedError(f"{dst} holds another run (other key: {key_file} does not exist); name its key")
+    if ray:
+        cluster.join(dst.resolve(), [src.resolve() / found[0].name, *chosen.private])
     classes = _classes(perturbed, earlier.classes if earlier else [], chosen.capacity)
     owner = Key.open(key_file)
     report = Report(
@@ -117,7 +128,7 @@ def protect_folder(
     numbers = chosen.begin(owner, report, dst, earlier.secret_numbers if earlier else [], start)
     report = replace(report, secret_numbers=numbers)
     start()
-    entries = Job(src, dst, report, chosen).run(found, on_file)
+    entries = run(Job(src.resolve(), dst.resolve(), report, chosen), found, cluster.run if ray else Job.run, on_file)
     write_manifest(dst, entries)
     report = report.summarised(entries)
     report.save(dst)
@@ -138,16 +149,22 @@ def _protection(method: str, budget: str | None, own: dict[str, str]) -> Protect
     return chosen
 
 
+def _device(name: str | None, ray: bool) -> torch.device | None:
+    """The named device; None for the best one of each machine of a cluster."""
+    if ray and name not in (None, "cpu"):
+        raise RefusedError(f"expected with --ray no device, so that every actor takes a GPU, or cpu; got {name}")
+    return None if ray and name is None else device_named(name)
+
+
 def _method(
-    name: str, protection: Protection, working_size: int | None, device: str | None, on_stage: OnStage | None
+    name: str, protection: Protection, working_size: int | None, device: torch.device | None, on_stage: OnStage | None
 ) -> Method:
     """The protection, as it works on a folder."""
-    where = device_named(device)
     if isinstance(protection, DeepHiding):
-        return Hiding(protection, working_size or WORKING_SIZE, where)
+        return Hiding(protection, working_size or WORKING_SIZE, device)
     if isinstance(protection, Streaming):
         return OneByOne(name, protection, working_size or WORKING_SIZE)
-    return WholeSet(name, protection, working_size, where, on_stage)
+    return WholeSet(name, protection, working_size, device or best_device(), on_stage)
 
 
 def _options(

@@ -9,7 +9,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 from torch.nn import functional as F
 
-from unlearnable.devices import best_device, fastest_dtype
+from unlearnable.devices import at_once, best_device, fastest_dtype
 from unlearnable.hiding.network import MIN_SIDE, Hider, latent_noise
 
 Pictures8 = UInt8[Tensor, "n 3 h w"]
@@ -54,8 +54,7 @@ def reveal_secrets(hider: Hider, published: Pictures8, seed: int = 0) -> Picture
 
 
 def _chunks(pictures: Tensor) -> tuple[Tensor, ...]:
-    height, width = pictures.shape[-2:]
-    return torch.split(pictures, max(1, CHUNK_PIXELS // (height * width)))
+    return torch.split(pictures, at_once(pictures, CHUNK_PIXELS))
 
 
 def _unit(hider: Hider, pictures: Tensor) -> Tensor:

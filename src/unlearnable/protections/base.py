@@ -108,14 +108,14 @@ class Streaming(Protection):
         return self.perturber(len(data.classes), seed)(data.images, data.labels, torch.arange(len(data)))
 
 
-def variations(data: ImageSet, per: str) -> list[tuple[int, int]]:
-    """Class and variation of every picture: 0 in all of a class, or sample by sample its own place in the set.
+def variations(labels: Int64[Tensor, " n"], numbers: Int64[Tensor, " n"], per: str) -> list[tuple[int, int]]:
+    """Class and variation of every picture: 0 in all of a class, or sample by sample its own number.
 
     Raises:
         ValueError: ``per`` is neither ``class`` nor ``sample``.
     """
     own = is_samplewise(per)
-    return [(label, place if own else 0) for place, label in enumerate(data.labels.tolist())]
+    return [(label, number if own else 0) for label, number in zip(labels.tolist(), numbers.tolist(), strict=True)]
 
 
 def is_samplewise(per: str) -> bool:

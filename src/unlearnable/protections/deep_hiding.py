@@ -7,6 +7,7 @@ secrets are `semantics.secrets`.
 from pathlib import Path
 from typing import get_args
 
+import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
@@ -15,7 +16,7 @@ from unlearnable.hiding.inference import perturbations, prepare, shipped_weights
 from unlearnable.hiding.network import WEIGHTS, Hider, weights_folder
 from unlearnable.images import ImageSet
 from unlearnable.keys import Key
-from unlearnable.protections.base import Protection, protections, stacked, variations
+from unlearnable.protections.base import Protection, is_samplewise, protections, stacked, variations
 from unlearnable.semantics.assignment import contrary, evenly, mean_spectrum, spectrum
 from unlearnable.semantics.bank import BANK
 from unlearnable.semantics.secrets import RENDER, Secrets, secrets_named
@@ -41,6 +42,12 @@ class DeepHiding(Protection):
     secrets: str = RENDER
     deal: str = "contrary"
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        is_samplewise(self.per)
+        if self.deal not in get_args(Deal):
+            raise ValueError(f"expected deal=contrary or deal=order, got {self.deal!r}")
+
     @property
     def files(self) -> tuple[Path, ...]:
         """The network's weights, and what says the content of every picture of a bank."""
@@ -51,7 +58,8 @@ class DeepHiding(Protection):
         """The secrets that a key made from ``seed`` gives: variation 0 in all, or the picture's own index."""
         source, (height, width) = secrets_named(self.secrets, Key.of_seed(seed)), data.images.shape[-2:]
         numbers = self._numbers(data, source)
-        pairs = [(numbers[label], variation) for label, variation in variations(data, self.per)]
+        of_classes = variations(data.labels, torch.arange(len(data)), self.per)
+        pairs = [(numbers[label], variation) for label, variation in of_classes]
         return stacked(lambda number, variation: source.draw(number, variation, height, width), pairs)
 
     def perturb(self, data: ImageSet, seed: int) -> Float[Tensor, "n 3 h w"]:
@@ -61,8 +69,6 @@ class DeepHiding(Protection):
 
     def _numbers(self, data: ImageSet, secrets: Secrets) -> dict[int, int]:
         """The secret's number for every label that there is."""
-        if self.deal not in get_args(Deal):
-            raise ValueError(f"expected deal=contrary or deal=order, got {self.deal!r}")
         labels = data.labels.unique().tolist()
         if self.deal == "order":
             return {label: label for label in labels}

@@ -13,8 +13,8 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 from torch.nn import functional as F
 
-from unlearnable.images import ImageSet
-from unlearnable.pgd import PGD, Images
+from unlearnable.images import Images, ImageSet
+from unlearnable.pgd import PGD
 from unlearnable.protections.base import is_samplewise, protections
 from unlearnable.protections.optimised import Optimisation
 from unlearnable.protections.surrogate import OnSurrogate, Surrogate

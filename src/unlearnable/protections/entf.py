@@ -11,11 +11,10 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from unlearnable.countermeasures import countermeasure_named
-from unlearnable.images import ImageSet
-from unlearnable.pgd import Images
+from unlearnable.devices import at_once, fast
+from unlearnable.images import Images, ImageSet
 from unlearnable.protections.base import protections
-from unlearnable.protections.sign_steps import Objective, SignStepped, SignSteps, batch_size
-from unlearnable.training import fast
+from unlearnable.protections.sign_steps import Objective, SignStepped, SignSteps
 from unlearnable.victims import penultimate
 
 Features = Float[Tensor, "n c"]
@@ -75,8 +74,9 @@ class EntF(SignStepped):
 @torch.no_grad()
 def mean_features(model: nn.Module, data: ImageSet, present: Int64[Tensor, " k"]) -> Float[Tensor, "k c"]:
     """Of the clean pictures of every class in ``present``."""
+    batches = data.images.split(at_once(data.images))
     with fast(data.images.device):
-        parts = [penultimate(model, images.float() / 255).float() for images in data.images.split(batch_size(data))]
+        parts = [penultimate(model, images.float() / 255).float() for images in batches]
     features = torch.cat(parts)
     return torch.stack([features[data.labels == label].mean(0) for label in present])
 

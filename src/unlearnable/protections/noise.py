@@ -12,7 +12,7 @@ from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
 from unlearnable.keys import Key
-from unlearnable.protections.base import Perturber, Streaming, is_samplewise, protections, stacked
+from unlearnable.protections.base import Perturber, Streaming, is_samplewise, protections, stacked, variations
 
 
 @protections.register("noise")
@@ -33,14 +33,12 @@ class Noise(Streaming):
 
     def perturber(self, classes: int, seed: int) -> Perturber:
         """Draw the noise of every picture from a key made from ``seed``."""
-        own, key, radius = is_samplewise(self.per), Key.of_seed(seed), self.strength
+        key, radius = Key.of_seed(seed), self.strength
 
         def perturb(
             pictures: UInt8[Tensor, "n 3 h w"], labels: Int64[Tensor, " n"], numbers: Int64[Tensor, " n"]
         ) -> Float[Tensor, "n 3 h w"]:
-            variations = numbers.tolist() if own else [0] * len(numbers)
-            pairs = list(zip(labels.tolist(), variations, strict=True))
-            shape = pictures.shape[1:]
+            pairs, shape = variations(labels, numbers, self.per), pictures.shape[1:]
             return radius * stacked(lambda label, number: _noise(key.rng("noise", label, number), shape), pairs)
 
         return perturb

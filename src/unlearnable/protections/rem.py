@@ -12,8 +12,8 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from unlearnable.images import ImageSet
-from unlearnable.pgd import PGD, Change, Images
+from unlearnable.images import Images, ImageSet
+from unlearnable.pgd import PGD, Change
 from unlearnable.protections.base import protections
 from unlearnable.protections.optimised import Optimisation
 from unlearnable.protections.surrogate import OnSurrogate, Surrogate

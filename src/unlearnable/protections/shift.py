@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from unlearnable.pgd import Images
+from unlearnable.images import Images
 
 REACH = 1 / 8  # of the side: 4 of 32 px, as TAP's and EntF's authors have it
 

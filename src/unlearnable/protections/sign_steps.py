@@ -11,17 +11,16 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from unlearnable.countermeasures import Countermeasure
-from unlearnable.images import ImageSet
-from unlearnable.pgd import PGD, Change, Images, input_gradient
+from unlearnable.devices import at_once, fast
+from unlearnable.images import Images, ImageSet
+from unlearnable.pgd import PGD, Change, input_gradient
 from unlearnable.protections.optimised import Optimisation
 from unlearnable.protections.shift import jittered
 from unlearnable.protections.surrogate import OnSurrogate, Surrogate
 from unlearnable.recipes import Recipe, recipe_named
-from unlearnable.training import fast, train_epoch
+from unlearnable.training import train_epoch
 
 Objective = Callable[[Images, Int64[Tensor, " n"]], Float[Tensor, " n"]]  # pictures and labels: losses to be lowered
-
-BATCH_PIXELS = 1 << 19  # 512 pictures of 32 px; in evaluation mode a batch's size changes no picture's gradient
 
 
 @dataclass(eq=False)
@@ -95,7 +94,7 @@ class SignSteps(Optimisation):
     def _pass(self) -> float:
         """One step of every picture, in place: the mean loss before it."""
         total = torch.zeros((), device=self.data.images.device)
-        size = batch_size(self.data)
+        size = at_once(self.data.images)
         parts = zip(*(whole.split(size) for whole in (self.data.images, self.data.labels, self._current)), strict=True)
         for pictures, labels, current in parts:
             total += self._step(pictures.float() / 255, labels, current)
@@ -138,8 +137,3 @@ class SignStepped(OnSurrogate):
         recipe, walk = recipe_named(self.recipe), PGD(self.strength, self.step * self.strength, steps=1)
         surrogate = Surrogate.of(self.surrogate, recipe, data)
         return SignSteps(data, surrogate, recipe, training, self.objective, walk, self.passes, restarts)
-
-
-def batch_size(data: ImageSet) -> int:
-    """How many pictures to look at at once."""
-    return max(1, BATCH_PIXELS // math.prod(data.images.shape[-2:]))

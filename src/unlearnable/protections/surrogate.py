@@ -8,11 +8,12 @@ from jaxtyping import Int64
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from unlearnable.images import ImageSet
-from unlearnable.pgd import Images, loss_gradient
+from unlearnable.devices import fast
+from unlearnable.images import Images, ImageSet
+from unlearnable.pgd import loss_gradient
 from unlearnable.protections.optimised import Optimised
 from unlearnable.recipes import Recipe
-from unlearnable.training import fast, sgd
+from unlearnable.training import sgd
 from unlearnable.victims import check_takes, victim_named
 
 

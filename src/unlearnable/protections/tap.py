@@ -10,8 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from unlearnable.countermeasures import countermeasure_named
-from unlearnable.images import ImageSet
-from unlearnable.pgd import Images
+from unlearnable.images import Images, ImageSet
 from unlearnable.protections.base import protections
 from unlearnable.protections.sign_steps import Objective, SignStepped, SignSteps
 

@@ -1,0 +1,190 @@
+"""`protect --ray`: the same bytes as here, on a real cluster of two nodes, whatever dies on the way."""
+
+import pickle
+import time
+from importlib.util import find_spec
+from threading import Thread
+
+import pytest
+import torch
+
+from commands import run
+from samples import picture
+from unlearnable import protect_folder, verify_folder
+from unlearnable.folder import cluster
+from unlearnable.folder.cluster import Worker, entries_of, lacking, rows_of
+from unlearnable.folder.job import BLOCK
+from unlearnable.folder.manifest import read_manifest
+from unlearnable.folder.protect import RefusedError
+from unlearnable.protections import protection_named, protections
+from unlearnable.protections.base import Streaming
+
+STREAMING = [name for name in protections if isinstance(protection_named(name), Streaming)]
+
+pytestmark = pytest.mark.xdist_group("cluster")  # one cluster at a time
+with_ray = pytest.mark.skipif(not (find_spec("ray") and find_spec("pyarrow")), reason="needs unlearnable[scale]")
+
+
+@pytest.fixture(scope="module")
+def nodes():
+    """A head and another node, of one CPU each, as processes of this machine."""
+    import ray
+    from ray.cluster_utils import Cluster
+
+    small = {"num_cpus": 1, "num_gpus": 0, "object_store_memory": 100 * 2**20, "include_dashboard": False}
+    soon = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 1000, "health_check_failure_threshold": 10}
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patched.setenv("RAY_worker_niceness", "0")  # with Ray's 15 they starve on a busy machine
+        nodes = Cluster(initialize_head=True, head_node_args=small | {"_system_config": soon})
+        nodes.add_node(**small)
+        ray.init(address=nodes.address, log_to_driver=False)
+        yield nodes
+        ray.shutdown()
+        nodes.shutdown()
+
+
+@pytest.fixture
+def no_network(monkeypatch):
+    """Workers that get their job as bytes, as from another machine, and take turns at the blocks."""
+
+    def turns(job, tasks):
+        sent = pickle.dumps(job)
+        workers = [Worker(pickle.loads(sent), torch.get_num_threads()) for _ in range(2)]
+        rows = list(rows_of(tasks))
+        return entries_of(workers[index % 2](row) for index, row in reversed(list(enumerate(rows))))
+
+    monkeypatch.setattr(cluster, "join", lambda dst, needed: None)
+    monkeypatch.setattr(cluster, "run", turns)
+
+
+@pytest.fixture
+def job(tmp_path, weights):
+    def protect(src, dst, **options):
+        options = ({} if "method" in options else {"weights": weights}) | options
+        return protect_folder(src, tmp_path / dst, key=tmp_path / "key", **options)
+
+    return protect
+
+
+def mixed(folder, count):
+    """Pictures of several sizes in two classes, so that batches break inside blocks, and a broken one."""
+    for index in range(count - 1):
+        file = folder / f"{'ab'[index % 2]}/{index:04}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        picture(index, 33 if index % 7 else 50, 20 + index // 50).save(file)
+    (folder / "b" / "broken.png").write_bytes(b"broken")
+    return folder
+
+
+def contents(folder):
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@with_ray
+def test_a_node_is_lost_in_the_middle_and_no_file_is(nodes, job, tmp_path):
+    count = 4 * BLOCK
+    src, out = mixed(tmp_path / "src", count), tmp_path / "there"
+    job(src, "here")
+    outputs = [entry.output or "" for entry in read_manifest(tmp_path / "here").values()]
+    lost = []
+
+    def lose_a_node_when_both_are_in_a_block():
+        while not lost:
+            written = [(out / output).is_file() for output in outputs]
+            blocks = [sum(written[start : start + BLOCK]) for start in range(0, count, BLOCK)]
+            if sum(0 < files < BLOCK - 1 for files in blocks) == 2:
+                (node,) = nodes.worker_nodes
+                nodes.remove_node(node, allow_graceful=False)
+                lost.append(node)
+            time.sleep(0.01)
+
+    counts = []
+    killer = Thread(target=lose_a_node_when_both_are_in_a_block, daemon=True)
+    killer.start()
+    job(src, "there", ray=True, on_file=lambda done, total: counts.append((done, total)))
+    assert lost
+    assert counts == [(done, count) for done in range(1, count + 1)]
+    assert contents(out) == contents(tmp_path / "here")
+    assert verify_folder(out, src).ok
+
+
+@pytest.mark.parametrize("options", [{}, {"per": "sample"}, *({"method": name} for name in STREAMING)], ids=str)
+def test_blocks_that_are_sent_away_give_the_same_bytes(no_network, job, tmp_path, options):
+    src = mixed(tmp_path / "src", BLOCK + 7)
+    job(src, "here", **options)
+    job(src, "there", ray=True, **options)
+    assert contents(tmp_path / "there") == contents(tmp_path / "here")
+
+
+def test_a_sent_job_resumes(no_network, job, tmp_path):
+    src, out = mixed(tmp_path / "src", BLOCK + 7), tmp_path / "out"
+    job(src, "out")
+    whole = contents(out)
+    times = {path: path.stat().st_mtime_ns for path in out.rglob("*.png")}
+    (out / "a" / "0002.png").unlink()
+    (src / "a" / "0004.png").write_bytes(b"broken now")
+    report = job(src, "out", ray=True)
+    redone = {path.name for path in out.rglob("*.png") if times[path] != path.stat().st_mtime_ns}
+    assert redone == {"0002.png"}
+    assert not (out / "a" / "0004.png").exists()
+    assert [file["file"] for file in report.skipped] == ["a/0004.png", "b/broken.png"]
+    assert verify_folder(out, src).ok
+    assert contents(out).keys() == whole.keys() - {"a/0004.png"}
+
+
+def test_what_stops_a_worker_stops_the_run(no_network, job, tmp_path, monkeypatch):
+    src = mixed(tmp_path / "src", 5)
+
+    def full(job, item):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched, pytest.raises(OSError, match="No space left"):
+        patched.setattr("unlearnable.folder.job.Job._write", full)
+        job(src, "out", ray=True)
+    job(src, "out", ray=True)
+    assert verify_folder(tmp_path / "out", src).ok
+
+
+def test_refused_before_anything_is_written(job, tmp_path, monkeypatch):
+    src = mixed(tmp_path / "src", 5)
+    before = sorted(tmp_path.rglob("*"))
+    for options, reason in [
+        ({"method": "em"}, "looks at all pictures together"),
+        ({"device": "cuda:0"}, "expected with --ray no device"),
+    ]:
+        with pytest.raises(RefusedError, match=reason):
+            job(src, "out", ray=True, **options)
+    monkeypatch.setattr("unlearnable.cluster.find_spec", lambda name: None)
+    refused = run("protect", src, tmp_path / "out", "--ray", "--key", tmp_path / "key", code=2)
+    assert "ray, pyarrow is not installed: pip install 'unlearnable[scale]'" in refused.output
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_what_a_node_may_lack(tmp_path):
+    here = cluster.__version__
+    assert lacking(here, tmp_path, [tmp_path]) == []
+    missing = tmp_path / "elsewhere"
+    assert lacking("0.0.1", missing, [tmp_path, missing]) == [
+        f"unlearnable 0.0.1 (it has {here})",
+        str(missing),
+        f"the right to write to {missing}",
+    ]
+
+
+@pytest.mark.parametrize(
+    "nodes, gains, expected",
+    [
+        ([{"CPU": 8.0}, {"CPU": 5.0}, {}], True, (2, 0, 6)),
+        ([{"CPU": 8.0, "GPU": 2.0}, {"CPU": 8.0}], True, (1, 1, 2)),
+        ([{"CPU": 8.0, "GPU": 2.0}, {"CPU": 8.0}], False, (2, 0, 8)),
+    ],
+)
+def test_an_actor_takes_a_gpu_or_the_threads_of_the_command(monkeypatch, nodes, gains, expected):
+    monkeypatch.setattr(cluster, "_nodes", lambda: [{"Resources": node} for node in nodes])
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    assert cluster._share(gains) == expected
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 16)
+    if not expected[1]:
+        with pytest.raises(RefusedError, match="set OMP_NUM_THREADS to fewer"):
+            cluster._share(gains)
