@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from jinja2 import Template
+from markupsafe import Markup, escape
 
 from unlearnable.report.boards import Board, boards
 from unlearnable.report.content import Content, Trained
@@ -77,6 +78,7 @@ def _template() -> Template:
         "points": _points,
         "duration": duration,
         "uri": data_uri,
+        "breakable": _breakable,
     }
     environment.globals |= {
         "none_sign": NONE,
@@ -150,3 +152,8 @@ def _percent(share: float | None) -> str:
 
 def _points(share: float | None) -> str:
     return NONE if share is None else points(share)
+
+
+def _breakable(text: str) -> Markup:
+    """A name with parameters that lines may break at."""
+    return escape(text).replace(",", Markup(",<wbr>")).replace(":", Markup(":<wbr>"))
