@@ -62,8 +62,9 @@ def _sweep(table: Table, name: str, measure: Callable[[Column], float | None]) -
         fields = {value: table.fields.get((row, column)) for value, column in sorted(along.items())}
         points = [(value, 100 * field.final.mean) for value, field in fields.items() if field and field.final]
         if points:
-            style = {"linestyle": "--", "color": "black"} if row.control else {}
-            axes.plot(*zip(*points, strict=True), marker=MARKERS[index % len(MARKERS)], label=row.label, **style)
+            colour, style = ("black", "--") if row.control else (f"C{index}", "-")
+            marker = MARKERS[index % len(MARKERS)]
+            axes.plot(*zip(*points, strict=True), marker=marker, color=colour, linestyle=style, label=row.label)
     return _svg(figure, axes, table) if axes.lines else None
 
 
