@@ -27,6 +27,15 @@ grids:
     countermeasures: [vanilla]
     seeds: 1
 """
+SWEEP = """
+title: JPEG sweep
+data:
+  CIFAR-10: {train: "toy:count=64", test: "toy:count=40,seed=1"}
+victims: [resnet9]
+recipe: quick
+countermeasures: ["jpeg:quality=10", "jpeg:quality=50", "jpeg:quality=90"]
+protections: {Clean: clean, LSP: lsp, "Deep Hiding (C)": deep_hiding}
+"""
 ACCURACIES = {  # after the last epoch of the training with seed 0; one with another seed gets two points more
     ("Clean", "vanilla"): 0.80,
     ("Clean", "gray"): 0.70,
@@ -39,6 +48,12 @@ ACCURACIES = {  # after the last epoch of the training with seed 0; one with ano
     ("Deep Hiding (C)", "vanilla"): 0.12,
     ("Deep Hiding (C)", "gray"): 0.14,
     ("Deep Hiding (C)", "jpeg:quality=10"): 0.30,  # and its adversarial training is missing
+    ("Clean", "jpeg:quality=50"): 0.65,
+    ("Clean", "jpeg:quality=90"): 0.75,
+    ("LSP", "jpeg:quality=50"): 0.33,
+    ("LSP", "jpeg:quality=90"): 0.22,
+    ("Deep Hiding (C)", "jpeg:quality=50"): 0.15,
+    ("Deep Hiding (C)", "jpeg:quality=90"): 0.13,
     ("EM", "vanilla"): 0.10,
     ("EM", "gray"): 0.40,
 }

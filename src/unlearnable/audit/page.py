@@ -1,13 +1,12 @@
 """An audit as one HTML file that needs nothing else, and its table as Markdown."""
 
 import io
-from base64 import b64encode
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from statistics import fmean
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from jinja2 import Template
 from markupsafe import Markup
 from PIL import Image
 
@@ -15,29 +14,14 @@ from unlearnable.audit.outcome import Outcome, Picture, Published, Row, Sample
 from unlearnable.audit.verdict import CHANGES_NOTHING, against, most, ordinary, percent, status, verdict
 from unlearnable.cells import Result
 from unlearnable.report.changes import GAIN, magnified
+from unlearnable.report.curves import PLOT, Line, height_of, line
+from unlearnable.report.html import data_uri, html_environment
 from unlearnable.report.text import cell, duration, score, writable
 
 SAMPLES = 10
 NAMED_CLASSES = 20  # more make a table of confusions that nobody can read
 SMALL_PICTURE = 64  # px; up to this side, pixels are drawn as squares
 SMALL_WIDTH, LARGE_WIDTH = 96, 192  # CSS px on the page, about and at most
-WIDTH, HEIGHT = 260, 150  # of a plot of curves
-LEFT, RIGHT, TOP, BOTTOM = 34, 250, 10, 128  # its axes
-
-
-@dataclass(frozen=True)
-class Line:
-    """A learning curve in a plot's own coordinates.
-
-    Attributes:
-        kind: CSS class.
-        points: as SVG wants them.
-        end: the last of them.
-    """
-
-    kind: str
-    points: str
-    end: tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -93,23 +77,17 @@ def markdown_table(outcome: Outcome) -> str:
 
 @cache
 def _template() -> Template:
-    environment = Environment(
-        loader=PackageLoader("unlearnable.audit", ""),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = html_environment("unlearnable.audit")
     environment.filters |= {"percent": _percent, "score": score, "png": _png}
     environment.globals |= {
         "status": status,
         "points": _points,
         "lines": _lines,
         "curve_text": _curve_text,
-        "height_of": _height_of,
+        "height_of": height_of,
         "stages": _stages,
         "display_width": _display_width,
-        "plot": {"width": WIDTH, "height": HEIGHT, "left": LEFT, "right": RIGHT, "top": TOP, "bottom": BOTTOM},
+        "plot": PLOT,
         "named_classes": NAMED_CLASSES,
         "small_picture": SMALL_PICTURE,
     }
@@ -209,21 +187,10 @@ def _shares(confusion: tuple[tuple[int, ...], ...]) -> list[list[float]]:
 def _lines(row: Row) -> list[Line]:
     """The curves of every seed: training first, so that tests lie above it."""
     return [
-        *(_line("train", [epoch.train_accuracy for epoch in result.epochs]) for result in row.protected),
-        *(_line("clean", result.curve(row.classes)) for result in row.clean),
-        *(_line("published", result.curve(row.classes)) for result in row.protected),
+        *(line("train", [epoch.train_accuracy for epoch in result.epochs]) for result in row.protected),
+        *(line("clean", result.curve(row.classes)) for result in row.clean),
+        *(line("published", result.curve(row.classes)) for result in row.protected),
     ]
-
-
-def _line(kind: str, accuracies: list[float]) -> Line:
-    step = (RIGHT - LEFT) / max(1, len(accuracies) - 1)
-    places = [(round(LEFT + index * step, 1), _height_of(value)) for index, value in enumerate(accuracies)]
-    return Line(kind, " ".join(f"{x:g},{y:g}" for x, y in places), places[-1])
-
-
-def _height_of(accuracy: float) -> float:
-    """Where an accuracy lies in a plot."""
-    return round(BOTTOM - accuracy * (BOTTOM - TOP), 1)
 
 
 def _curve_text(row: Row) -> str:
@@ -252,7 +219,7 @@ def _png(picture: Picture) -> Markup:
     """A picture as a data URI."""
     buffer = io.BytesIO()
     Image.fromarray(picture).save(buffer, "PNG", optimize=True)
-    return Markup("data:image/png;base64," + b64encode(buffer.getvalue()).decode())
+    return data_uri(buffer.getvalue(), "image/png")
 
 
 def _display_width(picture: Picture) -> int:

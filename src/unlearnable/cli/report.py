@@ -15,9 +15,9 @@ def report(
     pack: Annotated[
         Path | None, typer.Option(help="A file of `bench --pack`, in place of the folder; it has no figures.")
     ] = None,
-    out: Annotated[Path, typer.Option(help="Folder for report.md and CSV files.")] = Path("report"),
+    out: Annotated[Path, typer.Option(help="Folder for report.html, report.md and CSV files.")] = Path("report"),
 ) -> None:
-    """Set what has been measured beside the paper's figures, as Markdown and CSV."""
+    """Set what has been measured beside the paper's figures: one page that opens offline, Markdown and CSV."""
     from tempfile import TemporaryDirectory
 
     from unlearnable.atomic import replacing
@@ -25,6 +25,7 @@ def report(
     from unlearnable.bench.runs import Runs
     from unlearnable.report.content import content
     from unlearnable.report.markdown import markdown
+    from unlearnable.report.page import report_page
     from unlearnable.report.sheets import sheets
 
     with errors(), ExitStack() as kept:
@@ -37,9 +38,10 @@ def report(
         else:
             raise ValueError(f"expected the folder of `unlearnable bench` as --runs, or a file as --pack; no {runs}")
         shown = content(read, found)
+        files = {"report.html": report_page(shown), "report.md": markdown(shown), **sheets(shown)}
         out.mkdir(parents=True, exist_ok=True)
-        for name, text in {"report.md": markdown(shown), **sheets(shown)}.items():
+        for name, text in files.items():
             with replacing(out / name) as temporary:
                 temporary.write_text(text)
     asked, measured = (sum(getattr(table, name) for table in shown.tables) for name in ("asked", "measured"))
-    say(f"{measured} of {asked} trainings shown; look at {out / 'report.md'}")
+    say(f"{measured} of {asked} trainings shown; look at {out / 'report.html'}")

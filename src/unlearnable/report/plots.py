@@ -1,0 +1,92 @@
+"""Plots of a report as SVG: accuracy against budget, and against the quality of JPEG or the share of protection."""
+
+import io
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from unlearnable.countermeasures import countermeasure_named
+from unlearnable.countermeasures.preprocess import Jpeg
+from unlearnable.report.beside import Column
+from unlearnable.report.boards import Board
+from unlearnable.report.tables import Row, Table
+
+MARKERS = "osD^vPX*<>ph"
+FEWEST = 3  # points of a sweep
+
+
+def budget_plot(board: Board, rms: Mapping[Row, float]) -> bytes | None:
+    """Mean accuracy of a leaderboard against how far the pictures are changed; None where fewer than two are known.
+
+    Args:
+        board: whose means.
+        rms: mean RMS of the sets, in grey levels.
+    """
+    shown = [(row, summary) for row, summary in board.ranked if row in rms]
+    if len(shown) < 2:
+        return None
+    figure, axes = _axes("RMS of the change, grey levels of 255")
+    for index, (row, summary) in enumerate(shown):
+        axes.plot(rms[row], 100 * summary.final, MARKERS[index % len(MARKERS)], markersize=8, label=row.label)
+    for row, summary in board.beside:
+        axes.axhline(100 * summary.final, color="black", linestyle="--", linewidth=1, label=f"{row.label}, unchanged")
+    axes.set_xlim(left=0)
+    return _svg(figure, axes, board.table)
+
+
+def sweeps(table: Table) -> dict[str, bytes]:
+    """Accuracy of every row along what has at least three values, by what that is."""
+    measures: dict[str, Callable[[Column], float | None]] = {
+        "JPEG quality of the training pictures": _quality,
+        "protected pictures, %": lambda column: 100 * column.share,
+    }
+    drawn = {name: _sweep(table, name, measure) for name, measure in measures.items()}
+    return {name: svg for name, svg in drawn.items() if svg}
+
+
+def _sweep(table: Table, name: str, measure: Callable[[Column], float | None]) -> bytes | None:
+    """One plot, of those columns that differ in nothing else."""
+    groups: dict[Column, dict[float, Column]] = {}
+    for column in table.columns:
+        if (value := measure(column)) is not None:
+            rest = replace(column, share=1.0) if name.startswith("protected") else replace(column, countermeasure="")
+            groups.setdefault(rest, {})[value] = column
+    along = max(groups.values(), key=len, default={})
+    if len(along) < FEWEST:
+        return None
+    figure, axes = _axes(name)
+    for index, row in enumerate(table.rows):
+        fields = {value: table.fields.get((row, column)) for value, column in sorted(along.items())}
+        points = [(value, 100 * field.final.mean) for value, field in fields.items() if field and field.final]
+        if points:
+            colour, style = ("black", "--") if row.control else (f"C{index}", "-")
+            marker = MARKERS[index % len(MARKERS)]
+            axes.plot(*zip(*points, strict=True), marker=marker, color=colour, linestyle=style, label=row.label)
+    return _svg(figure, axes, table) if axes.lines else None
+
+
+def _quality(column: Column) -> float | None:
+    made = countermeasure_named(column.countermeasure)
+    return made.quality if isinstance(made, Jpeg) else None
+
+
+def _axes(horizontal: str) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(7.6, 3.8), layout="constrained")
+    axes = figure.subplots()
+    axes.set(xlabel=horizontal, ylabel="test accuracy, %", ylim=(0, 100))
+    axes.grid(alpha=0.25)
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def _svg(figure: Figure, axes: Axes, table: Table) -> bytes:
+    if table.chance:
+        axes.axhline(100 * table.chance, color="grey", linestyle=":", linewidth=1, label="guessing")
+    figure.legend(loc="outside right upper", frameon=False, fontsize=9)
+    file = io.BytesIO()
+    with matplotlib.rc_context({"svg.hashsalt": "unlearnable", "font.size": 10}):  # the same bytes for the same points
+        figure.savefig(file, format="svg", metadata={"Date": None})
+    return file.getvalue()
