@@ -8,6 +8,7 @@ from threading import Thread
 
 import pytest
 
+from clusters import NODE, one_node
 from commands import run as command
 from plans import TOY, ran, read
 from unlearnable.bench import run as bench_run
@@ -21,8 +22,6 @@ from unlearnable.training import DivergedError
 from unlearnable.version import __version__
 
 PLAN = TOY + "seeds: 3\nprotections: {Clean: clean, Noise: noise}\n"
-SMALL = {"num_cpus": 1, "num_gpus": 0, "object_store_memory": 100 * 2**20, "include_dashboard": False}
-SOON = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 1000, "health_check_failure_threshold": 10}
 
 pytestmark = pytest.mark.xdist_group("cluster")  # one cluster at a time
 with_ray = pytest.mark.skipif(not find_spec("ray"), reason="needs unlearnable[scale]")
@@ -40,18 +39,8 @@ def done(plan, tmp_path_factory) -> Runs:
 
 @pytest.fixture(scope="module")
 def head():
-    """A cluster of one node of one CPU, to which this process is connected."""
-    import ray
-    from ray.cluster_utils import Cluster
-
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        patched.setenv("RAY_worker_niceness", "0")  # with Ray's 15 they starve on a busy machine
-        cluster = Cluster(initialize_head=True, head_node_args=SMALL | {"_system_config": SOON})
-        ray.init(address=cluster.address, log_to_driver=False)
+    with one_node() as cluster:
         yield cluster
-        ray.shutdown()
-        cluster.shutdown()
 
 
 class Doomed(Place):
@@ -95,7 +84,7 @@ def test_a_node_joins_and_is_lost_in_the_middle_and_nothing_else_is(head, plan, 
     runs, events = Runs(tmp_path / "runs"), []
     with on_ray() as place:
         assert place.slots == 1
-        node = head.add_node(**SMALL)
+        node = head.add_node(**NODE)
         assert place.slots == 2
         doomed = Doomed(place, node.node_id, tmp_path)
 

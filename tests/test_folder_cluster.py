@@ -8,6 +8,7 @@ from threading import Thread
 import pytest
 import torch
 
+from clusters import NODE, one_node
 from commands import run
 from samples import picture
 from unlearnable import protect_folder, verify_folder
@@ -28,20 +29,9 @@ with_ray = pytest.mark.skipif(not (find_spec("ray") and find_spec("pyarrow")), r
 @pytest.fixture(scope="module")
 def nodes():
     """A head and another node, of one CPU each, as processes of this machine."""
-    import ray
-    from ray.cluster_utils import Cluster
-
-    small = {"num_cpus": 1, "num_gpus": 0, "object_store_memory": 100 * 2**20, "include_dashboard": False}
-    soon = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 1000, "health_check_failure_threshold": 10}
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        patched.setenv("RAY_worker_niceness", "0")  # with Ray's 15 they starve on a busy machine
-        nodes = Cluster(initialize_head=True, head_node_args=small | {"_system_config": soon})
-        nodes.add_node(**small)
-        ray.init(address=nodes.address, log_to_driver=False)
-        yield nodes
-        ray.shutdown()
-        nodes.shutdown()
+    with one_node() as cluster:
+        cluster.add_node(**NODE)
+        yield cluster
 
 
 @pytest.fixture
@@ -181,7 +171,7 @@ def test_what_a_node_may_lack(tmp_path):
     ],
 )
 def test_an_actor_takes_a_gpu_or_the_threads_of_the_command(monkeypatch, nodes, gains, expected):
-    monkeypatch.setattr(cluster, "_nodes", lambda: [{"Resources": node} for node in nodes])
+    monkeypatch.setattr(cluster, "nodes", lambda: [{"Resources": node} for node in nodes])
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
     assert cluster._share(gains) == expected
     monkeypatch.setattr(torch, "get_num_threads", lambda: 16)

@@ -6,6 +6,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
+from typing import Any
 
 ANSWERS = 10.0  # s; within which a cluster must; Ray itself would try for minutes
 
@@ -54,6 +55,13 @@ def connect() -> bool:
     except (ConnectionError, ValueError) as error:
         raise ClusterError(f"expected a Ray cluster at RAY_ADDRESS={address}: {error}") from None
     return True
+
+
+def nodes() -> list[dict[str, Any]]:
+    """The nodes that are alive, as Ray describes each."""
+    import ray
+
+    return [node for node in ray.nodes() if node["Alive"]]
 
 
 def _knock(address: str) -> None:

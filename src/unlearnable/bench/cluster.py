@@ -16,7 +16,7 @@ import torch
 
 from unlearnable.bench.kept import Kept
 from unlearnable.bench.places import Place
-from unlearnable.cluster import ClusterError, connected
+from unlearnable.cluster import ClusterError, connected, nodes
 from unlearnable.version import __version__
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class OnRay(Place):
     @property
     def slots(self) -> int:
         """As many steps as the nodes have room for that are there now; one where none is, until there is one."""
-        return max(1, room(_nodes(), self.cpus, self.gpus))
+        return max(1, room((node["Resources"] for node in nodes()), self.cpus, self.gpus))
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
         """See `Place`."""
@@ -89,11 +89,11 @@ def on_ray(cpus: int = 1, gpus: float | None = None) -> Iterator[OnRay]:
         ValueError: a part of a GPU and a whole one.
     """
     with connected():
-        nodes = _nodes()
+        resources = [node["Resources"] for node in nodes()]
         if gpus is None:
-            gpus = float(any(node.get("GPU") for node in nodes))
-        if not room(nodes, cpus, gpus):
-            have = ", ".join(f"{node.get('CPU', 0):g} and {node.get('GPU', 0):g}" for node in nodes)
+            gpus = float(any(node.get("GPU") for node in resources))
+        if not room(resources, cpus, gpus):
+            have = ", ".join(f"{node.get('CPU', 0):g} and {node.get('GPU', 0):g}" for node in resources)
             raise ClusterError(f"expected a node with {cpus} CPUs and {gpus:g} GPUs; the nodes have {have}")
         place = OnRay(cpus, gpus)
         try:
@@ -123,9 +123,3 @@ def called(version: str, threads: int, function: Callable[..., Any], *arguments:
         raise ClusterError(f"expected unlearnable {version} on every node, got {__version__} on {gethostname()}")
     torch.set_num_threads(threads)
     return function(*arguments)
-
-
-def _nodes() -> list[dict[str, float]]:
-    import ray
-
-    return [node["Resources"] for node in ray.nodes() if node["Alive"]]

@@ -10,13 +10,12 @@ import pickle
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import torch
 
 from unlearnable.atomic import PARTIAL
-from unlearnable.cluster import connect
+from unlearnable.cluster import connect, nodes
 from unlearnable.folder.job import BLOCK, Job, Task
 from unlearnable.folder.manifest import Entry
 from unlearnable.folder.methods import RefusedError
@@ -114,23 +113,17 @@ def _share(gains_from_gpu: bool) -> tuple[int, int, int]:
     Raises:
         RefusedError: no node has so many.
     """
-    nodes = [node["Resources"] for node in _nodes()]
-    if gains_from_gpu and (gpus := sum(int(node.get("GPU", 0)) for node in nodes)):
+    resources = [node["Resources"] for node in nodes()]
+    if gains_from_gpu and (gpus := sum(int(node.get("GPU", 0)) for node in resources)):
         return 1, 1, gpus
     threads = torch.get_num_threads()
-    actors = sum(int(node.get("CPU", 0)) // threads for node in nodes)
+    actors = sum(int(node.get("CPU", 0)) // threads for node in resources)
     if not actors:
         raise RefusedError(
             f"expected a node with {threads} CPUs for an actor of {threads} threads, got "
-            f"{', '.join(str(int(node.get('CPU', 0))) for node in nodes)}; set OMP_NUM_THREADS to fewer"
+            f"{', '.join(str(int(node.get('CPU', 0))) for node in resources)}; set OMP_NUM_THREADS to fewer"
         )
     return threads, 0, actors
-
-
-def _nodes() -> list[dict[str, Any]]:
-    import ray
-
-    return [node for node in ray.nodes() if node["Alive"]]
 
 
 def _ask_nodes(dst: Path, needed: list[Path]) -> None:
@@ -144,7 +137,7 @@ def _ask_nodes(dst: Path, needed: list[Path]) -> None:
 
     ask = ray.remote(num_cpus=0, max_retries=0)(lacking)
     asked = {}
-    for node in _nodes():
+    for node in nodes():
         here = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
         name = f"the node {node['NodeManagerHostname']} ({node['NodeManagerAddress']})"
         asked[name] = ask.options(scheduling_strategy=here).remote(__version__, dst, needed)
