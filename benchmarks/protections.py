@@ -5,8 +5,8 @@
 One JSON object a line and method. Both answer with changes of pictures, before the budget and the rounding. Textbook
 forms are slow, so they are timed on few pictures, and ours on many: ratios are of the time per picture. The cheap
 methods and their textbook forms take five turns, EM and TAP three, one after the other, and the best of each counts:
-whatever else runs on the machine slows both. Methods that optimise take few pictures and steps; their rates are gradient steps of one
-picture a second, of the surrogate's training and of the changes.
+whatever else runs on the machine slows both. Methods that optimise take few pictures and steps; their rates are
+gradient steps of one picture a second, of the surrogate's training and of the changes.
 
 Where the time of the cheap ones goes, on one core and 10,000 pictures of 32 px: OPS takes 24 ms, of which 14 are sums
 over all pictures (4 to gather a class's, 2 to make them floats, 7 for the sums) and 7 the system's, to clear the memory
@@ -26,7 +26,7 @@ from sklearn.datasets import make_classification
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from unlearnable.atomic import replacing
+from unlearnable.atomic import write
 from unlearnable.datasets import load
 from unlearnable.devices import best_device, has_fast_bf16, name_of
 from unlearnable.images import ImageSet
@@ -291,8 +291,7 @@ def main() -> None:
             "numpy": np.__version__,
             "methods": lines,
         }
-        with replacing(arguments.out) as temporary:
-            temporary.write_text(json.dumps(result, indent=2) + "\n")
+        write(arguments.out, json.dumps(result, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -17,10 +17,11 @@ countermeasures: [vanilla, "jpeg:quality=50"]
 """
 
 
-def read(folder: Path, text: str) -> Plan:
-    """The plan of this text, called ``toy``."""
-    (folder / "toy.yaml").write_text(text)
-    return Plan.read(folder / "toy.yaml")
+def read(folder: Path, text: str, name: str = "toy") -> Plan:
+    """The plan of this text."""
+    file = folder / f"{name}.yaml"
+    file.write_text(text)
+    return Plan.read(file)
 
 
 def ran(plan: Plan, folder: Path) -> Runs:

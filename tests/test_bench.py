@@ -238,7 +238,8 @@ def test_a_figure_is_drawn_once_from_sets_and_victims(tmp_path, figure, trained)
     file = runs.figure("toy")
     notes = json.loads(file.with_suffix(".json").read_text())
     assert file.read_bytes().startswith(b"\x89PNG")
-    assert notes["title"] == "toys" and len(notes["numbers"]) >= 2
+    assert (notes["title"], notes["command"]) == ("toys", f"unlearnable bench {tmp_path / 'toy.yaml'}")
+    assert len(notes["numbers"]) >= 2
     file.unlink()
     events = []
     Run(jobs_of(plan, runs), Here(), runs, on_event=events.append)()

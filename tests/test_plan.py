@@ -3,11 +3,12 @@ from pathlib import Path
 
 import pytest
 
+from plans import read
 from unlearnable.bench.plan import Plan, TrainingSet, shard
 
 PLANS = [file for file in sorted((Path(__file__).parents[1] / "plans").glob("*.yaml")) if "hider" not in file.name]
 
-TOY = """
+SOME = """
 title: toys
 paper: table1
 data:
@@ -24,14 +25,9 @@ grids:
 """
 
 
-def read(tmp_path, text: str) -> Plan:
-    (tmp_path / "plan.yaml").write_text(text)
-    return Plan.read(tmp_path / "plan.yaml")
-
-
 def test_a_plan_is_the_product_of_its_grids(tmp_path):
-    plan = read(tmp_path, TOY)
-    assert (plan.name, plan.title, plan.paper) == ("plan", "toys", "table1")
+    plan = read(tmp_path, SOME)
+    assert (plan.name, plan.title, plan.paper) == ("toy", "toys", "table1")
     assert len(plan.entries) == 2 * 2 * 2 + 2 * 2
     last = plan.entries[-1]
     assert (last.row, last.training, last.seed) == ("Left", TrainingSet("toy:count=60", "remainder", 0, 0.5), 1)
@@ -42,7 +38,7 @@ def test_a_plan_is_the_product_of_its_grids(tmp_path):
 def test_a_budget_is_put_on_every_protection_but_clean_pictures_have_none(tmp_path):
     plan = read(
         tmp_path,
-        TOY.replace("grids:", 'budgets: ["", "rms:4"]\ngrids:').replace("LSP: lsp, Left", "LSP: lsp:patch=4, Left"),
+        SOME.replace("grids:", 'budgets: ["", "rms:4"]\ngrids:').replace("LSP: lsp, Left", "LSP: lsp:patch=4, Left"),
     )
     specs = {(entry.training.protection, entry.budget) for entry in plan.entries}
     assert specs == {
@@ -56,8 +52,8 @@ def test_a_budget_is_put_on_every_protection_but_clean_pictures_have_none(tmp_pa
 
 
 def test_cells_named_twice_are_one(tmp_path):
-    twice = TOY.replace("grids:", "grids:\n  - protections: {Clean: clean}")
-    assert set(read(tmp_path, twice).entries) == set(read(tmp_path, TOY).entries)
+    twice = SOME.replace("grids:", "grids:\n  - protections: {Clean: clean}")
+    assert set(read(tmp_path, twice).entries) == set(read(tmp_path, SOME).entries)
     assert len(read(tmp_path, twice).entries) == 12
 
 
@@ -77,8 +73,8 @@ def test_cells_named_twice_are_one(tmp_path):
 )
 def test_what_does_not_fit_is_said_with_the_files_name(tmp_path, old, new, said):
     with pytest.raises(ValueError, match=said) as error:
-        read(tmp_path, TOY.replace(old, new, 1))
-    assert "plan.yaml is not a plan" in str(error.value)
+        read(tmp_path, SOME.replace(old, new, 1))
+    assert "toy.yaml is not a plan" in str(error.value)
 
 
 @pytest.mark.parametrize("text", ["- 1", "a: [", "7", "grids: 3", "grids: [3]", "title: nothing"])
@@ -89,7 +85,7 @@ def test_what_is_no_plan_at_all(tmp_path, text):
 
 @pytest.mark.parametrize("parts", [1, 2, 3, 5, 12, 20])
 def test_shards_are_neighbours_and_all_together_the_plan(tmp_path, parts):
-    entries = read(tmp_path, TOY).entries
+    entries = read(tmp_path, SOME).entries
     shards = [shard(entries, f"{number}/{parts}") for number in range(1, parts + 1)]
     assert sum(shards, ()) == entries
 

@@ -29,7 +29,7 @@ def runs(plan, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def shown(plan, runs):
-    return content([(plan, "unlearnable bench made_up.yaml")], runs)
+    return content([plan], runs)
 
 
 @pytest.fixture(scope="module")
@@ -145,14 +145,14 @@ def test_the_papers_protocol_is_recognised():
 )
 def test_columns_are_what_varies(name, labels):
     read = Plan.read(f"plans/{name}.yaml")
-    (table,) = tables(read, "", lambda entry: None, lambda what: None)
+    (table,) = tables(read, lambda entry: None, lambda what: None)
     assert [table.label(column) for column in table.columns] == labels
     assert table.measured == 0 and table.chance is None
     assert any(field.paper for field in table.fields.values())
 
 
 def test_budgets_make_rows():
-    (table,) = tables(Plan.read("plans/budgets_quick.yaml"), "", lambda entry: None, lambda what: None)
+    (table,) = tables(Plan.read("plans/budgets_quick.yaml"), lambda entry: None, lambda what: None)
     labels = [row.label for row in table.rows]
     assert {"LSP, rms:8", "LSP, linf:8"} < set(labels) and labels.count("Clean") == 1
     assert not table.departures()
@@ -187,12 +187,12 @@ def test_sheets_leave_empty_what_is_missing(shown, table):
     assert {line["row"] for line in files["sets.csv"]} == {"LSP", "Deep Hiding (C)", "EM", "LSP, linf:8"}
 
 
-def test_every_figure_has_its_record(shown, table):
+def test_every_figure_has_its_record(plan, shown, table):
     for field in table.fields.values():
         for result in field.results:
             trained = shown.trained[result.key]
             assert trained.made.fingerprint == result.cell.train
-            assert trained.command == "unlearnable bench made_up.yaml"
+            assert trained.command == f"unlearnable bench {plan.file}"
     assert len(shown.trained) == table.measured
 
 
@@ -218,9 +218,9 @@ def test_figures_come_with_title_and_command(plan, tmp_path):
     runs.figure("maps").parent.mkdir()
     runs.figure("maps").write_bytes(b"a picture")
     with pytest.raises(ValueError, match="title and command"):
-        content([(plan, "")], runs)
+        content([plan], runs)
     runs.figure("maps").with_suffix(".json").write_text(json.dumps({"title": "Maps", "command": "unlearnable bench m"}))
-    (figure,) = content([(plan, "")], runs).illustrations
+    (figure,) = content([plan], runs).illustrations
     assert (figure.name, figure.title, figure.command, figure.png) == (
         "maps",
         "Maps",

@@ -31,7 +31,7 @@ def shown(tmp_path_factory):
     Image.fromarray(noise).save(runs.figure("maps"))
     notes = {"title": "Perturbation maps", "command": "unlearnable bench plans/figure4.yaml"}
     runs.figure("maps").with_suffix(".json").write_text(json.dumps(notes))
-    return content([(plan, f"unlearnable bench {plan.name}.yaml") for plan in plans], runs)
+    return content(plans, runs)
 
 
 @pytest.fixture(scope="module")

@@ -7,10 +7,11 @@ another's. Device and number of threads are left out: they change the last digit
 import hashlib
 import json
 import platform
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any, ClassVar
 
 import torch
 
@@ -18,7 +19,7 @@ from unlearnable.countermeasures import countermeasure_named
 from unlearnable.images import ImageSet
 from unlearnable.recipes import recipe_named
 from unlearnable.stored import Record
-from unlearnable.training import Epoch, Fit
+from unlearnable.training import Epoch, Fit, fit
 from unlearnable.version import __version__
 from unlearnable.victims import victim_named
 
@@ -68,6 +69,30 @@ class Cell:
         }
         return hashlib.sha256(json.dumps(asdict(self) | parts, sort_keys=True).encode()).hexdigest()[:24]
 
+    def fit(
+        self,
+        train: ImageSet,
+        test: ImageSet,
+        clean: ImageSet,
+        device: torch.device,
+        *,
+        purify: bool = True,
+        on_epoch: Callable[[int, int, Epoch], None] | None = None,
+    ) -> Fit:
+        """Train it on its sets, those of its fingerprints; see `unlearnable.training.fit`."""
+        return fit(
+            victim_named(self.victim),
+            train,
+            test,
+            countermeasure_named(self.countermeasure),
+            recipe_named(self.recipe),
+            self.seed,
+            clean=clean,
+            purify=purify,
+            device=device,
+            on_epoch=on_epoch,
+        )
+
 
 @dataclass(frozen=True)
 class Result(Record):
@@ -82,6 +107,8 @@ class Result(Record):
         device: its name.
         versions: of Python and of the packages that matter.
     """
+
+    named: ClassVar[str] = "a result"
 
     cell: Cell
     epochs: tuple[Epoch, ...]
@@ -110,27 +137,17 @@ class Result(Record):
         )
 
     @classmethod
-    def from_json(cls, text: str) -> "Result":
-        """Read what `to_json` wrote.
-
-        Raises:
-            ValueError: it is not a result.
-        """
-        try:
-            fields = json.loads(text)
-            return cls(
-                **fields
-                | {
-                    "cell": Cell(**fields["cell"]),
-                    "epochs": tuple(
-                        Epoch(**epoch | {"recalls": tuple(epoch["recalls"])}) for epoch in fields["epochs"]
-                    ),
-                    "confusion": tuple(map(tuple, fields["confusion"])),
-                    "peak_confusion": tuple(map(tuple, fields["peak_confusion"])),
-                }
-            )
-        except (TypeError, KeyError, ValueError) as error:
-            raise ValueError(f"not a result: {error!r}") from None
+    def of_fields(cls, fields: dict[str, Any]) -> "Result":
+        """See `Record`."""
+        return cls(
+            **fields
+            | {
+                "cell": Cell(**fields["cell"]),
+                "epochs": tuple(Epoch(**epoch | {"recalls": tuple(epoch["recalls"])}) for epoch in fields["epochs"]),
+                "confusion": tuple(map(tuple, fields["confusion"])),
+                "peak_confusion": tuple(map(tuple, fields["peak_confusion"])),
+            }
+        )
 
     def final(self, classes: tuple[int, ...] = ()) -> float:
         """Test accuracy after the last epoch in [0, 1]; over the test pictures of ``classes`` where some are given."""

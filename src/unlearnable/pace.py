@@ -1,5 +1,6 @@
 """How long a training will take, judged by those that have been measured."""
 
+import time
 from collections.abc import Iterable
 from statistics import median
 
@@ -31,6 +32,19 @@ def seconds_for(
     same = [result for result in alike if result.cell.countermeasure == countermeasure]
     paces = [result.seconds / work(result.cell.countermeasure, len(result.epochs)) for result in same or alike]
     return work(countermeasure, epochs) * median(paces) if paces else None
+
+
+def too_late(needed: float | None, end: float) -> str:
+    """Why a step cannot end in time; empty where it can, or where nothing is known: then it is tried.
+
+    Args:
+        needed: how long it takes, in seconds.
+        end: by when it must end, on the clock of `time.monotonic`.
+    """
+    left = end - time.monotonic()
+    if needed is None or needed <= left:
+        return ""
+    return f"no time left: it takes about {needed / 60:.0f} min, {max(0, left) / 60:.0f} were left"
 
 
 def work(countermeasure: str, epochs: int) -> float:

@@ -6,15 +6,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
-from unlearnable.atomic import replacing
+from unlearnable.atomic import write
 
 CORRUPT = ".corrupt"
 
 
+R = TypeVar("R", bound="Record")
+
+
 class Record(ABC):
-    """A frozen dataclass that has a key and can be written down."""
+    """A frozen dataclass that has a key and can be written down.
+
+    Attributes:
+        named: what it is, for messages.
+    """
+
+    named: ClassVar[str]
 
     @property
     @abstractmethod
@@ -27,16 +36,21 @@ class Record(ABC):
         return json.dumps(asdict(self)) + "\n"
 
     @classmethod
-    @abstractmethod
-    def from_json(cls, text: str) -> Any:
+    def from_json(cls: type[R], text: str) -> R:
         """Read what `to_json` wrote.
 
         Raises:
             ValueError: it is no such record.
         """
+        try:
+            return cls.of_fields(json.loads(text))
+        except (TypeError, KeyError, ValueError) as error:
+            raise ValueError(f"not {cls.named}: {error!r}") from None
 
-
-R = TypeVar("R", bound=Record)
+    @classmethod
+    @abstractmethod
+    def of_fields(cls: type[R], fields: dict[str, Any]) -> R:
+        """The record of what its JSON holds; may raise whatever a wrong field raises."""
 
 
 class Store(Generic[R]):
@@ -72,8 +86,7 @@ class Store(Generic[R]):
     def save(self, record: R) -> None:
         """Write a record, whole or not at all."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        with replacing(self.folder / f"{record.key}.json") as temporary:
-            temporary.write_text(record.to_json())
+        write(self.folder / f"{record.key}.json", record.to_json())
 
     def corrupt(self) -> list[Path]:
         """Files that were set aside."""

@@ -9,7 +9,7 @@ from typing import Literal
 
 import torch
 
-from unlearnable.atomic import replacing
+from unlearnable.atomic import write
 from unlearnable.audit.columns import columns
 from unlearnable.audit.outcome import Outcome, Row
 from unlearnable.audit.page import audit_page, markdown_table
@@ -18,10 +18,10 @@ from unlearnable.audit.verdict import verdict
 from unlearnable.cells import Cell, Result, fingerprint
 from unlearnable.countermeasures import countermeasure_named
 from unlearnable.devices import device_named, name_of
-from unlearnable.pace import seconds_for, work
+from unlearnable.pace import seconds_for, too_late, work
 from unlearnable.recipes import recipe_named
 from unlearnable.stored import Store
-from unlearnable.training import DivergedError, Epoch, fit
+from unlearnable.training import DivergedError, Epoch
 from unlearnable.victims import Victim, check_takes, victim_named
 
 PAGE, TABLE, SUMMARY, CELLS = "audit.html", "audit.md", "audit.json", "cells"
@@ -164,7 +164,7 @@ class Run:
             name = task.cell.countermeasure
             if task.cell.key in self.results or name in self.missing:
                 continue
-            if late := self._too_late(task):
+            if self.end is not None and (late := too_late(self._seconds(task), self.end)):
                 self.missing[name] = late
                 continue
             done = total - sum(other.work for other in self._open() if other.cell.countermeasure not in self.missing)
@@ -202,33 +202,15 @@ class Run:
 
         if on_progress:
             on_progress(now)
-        trained = fit(
-            victim_named(task.cell.victim),
-            self.sets.protected if task.which == "protected" else self.sets.clean,
-            self.sets.test,
-            countermeasure_named(task.cell.countermeasure),
-            recipe_named(task.cell.recipe),
-            task.cell.seed,
-            clean=self.sets.clean,
-            device=self.device,
-            on_epoch=on_epoch,
-        )
+        train = self.sets.protected if task.which == "protected" else self.sets.clean
+        trained = task.cell.fit(train, self.sets.test, self.sets.clean, self.device, on_epoch=on_epoch)
         result = Result.of(task.cell, trained, name_of(self.device))
         self.store.save(result)
         self.results[task.cell.key] = result
 
-    def _too_late(self, task: Task) -> str | None:
-        """Why the task cannot end in time; a first one is always tried."""
-        if self.end is None:
-            return None
+    def _seconds(self, task: Task) -> float | None:
         cell, device = task.cell, name_of(self.device)
-        needed = seconds_for(cell.clean, cell.victim, cell.countermeasure, task.epochs, self.results.values(), device)
-        if needed is None:
-            return None
-        left = self.end - time.monotonic()
-        if needed <= left:
-            return None
-        return f"no time left: it takes about {needed / 60:.0f} min, {max(0, left) / 60:.0f} were left"
+        return seconds_for(cell.clean, cell.victim, cell.countermeasure, task.epochs, self.results.values(), device)
 
 
 def summary(outcome: Outcome) -> dict[str, object]:
@@ -283,5 +265,4 @@ def _write(outcome: Outcome, out: Path) -> None:
         SUMMARY: json.dumps(summary(outcome), indent=2) + "\n",
     }
     for name, text in written.items():
-        with replacing(out / name) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+        write(out / name, text)

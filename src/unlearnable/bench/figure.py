@@ -9,13 +9,12 @@ from jaxtyping import UInt8
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from unlearnable.atomic import replacing
-from unlearnable.bench.jobs import Call, Job
-from unlearnable.bench.plan import CLEAN, REMAINDER, Entry, Plan, TrainingSet
+from unlearnable.atomic import write
+from unlearnable.bench.jobs import Call, Job, known
+from unlearnable.bench.plan import Entry, Plan, TrainingSet
 from unlearnable.cells import Cell
 from unlearnable.countermeasures import countermeasure_named
 from unlearnable.images import ImageSet
-from unlearnable.protections import protection_named
 from unlearnable.report.figures import Drawing, Panel, figure_named
 from unlearnable.victims import network_of, victim_named
 
@@ -58,14 +57,12 @@ class Draw(Job):
         file.parent.mkdir(parents=True, exist_ok=True)
         notes = {
             "title": self.plan.title,
-            "command": f"unlearnable bench plans/{self.plan.name}.yaml",
+            "command": self.plan.command,
             "key": self._key(),
             "numbers": answer.numbers,
         }
-        with replacing(file) as temporary:
-            temporary.write_bytes(answer.png)
-        with replacing(file.with_suffix(".json")) as temporary:
-            temporary.write_text(json.dumps(notes, indent=1) + "\n")
+        write(file, answer.png)
+        write(file.with_suffix(".json"), json.dumps(notes, indent=1) + "\n")
         return f"look at {file}"
 
     def _draw(self) -> Drawing:
@@ -74,7 +71,7 @@ class Draw(Job):
     def _panels(self) -> Iterator[Panel]:
         """One of each training, or of each training set where nothing is trained."""
         for entry in self._shown():
-            cell = self._cell(entry)
+            cell = known(self.runs.cell(entry))
             clean, protected, test = (self.runs.kept(of).load() for of in (cell.clean, cell.train, cell.test))
             panel = Panel(entry.row, clean, protected, test, hidden=_hidden(entry.training, clean))
             if self.trains:
@@ -92,11 +89,6 @@ class Draw(Job):
             return list(self.plan.entries)
         return list({entry.training: entry for entry in reversed(self.plan.entries)}.values())[::-1]
 
-    def _cell(self, entry: Entry) -> Cell:
-        cell = self.runs.cell(entry)
-        assert cell  # its sets are among the needs
-        return cell
-
     def _model(self, entry: Entry, cell: Cell, clean: ImageSet) -> nn.Module:
         victim = countermeasure_named(entry.countermeasure).choose(victim_named(entry.victim))
         model = victim.build(len(clean.classes), clean.images.shape[-1])
@@ -111,6 +103,4 @@ class Draw(Job):
 
 def _hidden(what: TrainingSet, clean: ImageSet) -> UInt8[Tensor, "n 3 h w"] | None:
     """What a whole set's protection hides, if it hides anything."""
-    if what.protection in (CLEAN, REMAINDER):
-        return None
-    return protection_named(what.protection).hidden(clean, what.seed)
+    return what.protecting.hidden(clean, what.seed) if what.protecting else None

@@ -3,14 +3,14 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from safetensors.torch import save_file
 from torch import Tensor
 
 from unlearnable.atomic import replacing
 from unlearnable.bench.kept import Kept
-from unlearnable.bench.plan import CLEAN, REMAINDER, Entry, TrainingSet
+from unlearnable.bench.plan import Entry, TrainingSet
 from unlearnable.bench.runs import Runs
 from unlearnable.bench.sets import Made, make
 from unlearnable.cells import Cell, Result
@@ -18,10 +18,9 @@ from unlearnable.countermeasures import Knowledge, countermeasure_named
 from unlearnable.devices import device_named, name_of
 from unlearnable.images import ImageSet
 from unlearnable.pace import seconds_for
-from unlearnable.recipes import recipe_named
-from unlearnable.training import fit
-from unlearnable.victims import network_of, victim_named
+from unlearnable.victims import network_of
 
+T = TypeVar("T")
 Call = tuple[Callable[..., Any], tuple[Any, ...]]
 
 
@@ -67,6 +66,12 @@ class Job(ABC):
         return None
 
 
+def known(record: T | None) -> T:
+    """What is there when all that a step needs has been done."""
+    assert record is not None
+    return record
+
+
 @dataclass(eq=False)
 class MakeSet(Job):
     """Make a training set.
@@ -94,11 +99,8 @@ class MakeSet(Job):
 
     def call(self) -> Call:
         """See `Job`."""
-        whole = None
-        if self.what.share < 1 and self.what.protection not in (CLEAN, REMAINDER):
-            made = self.runs.sets.load(self.what.whole.key)
-            assert made  # it is among the needs
-            whole = self.runs.kept(made.fingerprint)
+        of = self.what.whole
+        whole = self.runs.kept(known(self.runs.sets.load(of.key)).fingerprint) if of else None
         clean = self.runs.kept(self.clean.fingerprint)
         return make, (self.what, clean, whole, self.runs.checkpoint(self.what), self.device)
 
@@ -151,9 +153,7 @@ class Purify(Job):
         return self.runs.kept(self._fingerprint(), self.countermeasure)
 
     def _fingerprint(self) -> str:
-        made = self.runs.sets.load(self.what.key)
-        assert made  # it is among the needs
-        return made.fingerprint
+        return known(self.runs.sets.load(self.what.key)).fingerprint
 
 
 @dataclass(eq=False)
@@ -187,7 +187,7 @@ class Train(Job):
 
     def call(self) -> Call:
         """See `Job`."""
-        cell = self._cell()
+        cell = known(self.runs.cell(self.entry))
         purified = any(isinstance(job, Purify) for job in self.needs)
         train = self.runs.kept(cell.train, self.entry.countermeasure if purified else "")
         test, clean = self.runs.kept(cell.test), self.runs.kept(cell.clean)
@@ -206,11 +206,6 @@ class Train(Job):
         """See `Job`."""
         entry, device = self.entry, name_of(device_named(self.device))
         return seconds_for(self.clean, entry.victim, entry.countermeasure, self.epochs, measured, device)
-
-    def _cell(self) -> Cell:
-        cell = self.runs.cell(self.entry)
-        assert cell  # its sets are among the needs
-        return cell
 
 
 def purified(countermeasure: str, train: ImageSet) -> ImageSet:
@@ -237,17 +232,7 @@ def train_cell(
         DivergedError: the loss was not finite.
     """
     where = device_named(device)
-    trained = fit(
-        victim_named(cell.victim),
-        train,
-        test,
-        countermeasure_named(cell.countermeasure),
-        recipe_named(cell.recipe),
-        cell.seed,
-        clean=clean,
-        purify=purify,
-        device=where,
-    )
+    trained = cell.fit(train, test, clean, where, purify=purify)
     weights = network_of(trained.model).state_dict() if drawn else {}
     kept = {name: tensor.cpu().contiguous() for name, tensor in weights.items()}
     return Result.of(cell, trained, name_of(where)), kept

@@ -6,6 +6,7 @@ lists. See docs/bench.md.
 
 import hashlib
 import json
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import accumulate, product
@@ -17,7 +18,7 @@ import yaml
 from unlearnable.audit.columns import columns
 from unlearnable.budget import Budget
 from unlearnable.countermeasures import countermeasure_named
-from unlearnable.protections import protection_named
+from unlearnable.protections import Protection, protection_named
 from unlearnable.recipes import recipe_named
 from unlearnable.report.figures import figure_named
 from unlearnable.victims import victim_named
@@ -44,14 +45,19 @@ class TrainingSet:
     @property
     def key(self) -> str:
         """Names it, however the same protection is spelled."""
-        made = self.protection if self.protection in (CLEAN, REMAINDER) else repr(protection_named(self.protection))
+        made = self.protection if self.protecting is None else repr(self.protecting)
         text = json.dumps([self.data, made, self.seed, self.share])
         return hashlib.sha256(text.encode()).hexdigest()[:24]
 
     @property
-    def whole(self) -> "TrainingSet":
-        """The same with all pictures protected: where the share is taken from."""
-        return replace(self, share=1.0)
+    def protecting(self) -> Protection | None:
+        """The protection itself; None where no picture is protected."""
+        return protecting(self.protection)
+
+    @property
+    def whole(self) -> "TrainingSet | None":
+        """The same with all pictures protected, where protected pictures are taken from; None unless it is a share."""
+        return replace(self, share=1.0) if self.share < 1 and self.protecting else None
 
 
 @dataclass(frozen=True)
@@ -149,10 +155,7 @@ class Grid:
 
     def _protection(self, text: str, budget: str) -> tuple[str, str]:
         """The protection on ``budget``, and the budget where it is not the protection's own."""
-        if text in (CLEAN, REMAINDER):
-            return text, ""
-        if not budget:
-            protection_named(text)
+        if protecting(text) is None or not budget:
             return text, ""
         return f"{text}{',' if ':' in text else ':'}budget={budget}", budget
 
@@ -162,18 +165,28 @@ class Plan:
     """What a file asks for.
 
     Attributes:
-        name: of the file, without its suffix.
+        file: from which it was read.
         title: a line that says what is compared.
         paper: the table of the paper beside which the report puts the figures, such as ``table1``; empty for none.
         figure: what is drawn of the sets, or of the trained victims, as text; empty for nothing.
         entries: every cell once.
     """
 
-    name: str
+    file: str
     title: str
     paper: str
     figure: str
     entries: tuple[Entry, ...]
+
+    @property
+    def name(self) -> str:
+        """That of the file, without its suffix."""
+        return Path(self.file).stem
+
+    @property
+    def command(self) -> str:
+        """Runs it."""
+        return f"unlearnable bench {shlex.quote(self.file)}"
 
     @classmethod
     def read(cls, file: str | Path) -> "Plan":
@@ -185,12 +198,12 @@ class Plan:
         """
         file = Path(file)
         try:
-            return cls._of(file.stem, yaml.safe_load(file.read_text()))
+            return cls._of(str(file), yaml.safe_load(file.read_text()))
         except (ValueError, TypeError, yaml.YAMLError) as error:
             raise ValueError(f"{file} is not a plan: {error}") from None
 
     @classmethod
-    def _of(cls, name: str, content: Any) -> "Plan":
+    def _of(cls, file: str, content: Any) -> "Plan":
         if not isinstance(content, dict):
             raise ValueError(f"expected names and values, got {str(content)[:80]!r}")
         own = {key: str(content.pop(key, "")) for key in ("title", "paper", "figure")}
@@ -200,7 +213,12 @@ class Plan:
         if not isinstance(grids, list) or not all(isinstance(grid, dict) for grid in grids):
             raise ValueError(f"expected grids as a list of names and values, got {str(grids)[:80]!r}")
         entries = [entry for grid in grids for entry in _grid(content | grid).entries()]
-        return cls(name, **own, entries=tuple(dict.fromkeys(entries)))
+        return cls(file, **own, entries=tuple(dict.fromkeys(entries)))
+
+
+def protecting(text: str) -> Protection | None:
+    """The protection that a plan names; None where it says that no picture is protected."""
+    return None if text in (CLEAN, REMAINDER) else protection_named(text)
 
 
 def shard(entries: Sequence[Entry], part: str) -> tuple[Entry, ...]:

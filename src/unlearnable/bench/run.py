@@ -1,6 +1,5 @@
 """Run the steps of a plan: whatever has no result yet, every set made once, as many at a time as the place takes."""
 
-import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -11,7 +10,7 @@ from typing import Any
 from unlearnable.bench.figure import Draw
 from unlearnable.bench.jobs import Job, MakeSet, Purify, Train
 from unlearnable.bench.places import Here, Place
-from unlearnable.bench.plan import CLEAN, REMAINDER, Entry, Plan, TrainingSet
+from unlearnable.bench.plan import Entry, Plan, TrainingSet
 from unlearnable.bench.runs import Runs
 from unlearnable.bench.sets import Made, make
 from unlearnable.cells import Result, fingerprint
@@ -19,6 +18,7 @@ from unlearnable.countermeasures import countermeasure_named
 from unlearnable.datasets import load
 from unlearnable.datasets.checks import duplicates, matched
 from unlearnable.images import ImageSet
+from unlearnable.pace import too_late
 from unlearnable.recipes import recipe_named
 from unlearnable.training import DivergedError
 
@@ -108,8 +108,7 @@ def jobs_of(plan: Plan, runs: Runs, device: str | None = None) -> list[Job]:
 
     def making(what: TrainingSet) -> MakeSet:
         if what not in jobs:
-            part = what.share < 1 and what.protection not in (CLEAN, REMAINDER)
-            needs = (making(what.whole),) if part else ()
+            needs = (making(what.whole),) if what.whole else ()
             jobs[what] = MakeSet(runs, device, needs, what, clean[what.data][0])
         job = jobs[what]
         assert isinstance(job, MakeSet)
@@ -181,7 +180,7 @@ class Run:
             return False
         elif job.done:
             self._done.add(job)
-        elif late := self._too_late(job):
+        elif self.end is not None and (late := too_late(job.seconds(self.measured), self.end)):
             self._fail(job, late)
         else:
             function, arguments = job.call()
@@ -209,13 +208,6 @@ class Run:
         trainings = [other for other in self.jobs if isinstance(other, Train)]
         done = sum(other in self._done for other in trainings)
         self.on_event(Event(job.name, done, len(trainings), said, failed))
-
-    def _too_late(self, job: Job) -> str:
-        """Why a step cannot end in time; of which nothing is known is tried."""
-        needed = job.seconds(self.measured)
-        if self.end is None or needed is None or needed <= (left := self.end - time.monotonic()):
-            return ""
-        return f"no time left: it takes about {needed / 60:.0f} min, {max(0, left) / 60:.0f} were left"
 
 
 def _clean(text: str, runs: Runs) -> tuple[Made, ImageSet]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
-from unlearnable.atomic import replacing
+from unlearnable.atomic import write
 from unlearnable.bench.kept import Kept
 from unlearnable.bench.plan import Entry, TrainingSet
 from unlearnable.bench.sets import Made
@@ -72,8 +72,7 @@ class Runs:
         """Write the records of these entries to one file, a JSON object a line; how many there are."""
         records = self.records(entries)
         file.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(file) as temporary:
-            temporary.write_text("".join(record.to_json() for record in records))
+        write(file, "".join(record.to_json() for record in records))
         return len(records)
 
     def unpack(self, file: Path) -> int:

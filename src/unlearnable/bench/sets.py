@@ -1,21 +1,20 @@
 """Training sets made from clean ones, and what is known of each: its content, its budget, its quality."""
 
-import json
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import mean
+from typing import Any, ClassVar
 
 import torch
 
-from unlearnable.bench.plan import CLEAN, REMAINDER, TrainingSet
+from unlearnable.bench.plan import REMAINDER, TrainingSet
 from unlearnable.budget import Budget
 from unlearnable.cells import file_fingerprint, fingerprint, versions
 from unlearnable.devices import device_named, name_of
 from unlearnable.images import ImageSet
-from unlearnable.protections import protection_named
 from unlearnable.protections.optimised import Optimised, Step
 from unlearnable.quality import Quality, measure
 from unlearnable.stored import Record
@@ -80,6 +79,8 @@ class Made(Record):
         version: of this package.
     """
 
+    named: ClassVar[str] = "the record of a set"
+
     what: TrainingSet
     clean: str
     files: str
@@ -99,18 +100,10 @@ class Made(Record):
         return self.what.key
 
     @classmethod
-    def from_json(cls, text: str) -> "Made":
-        """Read what `to_json` wrote.
-
-        Raises:
-            ValueError: it is no such record.
-        """
-        try:
-            stored = json.loads(text)
-            measured = stored["measured"] and Measured(**stored["measured"])
-            return cls(**stored | {"what": TrainingSet(**stored["what"]), "measured": measured})
-        except (TypeError, KeyError, ValueError) as error:
-            raise ValueError(f"not the record of a set: {error!r}") from None
+    def of_fields(cls, fields: dict[str, Any]) -> "Made":
+        """See `Record`."""
+        measured = fields["measured"] and Measured(**fields["measured"])
+        return cls(**fields | {"what": TrainingSet(**fields["what"]), "measured": measured})
 
     def holds(self, clean: str) -> bool:
         """Whether it would be made the same today, of a clean set with this fingerprint."""
@@ -142,13 +135,10 @@ def make(
     start, where = time.perf_counter(), device_named(device)
     protected = torch.rand(len(clean), generator=torch.Generator().manual_seed(what.seed)).argsort().argsort()
     protected = protected < round(what.share * len(clean))
-    measured = None
-    if what.protection == CLEAN:
-        made = clean
-    elif what.protection == REMAINDER:
-        made = clean[~protected]
+    protection, measured = what.protecting, None
+    if protection is None:
+        made = clean[~protected] if what.protection == REMAINDER else clean
     else:
-        protection = protection_named(what.protection)
         if whole is not None:
             made = whole
         elif isinstance(protection, Optimised):
@@ -178,7 +168,7 @@ def make(
 
 def _files(what: TrainingSet) -> str:
     """Fingerprint of the files on which the protection depends."""
-    return "" if what.protection in (CLEAN, REMAINDER) else file_fingerprint(protection_named(what.protection).files)
+    return file_fingerprint(what.protecting.files) if what.protecting else ""
 
 
 def _qualities(clean: ImageSet, made: ImageSet) -> list[Quality]:

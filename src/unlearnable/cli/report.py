@@ -20,7 +20,7 @@ def report(
     """Set what has been measured beside the paper's figures: one page that opens offline, Markdown and CSV."""
     from tempfile import TemporaryDirectory
 
-    from unlearnable.atomic import replacing
+    from unlearnable.atomic import write
     from unlearnable.bench.plan import Plan
     from unlearnable.bench.runs import Runs
     from unlearnable.report.content import content
@@ -29,7 +29,7 @@ def report(
     from unlearnable.report.sheets import sheets
 
     with errors(), ExitStack() as kept:
-        read = [(Plan.read(plan), f"unlearnable bench {plan}") for plan in plans]
+        read = [Plan.read(plan) for plan in plans]
         if pack:
             found = Runs(Path(kept.enter_context(TemporaryDirectory())))
             found.unpack(pack)
@@ -41,7 +41,6 @@ def report(
         files = {"report.html": report_page(shown), "report.md": markdown(shown), **sheets(shown)}
         out.mkdir(parents=True, exist_ok=True)
         for name, text in files.items():
-            with replacing(out / name) as temporary:
-                temporary.write_text(text)
+            write(out / name, text)
     asked, measured = (sum(getattr(table, name) for table in shown.tables) for name in ("asked", "measured"))
     say(f"{measured} of {asked} trainings shown; look at {out / 'report.html'}")

@@ -19,7 +19,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from unlearnable.atomic import replacing
+from unlearnable.atomic import write
 from unlearnable.budget import Budget
 from unlearnable.folder.ahead import ahead
 from unlearnable.folder.manifest import Entry, Report
@@ -180,8 +180,7 @@ class Job:
             published = read_photo(content).pixels
         output = self.dst / str(entry.output)
         output.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(output) as temporary:
-            temporary.write_bytes(content)
+        write(output, content)
         return replace(
             entry,
             sha256_output=hashlib.sha256(content).hexdigest(),

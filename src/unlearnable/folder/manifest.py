@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from unlearnable.atomic import PARTIAL, replacing
+from unlearnable.atomic import PARTIAL, replacing, write
 from unlearnable.budget import Budget
 from unlearnable.choices import Per
 from unlearnable.folder.scan import Found
@@ -138,8 +138,7 @@ class Report:
 
     def save(self, folder: Path) -> None:
         """Write ``report.json`` atomically."""
-        with replacing(folder / REPORT) as temporary:
-            temporary.write_text(json.dumps(asdict(self), indent=2) + "\n")
+        write(folder / REPORT, json.dumps(asdict(self), indent=2) + "\n")
 
     @classmethod
     def load(cls, folder: Path) -> "Report":

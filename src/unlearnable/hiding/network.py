@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from unlearnable.atomic import replacing
+from unlearnable.atomic import replacing, write
 from unlearnable.hiding.shaping import masked
 from unlearnable.hiding.wavelet import Pictures, haar, inverse_haar
 
@@ -169,8 +169,7 @@ class Hider(nn.Module):
         with replacing(folder / WEIGHTS) as temporary:
             save_file(tensors, temporary)
             temporary.chmod(0o644)
-        with replacing(folder / CONFIG) as temporary:
-            temporary.write_text(json.dumps(self.config, indent=2) + "\n")
+        write(folder / CONFIG, json.dumps(self.config, indent=2) + "\n")
 
     @classmethod
     def load(cls, source: str | Path) -> "Hider":

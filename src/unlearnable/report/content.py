@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from unlearnable.bench.plan import CLEAN, REMAINDER, Entry, Plan
+from unlearnable.bench.plan import Entry, Plan
 from unlearnable.bench.runs import Runs
 from unlearnable.bench.sets import Made, Measured
 from unlearnable.cells import Result
@@ -85,11 +85,11 @@ class Content:
         return [board for table in self.tables for board in boards(table)]
 
 
-def content(plans: Sequence[tuple[Plan, str]], runs: Runs) -> Content:
+def content(plans: Sequence[Plan], runs: Runs) -> Content:
     """Look up what has been measured; nothing is loaded but records.
 
     Args:
-        plans: with the command that measures each.
+        plans: whose trainings, sets and figures are shown.
         runs: what there is.
 
     Raises:
@@ -106,22 +106,18 @@ def content(plans: Sequence[tuple[Plan, str]], runs: Runs) -> Content:
         return runs.sets.load(entry.training.key)
 
     # a plan that only draws has no table
-    tabled = [(plan, command) for plan, command in plans if not plan.figure]
-    shown = tuple(
-        table
-        for plan, command in tabled
-        for table in tables(plan, command, result, lambda what: runs.sets.load(what.key))
-    )
+    tabled = [plan for plan in plans if not plan.figure]
+    shown = tuple(table for plan in tabled for table in tables(plan, result, lambda what: runs.sets.load(what.key)))
     trained: dict[str, Trained] = {}
     protected: dict[str, Protected] = {}
-    for plan, command in plans:
+    for plan in plans:
         for entry in plan.entries:
             of = made(entry)
             if of is None:
                 continue
             if (out := found.get(entry)) and out.key not in trained:
-                trained[out.key] = Trained(out, entry, of, command)
-            if of.measured and of.what.protection not in (CLEAN, REMAINDER):
+                trained[out.key] = Trained(out, entry, of, plan.command)
+            if of.measured:
                 row = f"{entry.row}, {entry.budget}" if entry.budget else entry.row
                 protected.setdefault(of.key, Protected(row, entry.table, of, of.measured))
     return Content(shown, trained, tuple(protected.values()), tuple(_illustrations(runs.folder / "figures")))

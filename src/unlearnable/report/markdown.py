@@ -6,9 +6,7 @@ from typing import Literal
 from unlearnable.report.boards import Board
 from unlearnable.report.content import Content, Protected
 from unlearnable.report.tables import Field, Row, Summary, Table
-from unlearnable.report.text import cell, duration, points, score, writable
-
-NONE = "–"
+from unlearnable.report.text import NONE, cell, duration, percent, points, score, writable
 
 
 def markdown(content: Content) -> str:
@@ -62,10 +60,10 @@ def _of(table: Table) -> list[str]:
     ]
 
 
-def _final(place: Field) -> str | None:
+def _final(place: Field) -> str:
     """With the number of trainings, where some are not done."""
     if place.final is None:
-        return None
+        return NONE
     done, asked = len(place.results), len(place.entries)
     return score(place.final) + (f" ({done} of {asked} seeds)" if done < asked else "")
 
@@ -78,26 +76,26 @@ def _row(table: Table, row: Row) -> list[list[str]]:
         for column, place in zip(table.columns, places, strict=True)
     ]
     summary = table.summary(row)
-    paper = _percent(summary.paper) if summary else None
-    lines: dict[str, list[str | None]] = {
-        "final": [*(_final(place) if place else None for place in places), *_overall(table, summary, "final")],
+    paper = percent(summary.paper if summary else None)
+    lines = {
+        "final": [*(_final(place) if place else NONE for place in places), *_overall(table, summary, "final")],
         "peak": [
-            *(score(place.peak) if place and place.peak else None for place in places),
+            *(score(place.peak) if place and place.peak else NONE for place in places),
             *_overall(table, summary, "peak"),
         ],
-        "paper": [*(_percent(place.paper) if place else None for place in places), paper, None],
-        "final − paper": [*(_points(place.difference) if place else None for place in places), None, None],
-        "below clean": [*(_points(ours) for ours, _ in below), None, None],
-        "below clean, paper": [*(_points(paper) for _, paper in below), None, None],
+        "paper": [*(percent(place.paper if place else None) for place in places), paper, NONE],
+        "final − paper": [*(points(place.difference if place else None) for place in places), NONE, NONE],
+        "below clean": [*(points(ours) for ours, _ in below), NONE, NONE],
+        "below clean, paper": [*(points(paper) for _, paper in below), NONE, NONE],
     }
-    kept = [[what, *(text or NONE for text in texts)] for what, texts in lines.items() if what == "final" or any(texts)]
+    kept = [[what, *texts] for what, texts in lines.items() if what == "final" or set(texts) != {NONE}]
     return [[cell(row.label) if index == 0 else "", *line] for index, line in enumerate(kept)]
 
 
-def _overall(table: Table, summary: Summary | None, what: Literal["final", "peak"]) -> list[str | None]:
+def _overall(table: Table, summary: Summary | None, what: Literal["final", "peak"]) -> list[str]:
     """Mean and worst case of a row."""
     if summary is None:
-        return [None, None]
+        return [NONE, NONE]
     mean, worst = {
         "final": (summary.final, summary.worst_final),
         "peak": (summary.peak, summary.worst_peak),
@@ -125,7 +123,7 @@ def _standing(place: str, row: Row, summary: Summary, board: Board) -> list[str]
         cell(row.label),
         *figures,
         worst,
-        _percent(summary.paper) or NONE,
+        percent(summary.paper),
         "not protected" if row.control else "",
     ]
 
@@ -167,11 +165,3 @@ def _protected(sets: Iterable[Protected]) -> str:
 def _table(heads: list[str], lines: list[list[str]], left: int) -> str:
     rules = ["---"] * left + ["---:"] * (len(heads) - left)
     return "\n".join(f"| {' | '.join(line)} |" for line in [[cell(head) for head in heads], rules, *lines])
-
-
-def _percent(share: float | None) -> str | None:
-    return None if share is None else f"{100 * share:.1f}"
-
-
-def _points(share: float | None) -> str | None:
-    return None if share is None else points(share)

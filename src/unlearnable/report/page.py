@@ -11,10 +11,10 @@ from unlearnable.report.boards import Board, boards
 from unlearnable.report.content import Content, Trained
 from unlearnable.report.curves import PLOT, height_of, line
 from unlearnable.report.html import data_uri, html_environment
-from unlearnable.report.markdown import NONE, caveats, over
+from unlearnable.report.markdown import caveats, over
 from unlearnable.report.plots import budget_plot, sweeps
 from unlearnable.report.tables import Row, Table
-from unlearnable.report.text import duration, points, score, writable
+from unlearnable.report.text import NONE, duration, percent, points, score, writable
 
 
 @dataclass(frozen=True)
@@ -74,8 +74,8 @@ def _template() -> Template:
     environment = html_environment("unlearnable.report")
     environment.filters |= {
         "score": score,
-        "percent": _percent,
-        "points": _points,
+        "percent": percent,
+        "points": points,
         "duration": duration,
         "uri": data_uri,
         "breakable": _breakable,
@@ -144,14 +144,6 @@ def _lines(trained: Trained) -> list[object]:
 
 def _distinct(texts: Iterable[str]) -> list[str]:
     return sorted(set(texts))
-
-
-def _percent(share: float | None) -> str:
-    return NONE if share is None else f"{100 * share:.1f}"
-
-
-def _points(share: float | None) -> str:
-    return NONE if share is None else points(share)
 
 
 def _breakable(text: str) -> Markup:

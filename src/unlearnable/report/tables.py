@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields, replace
 from statistics import fmean
 
 from unlearnable.audit.outcome import Score
-from unlearnable.bench.plan import CLEAN, REMAINDER, Entry, Plan, TrainingSet
+from unlearnable.bench.plan import CLEAN, Entry, Plan, TrainingSet, protecting
 from unlearnable.bench.sets import Made
 from unlearnable.cells import Result
 from unlearnable.report.beside import Beside, Column
@@ -28,7 +28,7 @@ class Row:
     @property
     def control(self) -> bool:
         """Whether nothing is protected."""
-        return self.protection in (CLEAN, REMAINDER)
+        return protecting(self.protection) is None
 
     @property
     def label(self) -> str:
@@ -184,7 +184,6 @@ class Table:
 
 def tables(
     plan: Plan,
-    command: str,
     result: Callable[[Entry], Result | None],
     made: Callable[[TrainingSet], Made | None],
 ) -> list[Table]:
@@ -192,7 +191,6 @@ def tables(
 
     Args:
         plan: what is asked for.
-        command: that measures it.
         result: what came out of an entry, if anything did.
         made: what is known of a set, if anything is.
 
@@ -203,14 +201,13 @@ def tables(
     for entry in plan.entries:
         by_data.setdefault((entry.table, entry.training.data, entry.test), []).append(entry)
     return [
-        _table(plan, command, entries, result, made(TrainingSet(train)), made(TrainingSet(test)))
+        _table(plan, entries, result, made(TrainingSet(train)), made(TrainingSet(test)))
         for (_, train, test), entries in by_data.items()
     ]
 
 
 def _table(
     plan: Plan,
-    command: str,
     entries: list[Entry],
     result: Callable[[Entry], Result | None],
     train: Made | None,
@@ -230,7 +227,7 @@ def _table(
         plan=plan.name,
         title=plan.title or plan.name,
         data=data,
-        command=command,
+        command=plan.command,
         beside=beside,
         train=train,
         test=test,

@@ -2,6 +2,8 @@
 
 from unlearnable.audit.outcome import Score
 
+NONE = "–"  # in place of a figure that is not there
+
 
 def score(value: Score) -> str:
     """Percent without the sign, with the deviation where there is one."""
@@ -9,8 +11,15 @@ def score(value: Score) -> str:
     return f"{100 * value.mean:.1f}{spread}"
 
 
-def points(share: float) -> str:
-    """A difference in points, with its sign."""
+def percent(share: float | None) -> str:
+    """Percent without the sign; a dash for what is not there."""
+    return NONE if share is None else f"{100 * share:.1f}"
+
+
+def points(share: float | None) -> str:
+    """A difference in points, with its sign; a dash for what is not there."""
+    if share is None:
+        return NONE
     return f"{round(100 * share, 1) + 0:+.1f}".replace("-", "\N{MINUS SIGN}")
 
 

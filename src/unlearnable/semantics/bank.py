@@ -16,7 +16,7 @@ from jaxtyping import Float, UInt8
 from numpy import ndarray
 from PIL import Image
 
-from unlearnable.atomic import replacing
+from unlearnable.atomic import write
 from unlearnable.photos import UnreadablePhotoError, read_limited, read_photo
 from unlearnable.semantics.thumbnails import standardised, thumbnail
 from unlearnable.stored import expecting
@@ -124,8 +124,7 @@ class Bank:
         """Write ``bank.json`` atomically."""
         stored = {"version": VERSION} | asdict(self)
         del stored["folder"]
-        with replacing(self.folder / BANK) as temporary:
-            temporary.write_text(json.dumps(stored, indent=2) + "\n")
+        write(self.folder / BANK, json.dumps(stored, indent=2) + "\n")
 
     @property
     def fingerprint(self) -> str:

@@ -16,7 +16,7 @@ from jaxtyping import UInt8
 from numpy import ndarray
 from PIL import Image
 
-from unlearnable.atomic import PARTIAL, replacing
+from unlearnable.atomic import PARTIAL, replacing, write
 from unlearnable.choices import Generator
 from unlearnable.keys import Key
 from unlearnable.semantics.bank import BANK, SHEET, Bank, BankClass, Picture, encoded
@@ -228,8 +228,7 @@ def _kept(file: Path, known: str | None) -> str | None:
 
 def _write(file: Path, picture: UInt8[ndarray, "3 side side"]) -> str:
     content = encoded(picture)
-    with replacing(file) as temporary:
-        temporary.write_bytes(content)
+    write(file, content)
     return hashlib.sha256(content).hexdigest()
 
 
