@@ -7,6 +7,7 @@ from functools import cache
 from jinja2 import Template
 from markupsafe import Markup, escape
 
+from unlearnable.bench.plan import protecting
 from unlearnable.report.boards import Board, boards
 from unlearnable.report.content import Content, Trained
 from unlearnable.report.curves import PLOT, height_of, line
@@ -65,8 +66,9 @@ def _rms(table: Table, content: Content) -> Mapping[Row, float]:
     """How far each row's pictures are changed, in grey levels."""
     data = table.train and table.train.what.data
     sets = [one for one in content.protected if one.made.what.data == data]
-    by_protection = {one.made.what.protection: one.measured.rms for one in sets}
-    return {row: by_protection[row.protection] for row in table.rows if row.protection in by_protection}
+    found = {one.made.what.protecting: one.measured.rms for one in sets}  # a record may spell it otherwise
+    named = {row: protecting(row.protection) for row in table.rows}
+    return {row: found[protection] for row, protection in named.items() if protection in found}
 
 
 @cache
