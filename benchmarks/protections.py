@@ -8,9 +8,9 @@ methods and their textbook forms take five turns, EM and TAP three, one after th
 whatever else runs on the machine slows both. Methods that optimise take few pictures and steps; their rates are
 gradient steps of one picture a second, of the surrogate's training and of the changes.
 
-Where the time of the cheap ones goes, on one core and 10,000 pictures of 32 px: OPS takes 24 ms, of which 14 are sums
-over all pictures (4 to gather a class's, 2 to make them floats, 7 for the sums) and 7 the system's, to clear the memory
-of what is added; LSP 26 ms, of which 15 write what is added, once, and 6 draw it.
+Where the time of the cheap ones goes, by a profile of one core and 10,000 pictures of 32 px, made once by hand: OPS
+takes 24 ms, of which 14 are sums over all pictures (4 to gather a class's, 2 to make them floats, 7 for the sums) and 7
+the system's, to clear the memory of what is added; LSP 26 ms, of which 15 write what is added, once, and 6 draw it.
 """
 
 import argparse

@@ -1,5 +1,6 @@
 """Kill an optimisation and resume it."""
 
+import math
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,12 @@ class KilledError(Exception):
     """The end of a process."""
 
 
+def save_every_step(patch: pytest.MonkeyPatch) -> None:
+    """Optimisations write a checkpoint after every step."""
+    patch.setattr(optimised, "CHECKPOINT_SECONDS", -1)
+    patch.setattr(optimised, "CHECKPOINT_SHARE", math.inf)
+
+
 def resumed(method: Optimised, data: ImageSet, file: Path, after: int, seed: int = 0) -> Tensor:
     """The changes of a run that was killed in its step number ``after``, before it was saved, and resumed."""
 
@@ -22,7 +29,7 @@ def resumed(method: Optimised, data: ImageSet, file: Path, after: int, seed: int
             raise KilledError
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(optimised, "CHECKPOINT_SECONDS", -1)
+        save_every_step(patch)
         with pytest.raises(KilledError):
             method.optimised(data, seed, checkpoint=file, on_step=kill)
     done: list[int] = []

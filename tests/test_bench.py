@@ -9,6 +9,7 @@ import pytest
 
 from commands import run as command
 from plans import TOY, ran, read
+from resuming import save_every_step
 from unlearnable.bench import run as bench_run
 from unlearnable.bench.jobs import MakeSet, Purify, Train, train_cell
 from unlearnable.bench.places import Here, local
@@ -184,7 +185,7 @@ def test_the_record_of_a_set_comes_back_from_its_file(done):
 def test_a_killed_optimisation_goes_on_from_its_checkpoint(tmp_path, monkeypatch):
     what = TrainingSet("toy:count=64", "em:surrogate=resnet9:width=4,rounds=2,batch_size=32")
     clean, checkpoint = load("toy:count=64"), Runs(tmp_path).checkpoint(what)
-    monkeypatch.setattr("unlearnable.protections.optimised.CHECKPOINT_SECONDS", -1)
+    save_every_step(monkeypatch)
 
     def kill(step):
         if step.done == 3:

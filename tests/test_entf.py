@@ -4,6 +4,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from sets import labelled, noisy, tinted
+from unlearnable.countermeasures import countermeasure_named
 from unlearnable.images import ImageSet
 from unlearnable.pgd import input_gradient
 from unlearnable.protections import protection_named
@@ -114,3 +115,9 @@ def test_a_hundred_classes():
 def test_the_goal_is_checked():
     with pytest.raises(ValueError, match="goal=push or goal=pull, got 'away'"):
         protection_named("entf:goal=away")
+
+
+def test_the_surrogate_is_trained_adversarially():
+    data = labelled(noisy(4, 12, 12), 2)
+    found = protection_named("entf:surrogate=resnet9:width=2,reference_radius=3").optimisation(data, 0)
+    assert found.training == countermeasure_named("at:radius=3,step=1.5,steps=10")

@@ -12,6 +12,7 @@ import torch
 
 from commands import run
 from quick import QUICK
+from resuming import save_every_step
 from samples import opened, picture
 from unlearnable import protect_folder, reveal_folder, verify_folder
 from unlearnable.budget import Budget
@@ -84,7 +85,7 @@ class Searched(Optimised):
 def registered(monkeypatch):
     monkeypatch.setitem(protections._classes, "together", Together)
     monkeypatch.setitem(protections._classes, "searched", Searched)
-    monkeypatch.setattr("unlearnable.protections.optimised.CHECKPOINT_SECONDS", -1)
+    save_every_step(monkeypatch)
 
 
 @pytest.fixture

@@ -122,11 +122,13 @@ def test_classes_that_come_later_change_nothing():
     assert torch.equal(few, protection_named("lsp").perturber(50, 0)(images, rows, torch.arange(12)))
 
 
-def test_more_classes_than_vertices_are_refused():
+def test_small_pictures_have_smaller_blocks_where_there_are_more_classes_than_vertices():
     assert len(np.unique(vertices(np.random.default_rng(0), 8, 3), axis=0)) == 8
-    with pytest.raises(ValueError, match=r"at most 8 classes.* got 9; use larger pictures or a smaller patch"):
-        patterns("lsp", classes=9, height=8, width=8)
-    patterns("lsp:patch=4", classes=9, height=8, width=8)
+    for classes, patch in ((8, 8), (9, 7), (64, 7), (4097, 3)):
+        few, same = (patterns(spec, classes=classes, height=8, width=8)[0] for spec in ("lsp", f"lsp:patch={patch}"))
+        assert torch.equal(few, same)
+    with pytest.raises(ValueError, match=r"at most 8 classes.* got 9; use larger pictures"):
+        patterns("lsp", classes=9, height=1, width=1)
     with pytest.raises(ValueError, match="patch of 1 px or more"):
         protection_named("lsp:patch=0")
 

@@ -5,6 +5,7 @@ import torch
 
 from resuming import resumed
 from sets import labelled, noisy
+from unlearnable.protections import optimised
 from unlearnable.protections.optimised import DivergedError, Optimisation, Optimised, Step
 from unlearnable.spec import Registry
 
@@ -112,3 +113,21 @@ def test_a_loss_that_is_not_finite_ends_the_run(data, tmp_path):
     with pytest.raises(DivergedError, match="nan at step 3"):
         Drift(bad=2).optimised(data, 3, checkpoint=file)
     assert not file.exists()
+
+
+@pytest.mark.parametrize("saving, expected", [(0.5, [3, 6, 8]), (3.0, [3, 8])])
+def test_saving_takes_a_small_part_of_the_time(data, tmp_path, monkeypatch, saving, expected):
+    """Steps of 11 s: after 30 s, then after 30 s more, or after twenty times what saving took."""
+    clock, saved = [0.0], []
+    monkeypatch.setattr(optimised.time, "monotonic", lambda: clock[0])
+
+    def save(optimisation, identity, file):
+        saved.append(optimisation.done)
+        clock[0] += saving
+
+    def on_step(step):
+        clock[0] += 11
+
+    monkeypatch.setattr(optimised, "_save", save)
+    Drift(steps=8).optimised(data, 3, checkpoint=tmp_path / "state", on_step=on_step)
+    assert saved == expected

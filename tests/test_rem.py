@@ -197,3 +197,19 @@ def test_large_pictures_are_shifted_further():
 def test_parameters_are_checked(wrong):
     with pytest.raises(ValueError, match="expected"):
         protection_named(f"rem:{wrong}")
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_the_surrogate_learns_attacked_pictures_with_their_noise(data, name, monkeypatch):
+    found, learnt = search(f"{name}:{SMALL}", data), []
+    monkeypatch.setattr(found, "_noise", lambda images, labels: torch.full_like(images, 8 / 255))
+    monkeypatch.setattr("unlearnable.protections.rem._augmented", lambda images: images)
+    monkeypatch.setattr(type(found.method), "attacked", lambda method, surrogate, images, labels: images + 4 / 255)
+    monkeypatch.setattr(found.surrogate, "learn", lambda images, labels: learnt.append((images, labels)) or 0.0)
+    found.advance()
+    found.done += 1
+    found.advance()
+    images, labels = (torch.cat(parts) for parts in zip(*learnt, strict=True))
+    places = found.order
+    torch.testing.assert_close(images * 255, data.images[places] + 12.0, atol=1e-3, rtol=0)
+    assert torch.equal(labels, data.labels[places])

@@ -155,3 +155,11 @@ def test_a_change_meets_the_pictures_as_training_will(toy):
 def test_numbers_are_checked(spec):
     with pytest.raises(ValueError, match=r"expected .*, got"):
         protection_named(spec)
+
+
+def test_the_training_meets_its_countermeasure(toy, monkeypatch):
+    found, met = made(toy, lambda model, data: None), []
+    epoch = lambda model, optimizer, data, countermeasure, recipe, number: met.append(countermeasure) or (0.0, 0.0)  # noqa: E731
+    monkeypatch.setattr(sign_steps, "train_epoch", epoch)
+    found.advance()
+    assert met == [found.training]

@@ -4,6 +4,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from sets import labelled, noisy, tinted
+from unlearnable.countermeasures import countermeasure_named
 from unlearnable.images import ImageSet
 from unlearnable.pgd import input_gradient
 from unlearnable.protections import protection_named
@@ -71,3 +72,9 @@ def test_a_class_without_pictures_is_nobody_s_target():
     data = ImageSet(noisy(3, 2, 2), torch.tensor([0, 2, 3]), tuple("abcde"))
     told = 5 * torch.eye(5)[[2, 3, 0]]
     assert protection_named("tap").objective(Told(told), data)(data.images / 255, data.labels).max() < 0.1
+
+
+def test_the_surrogate_is_trained_ordinarily():
+    data = labelled(noisy(4, 12, 12), 2)
+    found = protection_named("tap:surrogate=resnet9:width=2").optimisation(data, 0)
+    assert found.training == countermeasure_named("vanilla")

@@ -15,8 +15,9 @@ from unlearnable.hiding import train as training
 from unlearnable.hiding.network import Hider
 from unlearnable.hiding.recipe import Recipe
 from unlearnable.hiding.sources import FolderCrops, RandomDrawings
-from unlearnable.hiding.train import CHECKPOINT, DivergedError, Run, train
+from unlearnable.hiding.train import CHECKPOINT, Run, train
 from unlearnable.semantics.bank import BANK, SHEET
+from unlearnable.training import DivergedError
 from unlearnable.victims import ResNet18, save_weights
 
 TINY = Recipe(blocks=2, growth=4, steps=8, sizes=(16, 32), pixels=1024, warmup=2)

@@ -30,8 +30,8 @@ class Budget:
     radius: float = 8.0
 
     def __post_init__(self) -> None:
-        smallest, largest = {"rms": (0, 255), "linf": (0.999, 255), "l0": (0.999, math.inf)}[self.norm]
-        if not smallest < self.radius <= largest or (self.norm == "l0" and self.radius != int(self.radius)):
+        smallest, largest = {"rms": (math.ulp(0.0), 255), "linf": (1, 255), "l0": (1, math.inf)}[self.norm]
+        if not smallest <= self.radius <= largest or (self.norm == "l0" and self.radius != int(self.radius)):
             raise ValueError(
                 "expected a radius up to 255 grey levels, above 0 (linf: from 1), or whole pixels (l0: from 1); "
                 f"got {self.radius}"

@@ -41,6 +41,10 @@ class PGD:
         """The same, downhill."""
         return self._walk(images, change, gradient, -self.step / 255)
 
+    def attacked(self, images: Images, gradient: Gradient) -> Images:
+        """Pictures after all steps uphill from anywhere in the ball."""
+        return (images + self.ascend(images, self.start(images), gradient)).clamp(0, 1)
+
     def _walk(self, images: Images, change: Change, gradient: Gradient, step: float) -> Change:
         radius = self.radius / 255
         for _ in range(self.steps):

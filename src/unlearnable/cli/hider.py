@@ -23,7 +23,8 @@ def train(
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     from unlearnable.hiding.recipe import Recipe
-    from unlearnable.hiding.train import DivergedError, train
+    from unlearnable.hiding.train import train
+    from unlearnable.training import DivergedError
 
     columns = TextColumn("step {task.completed}/{task.total}"), BarColumn(20), TextColumn("{task.description}")
     with errors(DivergedError), Progress(*columns, TimeRemainingColumn(), console=console()) as progress:

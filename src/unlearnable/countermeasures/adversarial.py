@@ -47,5 +47,4 @@ class AdversarialTraining(Countermeasure):
         """PGD uphill from a random start: see `PGD`."""
         attack = PGD(self.radius, self.step, self.steps)
         with evaluating(model):
-            change = attack.ascend(images, attack.start(images), lambda seen: loss_gradient(model, seen, targets))
-        return (images + change).clamp(0, 1)
+            return attack.attacked(images, lambda seen: loss_gradient(model, seen, targets))

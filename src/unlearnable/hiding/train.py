@@ -38,6 +38,7 @@ from unlearnable.hiding.publish import Publishing
 from unlearnable.hiding.recipe import Recipe
 from unlearnable.hiding.sources import FolderCrops, RandomDrawings, Source
 from unlearnable.hiding.wavelet import Pictures
+from unlearnable.training import DivergedError
 
 CHECKPOINT = "checkpoint.safetensors"
 CHECKPOINT_SECONDS = 30  # together with a snapshot's age: a kill loses less than a minute
@@ -60,10 +61,6 @@ class Progress:
     stego_psnr: float
     secret_psnr: float
     rollbacks: int
-
-
-class DivergedError(RuntimeError):
-    """The training exploded again and again, whatever the rate."""
 
 
 class _ExplosionError(ArithmeticError):

@@ -45,7 +45,7 @@ class EM(OnSurrogate):
         rounds: at most so many; a warning tells when they do not suffice. The authors go on until they do, which takes
             about 10 on CIFAR-10.
         subset: part of each class's pictures on which a class-wise noise is sought (authors: 0.2).
-        batch_size: at most so many pictures at once (authors: 512, on ImageNet 32).
+        batch_size: at most so many pictures at once, or three (authors: 512, on ImageNet 32).
         learning_rate: of the surrogate, constant (authors: 0.1); its momentum and weight decay are the paper recipe's.
         compat: ``signed`` for the noise of the paper, ``positive`` for that of the authors' published pictures, which
             lack all that would darken and all fractions of grey levels.

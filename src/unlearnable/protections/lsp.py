@@ -31,7 +31,8 @@ class LSP(Streaming):
 
     Attributes:
         patch: side of a block, in px (authors: 8). Blocks are larger where a side of the picture would have more than
-            28 of them, and cropped at the right and at the bottom where they do not fit.
+            28 of them, smaller where a small picture would have too few for so many classes, and cropped at the right
+            and at the bottom where they do not fit.
         budget: ``rms:6``, the authors' L2 norm of 6 / 255 times the square root of the number of values (1.30 at
             32 px). The pattern's RMS is `strength`. The authors cut fractions of grey levels off;
             here they are rounded.
@@ -61,7 +62,7 @@ class LSP(Streaming):
             images: UInt8[Tensor, "n 3 h w"], labels: Int64[Tensor, " n"], numbers: Int64[Tensor, " n"]
         ) -> Float[Tensor, "n 3 h w"]:
             height, width = images.shape[-2:]
-            patch = max(self.patch, -(-max(height, width) // MOST_BLOCKS))
+            patch = self._patch(height, width, classes)
             rows, columns = np.arange(height) // patch, np.arange(width) // patch  # in which each pixel's block is
             pixels = repeat(np.outer(np.bincount(rows), np.bincount(columns)), "r c -> (r c k)", k=3)
 
@@ -78,6 +79,12 @@ class LSP(Streaming):
             return torch.from_numpy(blocks.take(columns, 3).take(rows, 2))  # whole rows: faster than both at once
 
         return perturb
+
+    def _patch(self, height: int, width: int, classes: int) -> int:
+        patch = max(self.patch, -(-max(height, width) // MOST_BLOCKS))
+        while patch > 1 and 2 ** (3 * -(-height // patch) * -(-width // patch)) < classes:
+            patch -= 1
+        return patch
 
 
 def points(
@@ -97,7 +104,7 @@ def vertices(rng: np.random.Generator, classes: int, features: int) -> Float[nda
     if classes > 2**features:
         raise ValueError(
             f"expected at most {2**features} classes, a vertex of {features} features for each, got {classes}; "
-            "use larger pictures or a smaller patch"
+            "use larger pictures"
         )
     distinct: dict[tuple[int, ...], None] = {}
     while len(distinct) < classes:

@@ -53,8 +53,8 @@ class OPS(Protection):
             if free[colour, row, column] < 0:
                 raise ValueError(
                     f"expected a colour of {int(self.strength)} pixels for every class that no other has, got pictures "
-                    f"of {scores.shape[2]}x{scores.shape[1]} px, which are used up by {label} classes; use larger "
-                    "pictures, fewer classes or fewer pixels"
+                    f"of {scores.shape[2]}x{scores.shape[1]} px, of which {label} classes before it have taken "
+                    "theirs; use larger pictures, fewer classes or fewer pixels"
                 )
             taken[colour, row, column] = True
             free[:, row, column] = -1

@@ -16,13 +16,14 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from unlearnable.atomic import replacing
-from unlearnable.devices import best_device, seeded
+from unlearnable.devices import best_device, fastest_dtype, seeded
 from unlearnable.images import ImageSet
 from unlearnable.protections.base import Protection
 from unlearnable.training import DivergedError
 from unlearnable.version import __version__
 
-CHECKPOINT_SECONDS = 30  # what a kill loses at most, but for one step
+CHECKPOINT_SECONDS = 30  # what a kill loses at most, but for one step, as long as saving is quick
+CHECKPOINT_SHARE = 0.05  # of the time, at most, goes into saving
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ class Optimised(Protection):
         digest.update(data.labels.cpu().contiguous().numpy().data.cast("B"))
         for file in self.files:
             digest.update(file.read_bytes())
-        made_by = [__version__, torch.__version__, device.type]
+        made_by = [__version__, torch.__version__, device.type, str(fastest_dtype(device))]
         return json.dumps([repr(self), seed, *made_by, list(data.images.shape), data.classes, digest.hexdigest()])
 
 
@@ -133,7 +134,7 @@ def run(
     """Take ``optimisation`` to its end; see `Optimised.optimised`. ``identity`` names the run in its checkpoint."""
     if checkpoint and checkpoint.exists():
         _load(optimisation, identity, checkpoint)
-    saved = time.monotonic()
+    due = time.monotonic() + CHECKPOINT_SECONDS
     while not optimisation.finished:
         torch.manual_seed(seed * 1_000_003 + optimisation.done)
         loss = optimisation.advance()
@@ -142,9 +143,11 @@ def run(
             raise DivergedError(f"the surrogate's loss is {loss} at step {optimisation.done}; lower its learning rate")
         if on_step:
             on_step(Step(optimisation.done, optimisation.steps, loss))
-        if checkpoint and (optimisation.finished or time.monotonic() - saved > CHECKPOINT_SECONDS):
+        if checkpoint and (optimisation.finished or time.monotonic() > due):
+            start = time.monotonic()
             _save(optimisation, identity, checkpoint)
-            saved = time.monotonic()
+            end = time.monotonic()
+            due = end + max(CHECKPOINT_SECONDS, (end - start) / CHECKPOINT_SHARE)
     return optimisation.change()
 
 
@@ -163,8 +166,8 @@ def _load(optimisation: Optimisation, identity: str, file: Path) -> None:
         raise ValueError(f"{file} is not a checkpoint: {error}; delete it to begin anew") from None
     if notes.get("identity") != identity:
         raise ValueError(
-            f"{file} holds another run (other pictures, classes, parameters, seed, device, or version of this package "
-            "or of torch); delete it to begin anew"
+            f"{file} holds another run (other pictures, classes, parameters, seed, kind of device, or version of this "
+            "package or of torch); delete it to begin anew"
         )
     optimisation.restore(tensors)
     optimisation.done = int(notes["done"])

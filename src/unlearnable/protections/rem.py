@@ -34,7 +34,7 @@ class REM(OnSurrogate):
     Attributes:
         surrogate: victim on which the noise is optimised (paper: ResNet-18).
         iterations: batches on which the surrogate is trained (authors: 5000, on ImageNet 3000).
-        batch_size: at most so many pictures (authors: 128).
+        batch_size: at most so many pictures, or three (authors: 128).
         learning_rate: of the surrogate, at first (authors: 0.1); its momentum and weight decay are the paper recipe's.
         decay: iterations after each of which a tenth of the learning rate is left (authors: 2000, on ImageNet 1200).
         steps: of PGD downhill, for the noise (authors: 10, on ImageNet 7).
@@ -78,9 +78,7 @@ class REM(OnSurrogate):
 
     def attacked(self, surrogate: Surrogate, images: Images, labels: Int64[Tensor, " n"]) -> Images:
         """Pictures as the adversary gives them to the surrogate."""
-        change = self.attack.start(images)
-        change = self.attack.ascend(images, change, lambda seen: surrogate.gradient(seen, labels))
-        return (images + change).clamp(0, 1)
+        return self.attack.attacked(images, lambda seen: surrogate.gradient(seen, labels))
 
     def foreseen(self, surrogate: Surrogate, images: Images, labels: Int64[Tensor, " n"]) -> Images:
         """Pictures on which the noise is to lower the loss: the attacked ones."""
