@@ -47,6 +47,17 @@ def test_it_learns_to_reveal(covers, tmp_path):
     assert Hider.load(tmp_path / "out").config["blocks"] == 2
 
 
+def test_it_begins_with_given_weights(covers, tmp_path):
+    list(train(TINY, [covers], "render", tmp_path / "first"))
+    recipe = replace(TINY, start=str(tmp_path / "first"), steps=1, learning_rate=1e-9)
+    list(train(recipe, [covers], "render", tmp_path / "second"))
+    first, second = (weights_of(tmp_path / name) for name in ("first", "second"))
+    for name, tensor in first.items():
+        torch.testing.assert_close(second[name], tensor, atol=1e-6, rtol=0)
+    with pytest.raises(ValueError, match=r"'growth': 8.* as the recipe says, got .*'growth': 4"):
+        list(train(replace(recipe, growth=8), [covers], "render", tmp_path / "third"))
+
+
 def test_killed_at_any_step_it_ends_the_same(covers, tmp_path, monkeypatch):
     """Crops, secrets and noise are functions of the step, and moments are kept: resuming changes nothing."""
     monkeypatch.setattr(training, "CHECKPOINT_SECONDS", -1)

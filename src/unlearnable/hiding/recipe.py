@@ -14,6 +14,7 @@ class Recipe:
     """Everything that decides a training.
 
     Attributes:
+        start: folder or hub id of a `Hider` with whose weights to begin; empty for random ones.
         blocks, growth: the network (paper: 16, 32).
         steps: optimiser steps (paper: 5,000).
         learning_rate: Adam's (paper: 10^-4.5 = 3.2e-5, constant).
@@ -37,6 +38,7 @@ class Recipe:
         seed: of crops, secrets, noise and initial weights.
     """
 
+    start: str = ""
     blocks: int = 4
     growth: int = 24
     steps: int = 5000

@@ -73,8 +73,8 @@ class Run:
     def __init__(self, recipe: Recipe, device: torch.device) -> None:
         torch.manual_seed(recipe.seed)
         self.recipe, self.device = recipe, device
-        hider = _awake(Hider(recipe.blocks, recipe.growth, mask=recipe.mask))
-        self.hider = hider.to(device).to(memory_format=torch.channels_last).compute_in(fastest_dtype(device))
+        hider = _beginning(recipe).to(device).to(memory_format=torch.channels_last)
+        self.hider = hider.compute_in(fastest_dtype(device))
         self.optimizer = torch.optim.Adam(self.hider.parameters(), betas=(0.5, 0.999), eps=1e-6)
         self.publish = Publishing(recipe.eps)
         self.handle = Handling(recipe.handled)
@@ -274,6 +274,21 @@ def _batches(recipe: Recipe, sources: tuple[Source, Source], first: int) -> Iter
             cover, secret = upcoming.result()
             upcoming = pool.submit(draw, min(step + 1, recipe.steps - 1))
             yield cover, secret
+
+
+def _beginning(recipe: Recipe) -> Hider:
+    """The network as training finds it.
+
+    Raises:
+        ValueError: the weights to begin with are of another network.
+    """
+    hider = Hider(recipe.blocks, recipe.growth, mask=recipe.mask)
+    if not recipe.start:
+        return _awake(hider)
+    start = Hider.load(recipe.start)
+    if start.config != hider.config:
+        raise ValueError(f"expected {hider.config} as the recipe says, got {start.config} in {recipe.start}")
+    return start
 
 
 def _awake(hider: Hider) -> Hider:
