@@ -18,7 +18,7 @@ from unlearnable.bench.plan import Plan
 from unlearnable.bench.run import Run, jobs_of
 from unlearnable.bench.runs import Runs
 from unlearnable.cluster import ClusterError, connected
-from unlearnable.training import DivergedError
+from unlearnable.diverged import DivergedError
 from unlearnable.version import __version__
 
 PLAN = TOY + "seeds: 3\nprotections: {Clean: clean, Noise: noise}\n"

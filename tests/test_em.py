@@ -4,10 +4,10 @@ from torch import nn
 
 from resuming import resumed
 from sets import labelled, noisy
+from unlearnable.diverged import DivergedError
 from unlearnable.images import ImageSet
 from unlearnable.protections import protection_named
 from unlearnable.protections.em import stratified
-from unlearnable.protections.optimised import DivergedError
 
 SMALL = "surrogate=resnet9:width=4,batch_size=6"
 CHEAP = f"em:{SMALL},train_steps=2,steps=3,step=4,stop=1"

@@ -5,8 +5,9 @@ import torch
 
 from resuming import resumed
 from sets import labelled, noisy
+from unlearnable.diverged import DivergedError
 from unlearnable.protections import optimised
-from unlearnable.protections.optimised import DivergedError, Optimisation, Optimised, Step
+from unlearnable.protections.optimised import Optimisation, Optimised, Step
 from unlearnable.spec import Registry
 
 methods: Registry[Optimised] = Registry("methods")

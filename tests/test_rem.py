@@ -5,9 +5,9 @@ from torch.nn import functional as F
 
 from resuming import resumed
 from sets import labelled, noisy
+from unlearnable.diverged import DivergedError
 from unlearnable.images import ImageSet
 from unlearnable.protections import protection_named
-from unlearnable.protections.optimised import DivergedError
 from unlearnable.protections.rem import _augmented
 
 SMALL = "surrogate=resnet9:width=4,batch_size=5,steps=2,step=8,draws=2,adversary_steps=2"

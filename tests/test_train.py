@@ -11,13 +11,13 @@ from PIL import Image
 
 from banks import small_bank
 from samples import picture
+from unlearnable.diverged import DivergedError
 from unlearnable.hiding import train as training
 from unlearnable.hiding.network import Hider
 from unlearnable.hiding.recipe import Recipe
 from unlearnable.hiding.sources import FolderCrops, RandomDrawings
 from unlearnable.hiding.train import CHECKPOINT, Run, train
 from unlearnable.semantics.bank import BANK, SHEET
-from unlearnable.training import DivergedError
 from unlearnable.victims import ResNet18, save_weights
 
 TINY = Recipe(blocks=2, growth=4, steps=8, sizes=(16, 32), pixels=1024, warmup=2)

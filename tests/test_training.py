@@ -11,9 +11,10 @@ from torch.nn import functional as F
 from sets import labelled, noisy, smooth
 from unlearnable.countermeasures import countermeasure_named
 from unlearnable.datasets import load
+from unlearnable.diverged import DivergedError
 from unlearnable.images import ImageSet
 from unlearnable.recipes import recipes
-from unlearnable.training import DivergedError, Fit, confusion_matrix, cropped, fit, in_batches, shifted
+from unlearnable.training import Fit, confusion_matrix, cropped, fit, in_batches, shifted
 from unlearnable.victims import victim_named
 
 VICTIM = victim_named("resnet9:width=4")

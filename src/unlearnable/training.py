@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from unlearnable.countermeasures import Countermeasure, Knowledge
 from unlearnable.devices import at_once, best_device, fast, seeded
+from unlearnable.diverged import DivergedError
 from unlearnable.images import ImageSet
 from unlearnable.recipes import SMALL_SIDE, Recipe
 from unlearnable.victims import Victim
@@ -23,10 +24,6 @@ from unlearnable.victims import Victim
 Pictures = UInt8[Tensor, "n 3 h w"]
 PADDING = 4  # px around small pictures before they are cropped (He et al., 2016)
 AREA, RATIO = (0.08, 1.0), (3 / 4, 4 / 3)  # of crops of large pictures (Szegedy et al., 2015)
-
-
-class DivergedError(ArithmeticError):
-    """A loss was not finite."""
 
 
 @dataclass(frozen=True)

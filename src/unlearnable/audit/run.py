@@ -18,10 +18,11 @@ from unlearnable.audit.verdict import verdict
 from unlearnable.cells import Cell, Result, fingerprint
 from unlearnable.countermeasures import countermeasure_named
 from unlearnable.devices import device_named, name_of
+from unlearnable.diverged import DivergedError
 from unlearnable.pace import seconds_for, too_late, work
 from unlearnable.recipes import recipe_named
 from unlearnable.stored import Store
-from unlearnable.training import DivergedError, Epoch
+from unlearnable.training import Epoch
 from unlearnable.victims import Victim, check_takes, victim_named
 
 PAGE, TABLE, SUMMARY, CELLS = "audit.html", "audit.md", "audit.json", "cells"

@@ -17,10 +17,10 @@ from unlearnable.cells import Result, fingerprint
 from unlearnable.countermeasures import countermeasure_named
 from unlearnable.datasets import load
 from unlearnable.datasets.checks import duplicates, matched
+from unlearnable.diverged import DivergedError
 from unlearnable.images import ImageSet
 from unlearnable.pace import too_late
 from unlearnable.recipes import recipe_named
-from unlearnable.training import DivergedError
 
 AGAIN = 10.0  # s; then the place is asked again how many steps it does at a time
 

@@ -87,8 +87,9 @@ def fit(
     from unlearnable.countermeasures import countermeasure_named
     from unlearnable.datasets import load
     from unlearnable.devices import device_named
+    from unlearnable.diverged import DivergedError
     from unlearnable.recipes import recipe_named
-    from unlearnable.training import DivergedError, Epoch, fit
+    from unlearnable.training import Epoch, fit
     from unlearnable.victims import save_weights, victim_named
 
     def on_epoch(epoch: int, epochs: int, now: Epoch) -> None:

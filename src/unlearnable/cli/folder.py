@@ -75,8 +75,8 @@ def protect(
 
     A semantic image is hidden in each; or another --method perturbs them, to compare.
     """
+    from unlearnable.diverged import DivergedError
     from unlearnable.folder.protect import protect_folder
-    from unlearnable.training import DivergedError
 
     if format == "jpeg":
         say("Warning: JPEG alters the pictures after the budget was enforced; it is measured on the files.")

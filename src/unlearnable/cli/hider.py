@@ -22,9 +22,9 @@ def train(
     """Train the hiding network on your own pictures."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+    from unlearnable.diverged import DivergedError
     from unlearnable.hiding.recipe import Recipe
     from unlearnable.hiding.train import train
-    from unlearnable.training import DivergedError
 
     columns = TextColumn("step {task.completed}/{task.total}"), BarColumn(20), TextColumn("{task.description}")
     with errors(DivergedError), Progress(*columns, TimeRemainingColumn(), console=console()) as progress:

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from unlearnable.atomic import replacing
 from unlearnable.devices import device_named, fastest_dtype
+from unlearnable.diverged import DivergedError
 from unlearnable.hiding.curve import draw_curve
 from unlearnable.hiding.extractor import Extractor
 from unlearnable.hiding.handling import Handling
@@ -38,7 +39,6 @@ from unlearnable.hiding.publish import Publishing
 from unlearnable.hiding.recipe import Recipe
 from unlearnable.hiding.sources import FolderCrops, RandomDrawings, Source
 from unlearnable.hiding.wavelet import Pictures
-from unlearnable.training import DivergedError
 
 CHECKPOINT = "checkpoint.safetensors"
 CHECKPOINT_SECONDS = 30  # together with a snapshot's age: a kill loses less than a minute

@@ -17,9 +17,9 @@ from torch import Tensor
 
 from unlearnable.atomic import replacing
 from unlearnable.devices import best_device, fastest_dtype, seeded
+from unlearnable.diverged import DivergedError
 from unlearnable.images import ImageSet
 from unlearnable.protections.base import Protection
-from unlearnable.training import DivergedError
 from unlearnable.version import __version__
 
 CHECKPOINT_SECONDS = 30  # what a kill loses at most, but for one step, as long as saving is quick
