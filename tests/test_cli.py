@@ -72,7 +72,8 @@ def test_options_reach_the_job(photos, tmp_path, weights):
         "format": "jpeg",
         "metadata": False,
         "quality": 70,
-        "secrets": "render-2",
+        "secrets": "render-3",
+        "stamp": 0.55,
     }
 
 
@@ -87,7 +88,14 @@ def test_names_that_are_not_utf8(photos, tmp_path, weights):
 
 def test_list():
     names = json.loads(run("list", "--json").stdout)
-    defaults = {"per": "class", "budget": "rms:8", "weights": "", "secrets": "render", "deal": "contrary"}
+    defaults = {
+        "per": "class",
+        "budget": "rms:8",
+        "weights": "",
+        "secrets": "render",
+        "deal": "contrary",
+        "stamp": 0.55,
+    }
     assert names["protections"]["deep_hiding"] == defaults
     text = run("list").output
     assert "deep_hiding:per=class, budget=rms:8" in text

@@ -69,10 +69,10 @@ def test_older_drawings_are_another_run_and_reveal_without_a_key(job, photos, tm
     job(secrets="render", deal="order")
     aged(tmp_path / "out", recorded)
     assert verify_folder(tmp_path / "out", photos).ok
-    with pytest.raises(RefusedError, match=r"another run .other secrets: render-2 instead of render\)"):
+    with pytest.raises(RefusedError, match=r"another run .other secrets: render-3 instead of render\)"):
         job(secrets="render", deal="order")
     words = {"path": tmp_path / "out", "weights": weights}
-    with pytest.raises(ValueError, match=r"the drawings render, .* makes render-2: it reveals them without --key"):
+    with pytest.raises(ValueError, match=r"the drawings render, .* makes render-3: it reveals them without --key"):
         reveal_folder(out=tmp_path / "a", key=tmp_path / "key", **words)
     assert len(reveal_folder(out=tmp_path / "a", **words).revealed) == 5
 

@@ -158,6 +158,7 @@ class Report:
             if report.hides:
                 report.options.setdefault("deal", "order")
                 report.options.setdefault("secrets", "render")  # before there were banks
+                report.options.setdefault("stamp", 0.0)  # before there were stamps
             expected = len(report.classes) if report.hides else 0
             if not expected == len(report.secret_numbers) == len(set(report.secret_numbers)):
                 raise ValueError("expected one secret number for each class, no two alike")

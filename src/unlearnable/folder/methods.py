@@ -113,7 +113,8 @@ class Hiding(Method):
         (source,) = self.private or (RENDER,)
         self.secrets = secrets_named(source, Key(bytes(KEY_BYTES)))  # a new key is made later
         self.spec, self.capacity = HIDING, self.secrets.capacity
-        self.options = {"per": protection.per, "deal": protection.deal, "secrets": self.secrets.fingerprint}
+        own = {"per": protection.per, "deal": protection.deal, "stamp": protection.stamp}
+        self.options = own | {"secrets": self.secrets.fingerprint}
 
     def look(self, src: Path, found: list[Found]) -> list[Found]:
         """Load the network, too."""
@@ -147,9 +148,12 @@ class Hiding(Method):
         return cover, self.draw(entry.secret_number, entry.variation, *cover.shape[1:])
 
     def perturb(self, entries: Sequence[Entry], *needed: Tensor) -> Float[Tensor, "n 3 h w"]:
-        """Hide the secrets."""
+        """Hide the secrets, and stamp."""
         covers, secrets = needed
-        return perturbations(self.prepared, covers, secrets)
+        changes = perturbations(self.prepared, covers, secrets)
+        return self.protection.stamped(
+            changes, covers, [int(entry.class_index or 0) for entry in entries], self.secrets
+        )
 
 
 class OneByOne(Method):

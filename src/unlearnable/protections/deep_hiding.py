@@ -4,6 +4,7 @@
 secrets are `semantics.secrets`.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
@@ -11,9 +12,11 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
+from unlearnable.budget import Budget
 from unlearnable.choices import Deal
 from unlearnable.hiding.inference import perturbations, prepare, shipped_weights
 from unlearnable.hiding.network import WEIGHTS, Hider, weights_folder
+from unlearnable.hiding.stamp import stamped
 from unlearnable.images import ImageSet
 from unlearnable.keys import Key
 from unlearnable.protections.base import Protection, is_samplewise, protections, stacked, variations
@@ -26,7 +29,7 @@ SAMPLE = 200  # pictures of a class at which the dealing looks
 
 @protections.register("deep_hiding")
 class DeepHiding(Protection):
-    """Eqs. 2 and 3, in the class-wise or the sample-wise setting.
+    """Eqs. 2 and 3, in the class-wise or the sample-wise setting; small pictures are stamped, too (`hiding.stamp`).
 
     Attributes:
         per: ``class`` or ``sample`` (paper, section 4.1).
@@ -34,6 +37,8 @@ class DeepHiding(Protection):
         weights: folder or hub id of a `Hider`; empty for those that ship.
         secrets: ``render`` for drawings, or the folder of a bank of semantic images.
         deal: which secret serves which class: ``contrary`` to the pictures (`semantics.assignment`), or in ``order``.
+        stamp: share of the energy that small pictures give to the stamp (paper: 0). Where the budget bounds every value
+            there is none: it would be cut down to what adversarial training takes away.
     """
 
     per: str = "class"
@@ -41,12 +46,15 @@ class DeepHiding(Protection):
     weights: str = ""
     secrets: str = RENDER
     deal: str = "contrary"
+    stamp: float = 0.55
 
     def __post_init__(self) -> None:
         super().__post_init__()
         is_samplewise(self.per)
         if self.deal not in get_args(Deal):
             raise ValueError(f"expected deal=contrary or deal=order, got {self.deal!r}")
+        if not 0 <= self.stamp < 1:
+            raise ValueError(f"expected a stamp of at least 0 and below 1, got {self.stamp}")
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -54,24 +62,44 @@ class DeepHiding(Protection):
         weights = weights_folder(self.weights or shipped_weights()) / WEIGHTS
         return (weights,) if self.secrets == RENDER else (weights, Path(self.secrets) / BANK)
 
+    def stamped(
+        self,
+        changes: Float[Tensor, "n 3 h w"],
+        covers: UInt8[Tensor, "n 3 h w"],
+        labels: Sequence[int],
+        secrets: Secrets,
+    ) -> Float[Tensor, "n 3 h w"]:
+        """What hiding adds, with the stamps of the classes, where the budget is one of energy."""
+        budget = Budget.parse(self.budget)
+        if budget.norm != "rms":
+            return changes
+        textures = torch.from_numpy(secrets.textures(labels))
+        return stamped(changes, covers, textures, self.stamp, budget.radius)
+
     def hidden(self, data: ImageSet, seed: int) -> UInt8[Tensor, "n 3 h w"]:
         """The secrets that a key made from ``seed`` gives: variation 0 in all, or the picture's own index."""
-        source, (height, width) = secrets_named(self.secrets, Key.of_seed(seed)), data.images.shape[-2:]
-        numbers = self._numbers(data, source)
-        of_classes = variations(data.labels, torch.arange(len(data)), self.per)
-        pairs = [(numbers[label], variation) for label, variation in of_classes]
-        return stacked(lambda number, variation: source.draw(number, variation, height, width), pairs)
+        return self._drawn(data, *self._dealt(data, seed))
 
     def perturb(self, data: ImageSet, seed: int) -> Float[Tensor, "n 3 h w"]:
-        """Hide what is `hidden`."""
+        """Hide what is `hidden`, and stamp."""
         hider = prepare(Hider.load(self.weights or shipped_weights()))
-        return perturbations(hider, data.images, self.hidden(data, seed))
+        secrets, numbers = self._dealt(data, seed)
+        changes = perturbations(hider, data.images, self._drawn(data, secrets, numbers))
+        return self.stamped(changes, data.images, data.labels.tolist(), secrets)
 
-    def _numbers(self, data: ImageSet, secrets: Secrets) -> dict[int, int]:
-        """The secret's number for every label that there is."""
+    def _drawn(self, data: ImageSet, secrets: Secrets, numbers: dict[int, int]) -> UInt8[Tensor, "n 3 h w"]:
+        """The secret of every picture."""
+        height, width = data.images.shape[-2:]
+        of_classes = variations(data.labels, torch.arange(len(data)), self.per)
+        pairs = [(numbers[label], variation) for label, variation in of_classes]
+        return stacked(lambda number, variation: secrets.draw(number, variation, height, width), pairs)
+
+    def _dealt(self, data: ImageSet, seed: int) -> tuple[Secrets, dict[int, int]]:
+        """The secrets under a key made from ``seed``, and the number of the one that serves each label."""
+        secrets = secrets_named(self.secrets, Key.of_seed(seed))
         labels = data.labels.unique().tolist()
         if self.deal == "order":
-            return {label: label for label in labels}
+            return secrets, {label: label for label in labels}
         chosen = [evenly((data.labels == label).nonzero().flatten().tolist(), SAMPLE) for label in labels]
         spectra = [mean_spectrum(spectrum(data.images[place].numpy()) for place in places) for places in chosen]
-        return dict(zip(labels, contrary(spectra, secrets, *data.images.shape[-2:]), strict=True))
+        return secrets, dict(zip(labels, contrary(spectra, secrets, *data.images.shape[-2:]), strict=True))

@@ -1,6 +1,7 @@
 """Where secrets come from: drawings made from a key, or a bank of pictures from which a key chooses."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,10 +13,11 @@ from PIL import Image
 from unlearnable.keys import Key
 from unlearnable.semantics.bank import Bank
 from unlearnable.semantics.render import MAX_CLASSES, render, scene
+from unlearnable.semantics.textures import texture
 from unlearnable.semantics.thumbnails import centre, middle, thumbnail
 
 RENDER = "render"
-DRAWING = 2  # raised when the same key gives other drawings than before
+DRAWING = 3  # raised when the same key gives other drawings than before
 WINDOW = 64  # px of a drawing's middle that are compared: its waves are too short for a thumbnail of a large one
 
 
@@ -54,6 +56,10 @@ class Secrets(ABC):
     @abstractmethod
     def shape(self, label: int, height: int, width: int) -> Float[ndarray, "_ _"]:
         """The global shape that all variations of a class share, as `seen` in a picture of that size."""
+
+    def textures(self, labels: Sequence[int]) -> Float[ndarray, "n tile tile"]:
+        """What the stamps of these classes show (`hiding.stamp`)."""
+        return np.stack([texture(self.key, label) for label in labels])
 
     def with_key(self, key: Key) -> "Secrets":
         """The same source of pictures under another key."""

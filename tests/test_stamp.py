@@ -1,0 +1,95 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from unlearnable.budget import Budget
+from unlearnable.datasets import load
+from unlearnable.hiding.stamp import SIDE, SMALLEST, smoothest, stamped
+from unlearnable.keys import Key
+from unlearnable.protections import protection_named
+from unlearnable.semantics.textures import SMALL, texture
+
+KEY = Key(bytes(32))
+
+
+def textures(labels):
+    return torch.from_numpy(np.stack([texture(KEY, label) for label in labels]))
+
+
+def noisy(count, height, width):
+    """Pictures that are smooth nowhere, and changes to them."""
+    generator = torch.Generator().manual_seed(0)
+    covers = torch.randint(0, 256, (count, 3, height, width), generator=generator).to(torch.uint8)
+    return torch.randn(count, 3, height, width, generator=generator) * 6, covers
+
+
+def test_lies_where_the_picture_is_smoothest():
+    changes, covers = noisy(2, 32, 32)
+    covers[0, :, 6:18, 12:24] = 120
+    covers[1, :, 14:26, 5:17] = 90
+    top, left = smoothest(covers, 12, 4)
+    assert (top.tolist(), left.tolist()) == ([6, 14], [12, 5])
+    stamp = stamped(changes, covers, textures([3, 4]), 0.999_999, 8.0)
+    for index, (y, x) in enumerate(zip(top, left, strict=True)):
+        inside = stamp[index, :, y : y + 12, x : x + 12]
+        assert torch.allclose(inside, textures([3 + index])[0].float() * 8 * 32 / 12, atol=0.1)
+        assert inside.square().sum() / stamp[index].square().sum() > 0.999
+
+
+def test_not_near_black_or_white_or_the_border():
+    _, covers = noisy(1, 32, 32)
+    covers[..., 10:22, 10:22] = 255
+    covers[..., :12, :12] = 100
+    top, left = smoothest(covers, 12, 4)
+    assert min(top.item(), left.item()) >= 4
+    assert not (top.item() == 10 and left.item() == 10)
+
+
+@given(
+    share=st.floats(0.01, 0.95),
+    height=st.integers(SMALLEST, 90),
+    width=st.integers(SMALLEST, SMALL),
+    radius=st.floats(1, 20),
+)
+def test_spends_the_budget_and_the_share(share, height, width, radius):
+    changes, covers = noisy(2, height, width)
+    whole = stamped(changes, covers, textures([1, 12]), share, radius)
+    rms = changes.square().mean((1, 2, 3), keepdim=True).sqrt()
+    stamp = whole - radius * math.sqrt(1 - share) * changes / rms
+    spent = torch.full((2,), share * radius**2)
+    torch.testing.assert_close(stamp.square().mean((1, 2, 3)), spent, rtol=0.05, atol=0)
+    side = round(SIDE * min(height, width))
+    assert (stamp.abs() > 1e-3).flatten(1).sum(1).tolist() == [3 * side**2] * 2
+
+
+@pytest.mark.parametrize(("side", "share"), [(SMALLEST - 1, 0.5), (SMALL + 1, 0.5), (SMALLEST, 0.0)])
+def test_none_on_other_sizes_and_without_a_share(side, share):
+    changes, covers = noisy(1, side, side)
+    assert torch.equal(stamped(changes, covers, textures([0]), share, 8.0), changes)
+
+
+def test_nothing_hidden_leaves_the_stamp_alone():
+    _, covers = noisy(1, 32, 32)
+    change = stamped(torch.zeros(1, 3, 32, 32), covers, textures([0]), 0.5, 8.0)
+    assert change.isfinite().all() and (change != 0).sum() == 3 * 12**2
+
+
+@pytest.mark.parametrize(("budget", "stamp"), [("rms:8", 0.5), ("rms:8", 0.0), ("linf:8", 0.5)])
+def test_only_where_the_budget_is_one_of_energy(budget, stamp):
+    data = load("toy:size=32,count=8")
+    published = protection_named(f"deep_hiding:budget={budget},stamp={stamp}")(data, seed=0)
+    plain = protection_named(f"deep_hiding:budget={budget},stamp=0")(data, seed=0)
+    differs = not torch.equal(published.images, plain.images)
+    assert differs == (budget == "rms:8" and stamp > 0)
+    kept = Budget.parse(budget)
+    pairs = zip(data.images.permute(0, 2, 3, 1).numpy(), published.images.permute(0, 2, 3, 1).numpy(), strict=True)
+    assert all(kept.holds(before, after) for before, after in pairs)
+
+
+def test_a_share_of_everything_is_refused():
+    with pytest.raises(ValueError, match="at least 0 and below 1"):
+        protection_named("deep_hiding:stamp=1")
