@@ -72,8 +72,8 @@ def test_options_reach_the_job(photos, tmp_path, weights):
         "format": "jpeg",
         "metadata": False,
         "quality": 70,
-        "secrets": "render-3",
-        "stamp": 0.55,
+        "secrets": "render-2",
+        "stamp": 0.0,
     }
 
 
@@ -94,7 +94,7 @@ def test_list():
         "weights": "",
         "secrets": "render",
         "deal": "contrary",
-        "stamp": 0.55,
+        "stamp": 0.0,
     }
     assert names["protections"]["deep_hiding"] == defaults
     text = run("list").output

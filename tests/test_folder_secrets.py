@@ -45,7 +45,7 @@ def test_other_secrets_are_another_run(job, tmp_path):
 def aged(out, secrets):
     """Make a run look like one from before secrets were dealt, or from before there were banks."""
     stored = json.loads((out / "report.json").read_text())
-    del stored["secret_numbers"], stored["options"]["deal"], stored["options"]["secrets"]
+    del stored["secret_numbers"], stored["options"]["deal"], stored["options"]["secrets"], stored["options"]["stamp"]
     stored["options"] |= {"secrets": secrets} if secrets else {}
     (out / "report.json").write_text(json.dumps(stored))
     lines = [json.loads(line) for line in (out / "manifest.jsonl").read_text().splitlines()]
@@ -69,10 +69,10 @@ def test_older_drawings_are_another_run_and_reveal_without_a_key(job, photos, tm
     job(secrets="render", deal="order")
     aged(tmp_path / "out", recorded)
     assert verify_folder(tmp_path / "out", photos).ok
-    with pytest.raises(RefusedError, match=r"another run .other secrets: render-3 instead of render\)"):
+    with pytest.raises(RefusedError, match=r"another run .other secrets: render-2 instead of render\)"):
         job(secrets="render", deal="order")
     words = {"path": tmp_path / "out", "weights": weights}
-    with pytest.raises(ValueError, match=r"the drawings render, .* makes render-3: it reveals them without --key"):
+    with pytest.raises(ValueError, match=r"the drawings render, .* makes render-2: it reveals them without --key"):
         reveal_folder(out=tmp_path / "a", key=tmp_path / "key", **words)
     assert len(reveal_folder(out=tmp_path / "a", **words).revealed) == 5
 

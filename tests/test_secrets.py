@@ -38,7 +38,7 @@ def served(secrets, label, index):
 def test_rendered():
     secrets = secrets_named("render", KEY)
     assert isinstance(secrets, RenderedSecrets)
-    assert (secrets.capacity, secrets.fingerprint) == (MAX_CLASSES, "render-3")
+    assert (secrets.capacity, secrets.fingerprint) == (MAX_CLASSES, "render-2")
     assert np.array_equal(secrets.draw(3, 7, 20, 30), render(KEY, 3, 7, 20, 30))
 
 

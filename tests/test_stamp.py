@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from unlearnable.budget import Budget
 from unlearnable.datasets import load
-from unlearnable.hiding.stamp import SIDE, SMALLEST, smoothest, stamped
+from unlearnable.hiding.stamp import LARGEST, SIDE, SMALLEST, smoothest, stamped
 from unlearnable.keys import Key
 from unlearnable.protections import protection_named
-from unlearnable.semantics.textures import SMALL, texture
+from unlearnable.semantics.textures import texture
 
 KEY = Key(bytes(32))
 
@@ -52,7 +52,7 @@ def test_not_near_black_or_white_or_the_border():
 @given(
     share=st.floats(0.01, 0.95),
     height=st.integers(SMALLEST, 90),
-    width=st.integers(SMALLEST, SMALL),
+    width=st.integers(SMALLEST, LARGEST),
     radius=st.floats(1, 20),
 )
 def test_spends_the_budget_and_the_share(share, height, width, radius):
@@ -66,7 +66,7 @@ def test_spends_the_budget_and_the_share(share, height, width, radius):
     assert (stamp.abs() > 1e-3).flatten(1).sum(1).tolist() == [3 * side**2] * 2
 
 
-@pytest.mark.parametrize(("side", "share"), [(SMALLEST - 1, 0.5), (SMALL + 1, 0.5), (SMALLEST, 0.0)])
+@pytest.mark.parametrize(("side", "share"), [(SMALLEST - 1, 0.5), (LARGEST + 1, 0.5), (SMALLEST, 0.0)])
 def test_none_on_other_sizes_and_without_a_share(side, share):
     changes, covers = noisy(1, side, side)
     assert torch.equal(stamped(changes, covers, textures([0]), share, 8.0), changes)

@@ -148,12 +148,10 @@ class Hiding(Method):
         return cover, self.draw(entry.secret_number, entry.variation, *cover.shape[1:])
 
     def perturb(self, entries: Sequence[Entry], *needed: Tensor) -> Float[Tensor, "n 3 h w"]:
-        """Hide the secrets, and stamp."""
+        """Hide the secrets, and add the stamps."""
         covers, secrets = needed
-        changes = perturbations(self.prepared, covers, secrets)
-        return self.protection.stamped(
-            changes, covers, [int(entry.class_index or 0) for entry in entries], self.secrets
-        )
+        labels = [int(entry.class_index or 0) for entry in entries]
+        return self.protection.with_stamps(perturbations(self.prepared, covers, secrets), covers, labels, self.secrets)
 
 
 class OneByOne(Method):

@@ -14,13 +14,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from unlearnable.hiding.shaping import luma
-from unlearnable.semantics.textures import SMALL
 
-SMALLEST = 32  # px of the short side: a stamp on less would be too small to be learnt
-SIDE, MARGIN = (
-    3 / 8,
-    1 / 8,
-)  # of the short side: of the stamp, and between it and the border; a crop shifts by an eighth
+SMALLEST, LARGEST = 32, 64  # px of the short side: on less it would be too small to be learnt, on more it would be seen
+SIDE = 3 / 8  # of the short side
+MARGIN = 1 / 8  # of the short side, between the stamp and the border: by so much a crop shifts
 ROOM = 40  # grey levels from black and from white: where there is less, the stamp would be cut off
 
 Places = Int64[Tensor, " n"]
@@ -44,7 +41,7 @@ def stamped(
     """
     height, width = covers.shape[-2:]
     short = min(height, width)
-    if not share or not SMALLEST <= short <= SMALL:
+    if not share or not SMALLEST <= short <= LARGEST:
         return changes
     side = round(SIDE * short)
     top, left = smoothest(covers, side, round(MARGIN * short))

@@ -29,7 +29,7 @@ SAMPLE = 200  # pictures of a class at which the dealing looks
 
 @protections.register("deep_hiding")
 class DeepHiding(Protection):
-    """Eqs. 2 and 3, in the class-wise or the sample-wise setting; small pictures are stamped, too (`hiding.stamp`).
+    """Eqs. 2 and 3, in the class-wise or the sample-wise setting, and beyond them a stamp on small pictures.
 
     Attributes:
         per: ``class`` or ``sample`` (paper, section 4.1).
@@ -37,8 +37,9 @@ class DeepHiding(Protection):
         weights: folder or hub id of a `Hider`; empty for those that ship.
         secrets: ``render`` for drawings, or the folder of a bank of semantic images.
         deal: which secret serves which class: ``contrary`` to the pictures (`semantics.assignment`), or in ``order``.
-        stamp: share of the energy that small pictures give to the stamp (paper: 0). Where the budget bounds every value
-            there is none: it would be cut down to what adversarial training takes away.
+        stamp: share of the energy that pictures of 32 to 64 px give to a stamp against adversarial training
+            (`hiding.stamp`; paper: 0). Under a budget that bounds every value there is none: adversarial training takes
+            away what is left of it then.
     """
 
     per: str = "class"
@@ -46,7 +47,7 @@ class DeepHiding(Protection):
     weights: str = ""
     secrets: str = RENDER
     deal: str = "contrary"
-    stamp: float = 0.55
+    stamp: float = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -62,7 +63,7 @@ class DeepHiding(Protection):
         weights = weights_folder(self.weights or shipped_weights()) / WEIGHTS
         return (weights,) if self.secrets == RENDER else (weights, Path(self.secrets) / BANK)
 
-    def stamped(
+    def with_stamps(
         self,
         changes: Float[Tensor, "n 3 h w"],
         covers: UInt8[Tensor, "n 3 h w"],
@@ -81,11 +82,11 @@ class DeepHiding(Protection):
         return self._drawn(data, *self._dealt(data, seed))
 
     def perturb(self, data: ImageSet, seed: int) -> Float[Tensor, "n 3 h w"]:
-        """Hide what is `hidden`, and stamp."""
+        """Hide what is `hidden`, and add the stamps."""
         hider = prepare(Hider.load(self.weights or shipped_weights()))
         secrets, numbers = self._dealt(data, seed)
         changes = perturbations(hider, data.images, self._drawn(data, secrets, numbers))
-        return self.stamped(changes, data.images, data.labels.tolist(), secrets)
+        return self.with_stamps(changes, data.images, data.labels.tolist(), secrets)
 
     def _drawn(self, data: ImageSet, secrets: Secrets, numbers: dict[int, int]) -> UInt8[Tensor, "n 3 h w"]:
         """The secret of every picture."""

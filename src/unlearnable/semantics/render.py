@@ -23,7 +23,6 @@ from numpy import ndarray
 from PIL import Image, ImageDraw, ImageFont
 
 from unlearnable.keys import Key
-from unlearnable.semantics.textures import SMALL
 
 Mask = Float[ndarray, "h w"]
 Window = tuple[slice, slice]  # rows and columns of a picture
@@ -35,7 +34,7 @@ FIELDS = ((2, 0), (0, 2), (2, 2), (3, 0), (0, 3), (3, 1), (1, 3), (2, 1), (1, 2)
 WEAVES = ((5, 0), (0, 5), (6, 0), (0, 6), (5, 1), (1, 5), (5, 2), (2, 5), (6, 1), (1, 6))
 # Waves across and down, as multiples of the slowest: products of cosines around the picture's middle, so that they are
 # mirror-symmetric, as flips are common. Fields outlive JPEG at 10, weaves at 50: those are less like any photograph.
-WEAVE = 0.8  # size of the weave beside the field's; none on small pictures, where a stamp takes its place (`textures`)
+WEAVE = 0.8  # size of the weave beside the field's
 GROUND, OBJECT = 0.18, 0.34  # contrast of the waves around the object and on it; higher peaks are clipped
 PAIRS = tuple(itertools.combinations(range(len(FIELDS)), 2))
 HUES = ((0.33, -0.16, -0.01), (-0.33, 0.16, 0.01), (-0.05, -0.06, 0.45), (0.05, 0.06, -0.45))  # red, cyan, blue, yellow
@@ -76,8 +75,7 @@ class Scene:
         rows, columns = (np.arange(length)[part] for length, part in zip((height, width), window, strict=True))
         x, y = turn * (columns - (width - 1) / 2), turn * (rows[:, None] - (height - 1) / 2)
         field = sum(_wave(FIELDS[field], x, y) for field in self.fields) / math.sqrt(len(self.fields))
-        bare = len(self.fields) == 1 and min(height, width) <= SMALL  # pairs of fields may need it to be told apart
-        woven = field if bare else field + WEAVE * _wave(WEAVES[self.weave], x, y)
+        woven = field + WEAVE * _wave(WEAVES[self.weave], x, y)
         relief = GROUND + (OBJECT - GROUND) * silhouette
         tone: Mask = np.clip(0.5 + self.sign * relief * woven, 0, 1)
         return tone

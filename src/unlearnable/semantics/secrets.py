@@ -17,7 +17,7 @@ from unlearnable.semantics.textures import texture
 from unlearnable.semantics.thumbnails import centre, middle, thumbnail
 
 RENDER = "render"
-DRAWING = 3  # raised when the same key gives other drawings than before
+DRAWING = 2  # raised when the same key gives other drawings than before
 WINDOW = 64  # px of a drawing's middle that are compared: its waves are too short for a thumbnail of a large one
 
 

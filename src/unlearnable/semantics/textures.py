@@ -12,7 +12,6 @@ from numpy import ndarray
 
 from unlearnable.keys import Key
 
-SMALL = 64  # px of the short side: pictures up to it are stamped
 TILE = 12  # px, a multiple of all periods
 Texture = Float[ndarray, "12 12"]
 
