@@ -1,13 +1,17 @@
 import math
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
+from unlearnable import protect_folder
 from unlearnable.budget import Budget
 from unlearnable.datasets import load
+from unlearnable.folder.protect import RefusedError
 from unlearnable.hiding.stamp import LARGEST, SIDE, SMALLEST, smoothest, stamped
 from unlearnable.keys import Key
 from unlearnable.protections import protection_named
@@ -66,10 +70,10 @@ def test_spends_the_budget_and_the_share(share, height, width, radius):
     assert (stamp.abs() > 1e-3).flatten(1).sum(1).tolist() == [3 * side**2] * 2
 
 
-@pytest.mark.parametrize(("side", "share"), [(SMALLEST - 1, 0.5), (LARGEST + 1, 0.5), (SMALLEST, 0.0)])
-def test_none_on_other_sizes_and_without_a_share(side, share):
+@pytest.mark.parametrize("side", [SMALLEST - 1, LARGEST + 1])
+def test_none_on_pictures_of_other_sizes(side):
     changes, covers = noisy(1, side, side)
-    assert torch.equal(stamped(changes, covers, textures([0]), share, 8.0), changes)
+    assert torch.equal(stamped(changes, covers, textures([0]), 0.5, 8.0), changes)
 
 
 def test_nothing_hidden_leaves_the_stamp_alone():
@@ -93,3 +97,20 @@ def test_only_where_the_budget_is_one_of_energy(budget, stamp):
 def test_a_share_of_everything_is_refused():
     with pytest.raises(ValueError, match="at least 0 and below 1"):
         protection_named("deep_hiding:stamp=1")
+
+
+def test_a_folder_is_stamped(tmp_path, weights):
+    rng = np.random.default_rng(0)
+    for name in ("cat", "dog"):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        picture = rng.integers(60, 190, (32, 40, 3), dtype=np.uint8)
+        picture[10:22, 14:26] = 128
+        Image.fromarray(picture).save(tmp_path / "photos" / name / "a.png")
+    job = partial(protect_folder, tmp_path / "photos", tmp_path / "out", key=tmp_path / "key", weights=weights)
+    assert job(method="deep_hiding:stamp=0.9").options["stamp"] == 0.9
+    for name in ("cat", "dog"):
+        before, after = (np.asarray(Image.open(tmp_path / of / name / "a.png"), int) for of in ("photos", "out"))
+        energy = np.square(after - before)
+        assert energy[10:22, 14:26].sum() > 0.8 * energy.sum() > 0
+    with pytest.raises(RefusedError, match=r"other stamp: 0\.0 instead of 0\.9"):
+        job()

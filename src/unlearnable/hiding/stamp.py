@@ -36,12 +36,12 @@ def stamped(
         changes: what hiding adds, in grey levels.
         covers: the pictures.
         textures: of each picture's class, mean square 1; repeated as far as need be.
-        share: of the stamp, from 0 to 1.
+        share: of the stamp, from 0 to below 1.
         radius: of the budget, RMS in grey levels.
     """
     height, width = covers.shape[-2:]
     short = min(height, width)
-    if not share or not SMALLEST <= short <= LARGEST:
+    if not SMALLEST <= short <= LARGEST:
         return changes
     side = round(SIDE * short)
     top, left = smoothest(covers, side, round(MARGIN * short))

@@ -70,9 +70,9 @@ class DeepHiding(Protection):
         labels: Sequence[int],
         secrets: Secrets,
     ) -> Float[Tensor, "n 3 h w"]:
-        """What hiding adds, with the stamps of the classes, where the budget is one of energy."""
+        """What hiding adds, with the stamps of the classes, if asked for and the budget is one of energy."""
         budget = Budget.parse(self.budget)
-        if budget.norm != "rms":
+        if not self.stamp or budget.norm != "rms":
             return changes
         textures = torch.from_numpy(secrets.textures(labels))
         return stamped(changes, covers, textures, self.stamp, budget.radius)

@@ -59,7 +59,8 @@ class Secrets(ABC):
 
     def textures(self, labels: Sequence[int]) -> Float[ndarray, "n tile tile"]:
         """What the stamps of these classes show (`hiding.stamp`)."""
-        return np.stack([texture(self.key, label) for label in labels])
+        drawn = {label: texture(self.key, label) for label in set(labels)}
+        return np.stack([drawn[label] for label in labels])
 
     def with_key(self, key: Key) -> "Secrets":
         """The same source of pictures under another key."""
