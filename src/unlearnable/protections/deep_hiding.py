@@ -79,28 +79,27 @@ class DeepHiding(Protection):
 
     def hidden(self, data: ImageSet, seed: int) -> UInt8[Tensor, "n 3 h w"]:
         """The secrets that a key made from ``seed`` gives: variation 0 in all, or the picture's own index."""
-        return self._drawn(data, *self._dealt(data, seed))
-
-    def perturb(self, data: ImageSet, seed: int) -> Float[Tensor, "n 3 h w"]:
-        """Hide what is `hidden`, and add the stamps."""
-        hider = prepare(Hider.load(self.weights or shipped_weights()))
-        secrets, numbers = self._dealt(data, seed)
-        changes = perturbations(hider, data.images, self._drawn(data, secrets, numbers))
-        return self.with_stamps(changes, data.images, data.labels.tolist(), secrets)
-
-    def _drawn(self, data: ImageSet, secrets: Secrets, numbers: dict[int, int]) -> UInt8[Tensor, "n 3 h w"]:
-        """The secret of every picture."""
-        height, width = data.images.shape[-2:]
+        secrets, (height, width) = self._source(seed), data.images.shape[-2:]
+        numbers = self._numbers(data, secrets)
         of_classes = variations(data.labels, torch.arange(len(data)), self.per)
         pairs = [(numbers[label], variation) for label, variation in of_classes]
         return stacked(lambda number, variation: secrets.draw(number, variation, height, width), pairs)
 
-    def _dealt(self, data: ImageSet, seed: int) -> tuple[Secrets, dict[int, int]]:
-        """The secrets under a key made from ``seed``, and the number of the one that serves each label."""
-        secrets = secrets_named(self.secrets, Key.of_seed(seed))
+    def perturb(self, data: ImageSet, seed: int) -> Float[Tensor, "n 3 h w"]:
+        """Hide what is `hidden`, and add the stamps."""
+        hider = prepare(Hider.load(self.weights or shipped_weights()))
+        changes = perturbations(hider, data.images, self.hidden(data, seed))
+        return self.with_stamps(changes, data.images, data.labels.tolist(), self._source(seed))
+
+    def _source(self, seed: int) -> Secrets:
+        """The secrets under a key made from ``seed``."""
+        return secrets_named(self.secrets, Key.of_seed(seed))
+
+    def _numbers(self, data: ImageSet, secrets: Secrets) -> dict[int, int]:
+        """The secret's number for every label that there is."""
         labels = data.labels.unique().tolist()
         if self.deal == "order":
-            return secrets, {label: label for label in labels}
+            return {label: label for label in labels}
         chosen = [evenly((data.labels == label).nonzero().flatten().tolist(), SAMPLE) for label in labels]
         spectra = [mean_spectrum(spectrum(data.images[place].numpy()) for place in places) for places in chosen]
-        return secrets, dict(zip(labels, contrary(spectra, secrets, *data.images.shape[-2:]), strict=True))
+        return dict(zip(labels, contrary(spectra, secrets, *data.images.shape[-2:]), strict=True))
