@@ -13,7 +13,7 @@ def moved(tile):
     """The texture after every shift and flip, over a field of several tiles."""
     field = np.tile(tile, (2, 2))
     for flipped in (field, field[:, ::-1]):
-        for down, across in itertools.product(range(4), repeat=2):
+        for down, across in itertools.product(range(TILE), repeat=2):
             yield flipped[down : down + TILE, across : across + TILE]
 
 

@@ -151,7 +151,9 @@ class Hiding(Method):
         """Hide the secrets, and add the stamps."""
         covers, secrets = needed
         labels = [int(entry.class_index or 0) for entry in entries]
-        return self.protection.with_stamps(perturbations(self.prepared, covers, secrets), covers, labels, self.secrets)
+        return self.protection.with_stamps(
+            perturbations(self.prepared, covers, secrets), covers, labels, self.secrets.key
+        )
 
 
 class OneByOne(Method):

@@ -23,6 +23,7 @@ from unlearnable.protections.base import Protection, is_samplewise, protections,
 from unlearnable.semantics.assignment import contrary, evenly, mean_spectrum, spectrum
 from unlearnable.semantics.bank import BANK
 from unlearnable.semantics.secrets import RENDER, Secrets, secrets_named
+from unlearnable.semantics.textures import textures
 
 SAMPLE = 200  # pictures of a class at which the dealing looks
 
@@ -68,18 +69,17 @@ class DeepHiding(Protection):
         changes: Float[Tensor, "n 3 h w"],
         covers: UInt8[Tensor, "n 3 h w"],
         labels: Sequence[int],
-        secrets: Secrets,
+        key: Key,
     ) -> Float[Tensor, "n 3 h w"]:
         """What hiding adds, with the stamps of the classes, if asked for and the budget is one of energy."""
         budget = Budget.parse(self.budget)
         if not self.stamp or budget.norm != "rms":
             return changes
-        textures = torch.from_numpy(secrets.textures(labels))
-        return stamped(changes, covers, textures, self.stamp, budget.radius)
+        return stamped(changes, covers, torch.from_numpy(textures(key, labels)), self.stamp, budget.radius)
 
     def hidden(self, data: ImageSet, seed: int) -> UInt8[Tensor, "n 3 h w"]:
         """The secrets that a key made from ``seed`` gives: variation 0 in all, or the picture's own index."""
-        secrets, (height, width) = self._source(seed), data.images.shape[-2:]
+        secrets, (height, width) = secrets_named(self.secrets, Key.of_seed(seed)), data.images.shape[-2:]
         numbers = self._numbers(data, secrets)
         of_classes = variations(data.labels, torch.arange(len(data)), self.per)
         pairs = [(numbers[label], variation) for label, variation in of_classes]
@@ -89,11 +89,7 @@ class DeepHiding(Protection):
         """Hide what is `hidden`, and add the stamps."""
         hider = prepare(Hider.load(self.weights or shipped_weights()))
         changes = perturbations(hider, data.images, self.hidden(data, seed))
-        return self.with_stamps(changes, data.images, data.labels.tolist(), self._source(seed))
-
-    def _source(self, seed: int) -> Secrets:
-        """The secrets under a key made from ``seed``."""
-        return secrets_named(self.secrets, Key.of_seed(seed))
+        return self.with_stamps(changes, data.images, data.labels.tolist(), Key.of_seed(seed))
 
     def _numbers(self, data: ImageSet, secrets: Secrets) -> dict[int, int]:
         """The secret's number for every label that there is."""

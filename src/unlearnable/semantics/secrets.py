@@ -1,7 +1,6 @@
 """Where secrets come from: drawings made from a key, or a bank of pictures from which a key chooses."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,7 +12,6 @@ from PIL import Image
 from unlearnable.keys import Key
 from unlearnable.semantics.bank import Bank
 from unlearnable.semantics.render import MAX_CLASSES, render, scene
-from unlearnable.semantics.textures import texture
 from unlearnable.semantics.thumbnails import centre, middle, thumbnail
 
 RENDER = "render"
@@ -56,11 +54,6 @@ class Secrets(ABC):
     @abstractmethod
     def shape(self, label: int, height: int, width: int) -> Float[ndarray, "_ _"]:
         """The global shape that all variations of a class share, as `seen` in a picture of that size."""
-
-    def textures(self, labels: Sequence[int]) -> Float[ndarray, "n tile tile"]:
-        """What the stamps of these classes show (`hiding.stamp`)."""
-        drawn = {label: texture(self.key, label) for label in set(labels)}
-        return np.stack([drawn[label] for label in labels])
 
     def with_key(self, key: Key) -> "Secrets":
         """The same source of pictures under another key."""

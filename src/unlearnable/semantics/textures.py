@@ -6,6 +6,8 @@ light as of dark and outlives a median filter, some turned inside out: had one c
 picture without any would look like that class.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
@@ -24,6 +26,12 @@ def texture(key: Key, label: int) -> Texture:
     order = key.rng("textures").permutation(len(TEXTURES))
     upper, lower = (TEXTURES[order[number % len(order)]] for number in (label, label + label // len(order)))
     return np.concatenate([upper[: TILE // 2], lower[TILE // 2 :]])
+
+
+def textures(key: Key, labels: Sequence[int]) -> Float[ndarray, "n 12 12"]:
+    """The `texture` of every label, each drawn once."""
+    drawn = {label: texture(key, label) for label in set(labels)}
+    return np.stack([drawn[label] for label in labels])
 
 
 def _all() -> list[Texture]:
