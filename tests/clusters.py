@@ -1,5 +1,6 @@
 """A Ray cluster on this machine, for tests."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -23,3 +24,11 @@ def one_node() -> Iterator:
         yield cluster
         ray.shutdown()
         cluster.shutdown()
+
+
+def wait_for(condition, seconds=60) -> None:
+    """Wait for what another process or thread does."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)

@@ -8,7 +8,7 @@ from threading import Thread
 
 import pytest
 
-from clusters import NODE, one_node
+from clusters import NODE, one_node, wait_for
 from commands import run as command
 from plans import TOY, ran, read
 from unlearnable.bench import run as bench_run
@@ -240,10 +240,3 @@ def without_time(runs, entry):
 
 def names(folder):
     return {file.name for file in folder.iterdir()}
-
-
-def wait_for(condition, seconds=60) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.02)

@@ -2,20 +2,20 @@
 
 import pickle
 import time
+from copy import copy
 from importlib.util import find_spec
 from threading import Thread
 
 import pytest
 import torch
 
-from clusters import NODE, one_node
+from clusters import NODE, one_node, wait_for
 from commands import run
 from samples import picture
 from unlearnable import protect_folder, verify_folder
 from unlearnable.folder import cluster
 from unlearnable.folder.cluster import Worker, entries_of, lacking, rows_of
 from unlearnable.folder.job import BLOCK
-from unlearnable.folder.manifest import read_manifest
 from unlearnable.folder.protect import RefusedError
 from unlearnable.protections import protection_named, protections
 from unlearnable.protections.base import Streaming
@@ -71,29 +71,46 @@ def contents(folder):
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+def doomed(job, node, stuck):
+    """The job, but stuck on that node in the middle of its first block; on others it waits for that."""
+    sleep, monotonic = time.sleep, time.monotonic
+
+    def run(tasks):  # goes to the nodes as code: they do not know this file
+        import ray
+
+        if ray.get_runtime_context().get_node_id() == node:
+            list(job.run(tasks[: len(tasks) // 2]))
+            stuck.touch()
+            sleep(600)
+        end = monotonic() + 120
+        while not stuck.exists() and monotonic() < end:
+            sleep(0.02)
+        yield from job.run(tasks)
+
+    there = copy(job)
+    there.run = run
+    return there
+
+
 @with_ray
-def test_a_node_is_lost_in_the_middle_and_no_file_is(nodes, job, tmp_path):
+def test_a_node_is_lost_in_the_middle_and_no_file_is(nodes, job, tmp_path, monkeypatch):
     count = 4 * BLOCK
-    src, out = mixed(tmp_path / "src", count), tmp_path / "there"
+    src, out, stuck = mixed(tmp_path / "src", count), tmp_path / "there", tmp_path / "stuck"
     job(src, "here")
-    outputs = [entry.output or "" for entry in read_manifest(tmp_path / "here").values()]
-    lost = []
+    (node,) = nodes.worker_nodes
 
-    def lose_a_node_when_both_are_in_a_block():
-        while not lost:
-            written = [(out / output).is_file() for output in outputs]
-            blocks = [sum(written[start : start + BLOCK]) for start in range(0, count, BLOCK)]
-            if sum(0 < files < BLOCK - 1 for files in blocks) == 2:
-                (node,) = nodes.worker_nodes
-                nodes.remove_node(node, allow_graceful=False)
-                lost.append(node)
-            time.sleep(0.01)
+    def kill():
+        wait_for(stuck.exists, 120)
+        nodes.remove_node(node, allow_graceful=False)
 
+    run = cluster.run
+    monkeypatch.setattr(cluster, "run", lambda job, tasks: run(doomed(job, node.node_id, stuck), tasks))
     counts = []
-    killer = Thread(target=lose_a_node_when_both_are_in_a_block, daemon=True)
+    killer = Thread(target=kill)
     killer.start()
     job(src, "there", ray=True, on_file=lambda done, total: counts.append((done, total)))
-    assert lost
+    killer.join()
+    assert stuck.exists()
     assert counts == [(done, count) for done in range(1, count + 1)]
     assert contents(out) == contents(tmp_path / "here")
     assert verify_folder(out, src).ok
