@@ -35,11 +35,12 @@ OMEGAS = (0.0, 1e-4, 1e-3, 1e-2, 1e-1)  # the paper's is 1e-4, of a sum over all
 def measured(weights: str | Path, held_out: Path, extractor: Extractor) -> dict[str, float]:
     """Cosine distances within and between classes, and the RMS of the changes in grey levels."""
     rng = np.random.default_rng(0)
-    covers = torch.from_numpy(FolderCrops(held_out).draw(rng, EACH * CLASSES, SIDE))
-    secrets = torch.from_numpy(RandomDrawings(1).draw(rng, EACH * CLASSES, SIDE, EACH))
+    covers = torch.from_numpy(FolderCrops(held_out).draw(rng, EACH * CLASSES, SIDE).pictures)
+    drawn = RandomDrawings(1).draw(rng, EACH * CLASSES, SIDE, EACH)
+    secrets, labels = torch.from_numpy(drawn.pictures), torch.from_numpy(drawn.labels)
     change = perturbations(prepare(Hider.load(weights)), covers, secrets).float()
     unit = F.normalize(extractor(change.to(best_device()) / 255, 8.0), dim=1).cpu()
-    distances, labels = 1 - unit @ unit.T, torch.arange(len(unit)) // EACH
+    distances = 1 - unit @ unit.T
     same = labels[:, None] == labels
     others = ~torch.eye(len(unit), dtype=torch.bool)
     means: dict[str, Tensor] = {"within": distances[same & others].mean(), "between": distances[~same].mean()}

@@ -32,6 +32,11 @@ def covers(tmp_path):
     return folder
 
 
+def strangers(count):
+    """Covers, secrets and the secrets' classes, all different."""
+    return *torch.rand(2, count, 3, 16, 16), torch.arange(count)
+
+
 def weights_of(folder):
     return Hider.load(folder).state_dict()
 
@@ -80,6 +85,9 @@ def test_another_recipe_does_not_resume(covers, tmp_path):
     other = replace(TINY, eps=4.0)
     with pytest.raises(ValueError, match="other eps"):
         next(train(other, [covers], "render", tmp_path / "out"))
+    (covers / "0.png").unlink()
+    with pytest.raises(ValueError, match="other covers or secrets"):
+        next(train(TINY, [covers], "render", tmp_path / "out"))
 
 
 def test_a_finished_training_is_not_repeated(covers, tmp_path):
@@ -90,38 +98,38 @@ def test_a_finished_training_is_not_repeated(covers, tmp_path):
 @pytest.mark.parametrize("poison", [float("nan"), float("inf"), 1e6])
 def test_an_explosion_rolls_back_and_lowers_the_rate(poison, monkeypatch):
     run = Run(TINY, torch.device("cpu"))
-    cover, secret = torch.rand(2, 2, 3, 16, 16)
+    batch = strangers(2)
     for _ in range(3):
-        run.advance(cover, secret)
+        run.advance(*batch)
     run.snapshot = run.state()
     good = {name: tensor.clone() for name, tensor in run.hider.state_dict().items()}
     real = training.revealing_loss
     monkeypatch.setattr(training, "revealing_loss", lambda *pair: real(*pair) * poison)
-    progress = run.advance(cover, secret)
+    progress = run.advance(*batch)
     assert progress.rollbacks == 1
     assert run.slowdown == 0.5
     assert all(torch.equal(run.hider.state_dict()[name], tensor) for name, tensor in good.items())
     monkeypatch.undo()
-    assert math.isfinite(run.advance(cover, secret).loss)
+    assert math.isfinite(run.advance(*batch).loss)
 
 
 def test_weights_that_have_not_proved_good_are_not_what_it_rolls_back_to(monkeypatch):
     monkeypatch.setattr(training, "SNAPSHOT_STEPS", 1)
     run = Run(TINY, torch.device("cpu"))
-    cover, secret = torch.rand(2, 2, 3, 16, 16)
-    run.advance(cover, secret)
+    batch = strangers(2)
+    run.advance(*batch)
     run.hider.blocks[0].phi.convs[4].weight.data.fill_(float("nan"))  # the step itself blew up
-    assert run.advance(cover, secret).rollbacks == 1
-    assert math.isfinite(run.advance(cover, secret).loss)
+    assert run.advance(*batch).rollbacks == 1
+    assert math.isfinite(run.advance(*batch).loss)
 
 
 def test_it_gives_up_when_nothing_helps(monkeypatch):
     run = Run(TINY, torch.device("cpu"))
     monkeypatch.setattr(training, "revealing_loss", lambda revealed, secret: revealed.mean() * float("nan"))
-    cover = torch.rand(1, 3, 16, 16)
+    batch = strangers(1)
     with pytest.raises(DivergedError, match="lower the learning rate"):
         for _ in range(training.MAX_ROLLBACKS + 1):
-            run.advance(cover, cover)
+            run.advance(*batch)
 
 
 def test_the_start_is_the_identity():
@@ -170,7 +178,7 @@ def test_the_cover_is_handled_where_something_looks_at_it(outliving, times):
     run = Run(replace(TINY, outliving=outliving), torch.device("cpu"))
     handled = []
     run.handle = lambda pictures, generator: handled.append(pictures) or pictures
-    run.advance(*torch.rand(2, 1, 3, 16, 16))
+    run.advance(*strangers(1))
     assert len(handled) == times
 
 
@@ -181,13 +189,40 @@ def test_concentration_needs_classes_and_an_extractor():
         Run(replace(TINY, concentration=1e-4, extractor="nowhere", each=2), torch.device("cpu"))
 
 
-def test_batches_hold_runs_of_one_class(covers, tmp_path):
-    for name in ("one", "two"):
-        shutil.copytree(covers, tmp_path / "bank" / name)
-    source = FolderCrops(tmp_path / "bank")
-    assert source.draw(np.random.default_rng(0), 5, 16, 2).shape == (5, 3, 16, 16)
-    rendered = RandomDrawings(0).draw(np.random.default_rng(0), 6, 32, 3).mean(1).reshape(6, -1)
-    alike = np.corrcoef(rendered)
+def test_what_is_concentrated_is_what_outlives_handling_of_pictures_of_one_class(monkeypatch, tmp_path):
+    save_weights(ResNet18().build(3, 32), tmp_path / "extractor.safetensors")
+    recipe = replace(TINY, concentration=1.0, each=2, extractor=str(tmp_path / "extractor.safetensors"), outliving=0.0)
+    run = Run(recipe, torch.device("cpu"))
+    seen = []
+    run.extractor = lambda change, eps: seen.append(change.detach()) or change.flatten(1)
+    monkeypatch.setattr(training, "concentration_loss", lambda features, labels: seen.append(labels) or features.sum())
+    run.handle = lambda pictures, generator: pictures / 4
+    cover, secret, labels = strangers(3)
+    run.publish = lambda stego, cover, generator: stego + 1
+    run.advance(cover, secret, labels)
+    assert seen[0] == pytest.approx(0.25)
+    assert seen[1] is labels
+
+
+def test_batches_hold_runs_of_one_class(tmp_path):
+    tones = {"dark": 50, "light": 200, "mid": 120}
+    for name, tone in tones.items():
+        for number in range(3 if name == "dark" else 1):
+            ramp = np.linspace(0, 40, 40, dtype=np.uint8)[None, :, None] + np.zeros((40, 40, 3), dtype=np.uint8)
+            (tmp_path / name).mkdir(exist_ok=True)
+            Image.fromarray(ramp + np.uint8(tone)).save(tmp_path / name / f"{number}.png")
+    source = FolderCrops(tmp_path)
+    pictures, labels = source.draw(np.random.default_rng(0), 12, 16, 2)
+    assert labels.tolist() == labels[::2].repeat(2).tolist()
+    assert sorted(labels[:6]) == sorted(labels[6:]) == [0, 0, 1, 1, 2, 2]
+    brightness = pictures.mean((1, 2, 3))
+    for label, tone in enumerate(tones.values()):
+        assert np.all(abs(brightness[labels == label] - tone - 20) < 20)
+    assert np.array_equal(pictures[::2], pictures[1::2])  # cut and flipped alike
+    assert source.draw(np.random.default_rng(0), 5, 16, 2).pictures.shape == (5, 3, 16, 16)
+    rendered, labels = RandomDrawings(0).draw(np.random.default_rng(0), 6, 32, 3)
+    assert labels[0] == labels[2] != labels[3]
+    alike = np.corrcoef(rendered.mean(1).reshape(6, -1))
     assert min(alike[0, 1], alike[1, 2], alike[3, 4]) > 0.5 > abs(alike[0, 3])
 
 
@@ -207,12 +242,24 @@ def test_a_plan_that_is_none(tmp_path):
         "stepps: 3": "a recipe has no stepps; it has blocks",
         "- steps": "expected names and values in the plan",
         "{": "expected YAML in the plan",
+        "learning_rate: fast": "expected a number for learning_rate, got 'fast'",
+        "steps: 2.5": "expected a whole number for steps, got 2.5",
+        "mask: 1": "expected true or false for mask, got 1",
+        "sizes: 64": r"expected whole numbers as \[32, 64\] for sizes, got 64",
+        "warmup: 0": "expected at least 1 of warmup",
+        "sizes: [33]": "expected even sizes",
     }.items():
         (tmp_path / "plan.yaml").write_text(text)
         with pytest.raises(ValueError, match=problem):
             Recipe.read(tmp_path / "plan.yaml")
     with pytest.raises(ValueError, match="expected names and values in --set steps"):
         Recipe.read(None, ["steps"])
+
+
+def test_what_yaml_takes_for_a_word():
+    recipe = Recipe.read(None, ["learning_rate=1e-4", "eps=8", "sizes=[32]", "extractor=imagenet", "mask=false"])
+    assert (recipe.learning_rate, recipe.eps, recipe.sizes) == (1e-4, 8.0, (32,))
+    assert (recipe.extractor, recipe.mask) == ("imagenet", False)
 
 
 def test_rate_warms_up_and_falls():
@@ -228,7 +275,7 @@ def test_rate_warms_up_and_falls():
 def test_sources(covers, tmp_path):
     shutil.copy(covers / "0.png", covers / "notes.txt")
     for source in (FolderCrops(covers), RandomDrawings(0)):
-        drawn, again = (source.draw(np.random.default_rng(0), 3, 24) for _ in range(2))
+        drawn, again = (source.draw(np.random.default_rng(0), 3, 24).pictures for _ in range(2))
         assert drawn.shape == (3, 3, 24, 24)
         assert np.array_equal(drawn, again)
         assert not np.array_equal(drawn[0], drawn[1])
@@ -247,7 +294,7 @@ def test_a_banks_contact_sheet_is_no_secret(tmp_path):
 
 def test_crops_smaller_than_asked_are_enlarged_and_bombs_refused(tmp_path, monkeypatch):
     Image.new("RGB", (10, 12)).save(tmp_path / "a.png")
-    assert FolderCrops(tmp_path).draw(np.random.default_rng(0), 1, 32).shape == (1, 3, 32, 32)
+    assert FolderCrops(tmp_path).draw(np.random.default_rng(0), 1, 32).pictures.shape == (1, 3, 32, 32)
     monkeypatch.setattr("unlearnable.photos.MAX_PIXELS", 100)
     with pytest.raises(ValueError, match=r"a\.png: more than 100 pixels.*take it out"):
         FolderCrops(tmp_path).draw(np.random.default_rng(0), 1, 32)

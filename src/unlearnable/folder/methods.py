@@ -148,12 +148,13 @@ class Hiding(Method):
         return cover, self.draw(entry.secret_number, entry.variation, *cover.shape[1:])
 
     def perturb(self, entries: Sequence[Entry], *needed: Tensor) -> Float[Tensor, "n 3 h w"]:
-        """Hide the secrets, and add the stamps."""
+        """Hide the secrets, and add the stamps where the working picture is the picture itself."""
         covers, secrets = needed
         labels = [int(entry.class_index or 0) for entry in entries]
-        return self.protection.with_stamps(
-            perturbations(self.prepared, covers, secrets), covers, labels, self.secrets.key
-        )
+        changes = perturbations(self.prepared, covers, secrets)
+        with_stamps = self.protection.with_stamps(changes, covers, labels, self.secrets.key)
+        whole = torch.tensor([(entry.height, entry.width) == covers.shape[-2:] for entry in entries])
+        return torch.where(whole[:, None, None, None], with_stamps, changes)
 
 
 class OneByOne(Method):

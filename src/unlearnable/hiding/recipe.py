@@ -2,11 +2,19 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import yaml
+
+EXPECTED = {
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    str: "text",
+    tuple[int, ...]: "whole numbers as [32, 64]",
+}
 
 
 @dataclass(frozen=True)
@@ -28,7 +36,7 @@ class Recipe:
         sizes: crop sides in pixels, one drawn a step (paper: 224).
         pixels: pixels of covers in a step; the batch is this over the crop's area (paper: 24 x 224^2).
         each: pictures of a batch that share their secret's class; more than one for eq. 7, which has nothing to
-            concentrate in a batch of strangers.
+            concentrate in a batch of strangers. No class comes again before all others have.
         concentration: weight omega_3 of eq. 7 (paper: 1e-4).
         extractor: network whose features are concentrated, as `hiding.extractor` reads it.
         mask: put the perturbation where the cover is busy (paper: no).
@@ -62,6 +70,11 @@ class Recipe:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        counts = {name: getattr(self, name) for name in ("blocks", "growth", "steps", "warmup", "pixels", "each")}
+        if few := [name for name, value in counts.items() if value < 1]:
+            raise ValueError(f"expected at least 1 of {', '.join(few)}")
+        if not self.sizes or min(self.sizes) < 2 or any(size % 2 for size in self.sizes):
+            raise ValueError(f"expected even sizes of at least 2 px, got {self.sizes}")
         if self.concentration and (self.each < 2 or not self.extractor):
             raise ValueError("concentration needs each of at least 2, and an extractor")
 
@@ -71,21 +84,35 @@ class Recipe:
 
         Raises:
             FileNotFoundError: there is no such plan.
-            ValueError: it is not YAML, or names something that a recipe does not have.
+            ValueError: it is not YAML, or names something that a recipe does not have, or a value is of another type.
         """
         content = _mapping(Path(plan).read_text(), f"the plan {plan}") if plan else {}
         for change in changes:
             content |= _mapping(change.replace("=", ": ", 1), f"--set {change}")
-        known = {field.name for field in fields(cls)}
-        if unknown := set(content) - known:
-            raise ValueError(f"a recipe has no {', '.join(sorted(unknown))}; it has {', '.join(sorted(known))}")
-        return cls(**content | {"sizes": tuple(content.get("sizes", cls.sizes))})
+        kinds = get_type_hints(cls)
+        if unknown := set(content) - set(kinds):
+            raise ValueError(f"a recipe has no {', '.join(sorted(unknown))}; it has {', '.join(sorted(kinds))}")
+        return cls(**{name: _typed(value, kinds[name], name) for name, value in content.items()})
 
     def rate(self, step: int) -> float:
         """The learning rate of a step: linear warm-up, then a cosine down to ``final_rate``."""
         rising = min(1.0, (step + 1) / self.warmup)
         falling = (1 + math.cos(math.pi * step / self.steps)) / 2
         return self.learning_rate * rising * (self.final_rate + (1 - self.final_rate) * falling)
+
+
+def _typed(value: Any, kind: Any, name: str) -> Any:
+    """A value of YAML as a recipe has it; YAML takes 1e-4 for a word."""
+    try:
+        if kind is float and type(value) in (int, float, str):
+            return float(value)
+    except ValueError:
+        pass
+    if kind in (int, bool, str) and type(value) is kind:
+        return value
+    if kind == tuple[int, ...] and isinstance(value, list) and all(type(item) is int for item in value):
+        return tuple(value)
+    raise ValueError(f"expected {EXPECTED[kind]} for {name}, got {value!r}")
 
 
 def _mapping(text: str, what: str) -> dict[str, Any]:

@@ -1,10 +1,12 @@
 """Where training pictures come from: random crops of photographs in folders, or rendered secrets."""
 
+import hashlib
+import math
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Int64, UInt8
 from numpy import ndarray
 from PIL import Image, ImageOps
 
@@ -12,16 +14,33 @@ from unlearnable.keys import Key
 from unlearnable.photos import UnreadablePhotoError, read_limited, read_photo
 from unlearnable.semantics.bank import BANK, SHEET
 from unlearnable.semantics.render import MAX_CLASSES, render
+from unlearnable.semantics.secrets import RENDER
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 
 
+class Drawn(NamedTuple):
+    """Square pictures and their classes."""
+
+    pictures: UInt8[ndarray, "n 3 size size"]
+    labels: Int64[ndarray, " n"]
+
+
 @runtime_checkable
 class Source(Protocol):
-    """Anything that draws square pictures."""
+    """Anything that draws square pictures.
 
-    def draw(self, rng: np.random.Generator, count: int, size: int, each: int = 1) -> UInt8[ndarray, "n 3 size size"]:
-        """Draw ``count`` pictures of ``size`` px, a function of ``rng`` alone; ``each`` in a row are of one class."""
+    Attributes:
+        fingerprint: names what can be drawn.
+    """
+
+    fingerprint: str
+
+    def draw(self, rng: np.random.Generator, count: int, size: int, each: int = 1) -> Drawn:
+        """Draw ``count`` pictures of ``size`` px, a function of ``rng`` alone.
+
+        With ``each`` above 1 so many in a row are of one class, and no class comes again before all others have.
+        """
 
 
 class FolderCrops:
@@ -41,33 +60,48 @@ class FolderCrops:
             if not found:
                 raise FileNotFoundError(f"expected pictures ({', '.join(sorted(SUFFIXES))}) in {folder}, found none")
             self.files += found
-        self.classes: dict[Path, list[Path]] = {}  # the files of every sub-folder
-        for file in self.files:
-            self.classes.setdefault(file.parent, []).append(file)
+        folders_of_files = sorted({file.parent for file in self.files})
+        self.classes = [[file for file in self.files if file.parent == folder] for folder in folders_of_files]
+        listing = [f"{file.parent.name}/{file.name} {file.stat().st_size}" for file in self.files]
+        self.fingerprint = hashlib.sha256("\n".join(listing).encode()).hexdigest()
 
-    def draw(self, rng: np.random.Generator, count: int, size: int, each: int = 1) -> UInt8[ndarray, "n 3 size size"]:
-        """Crop ``count`` random files; the sub-folder is the class, drawn as often as it has files."""
-        chosen: list[Path] = []
-        while len(chosen) < count:
-            first = self.files[rng.integers(len(self.files))]
-            siblings = self.classes[first.parent]
-            chosen += [first] + [siblings[rng.integers(len(siblings))] for _ in range(each - 1)]
-        return np.stack([_crop(file, rng, size) for file in chosen[:count]])
+    def draw(self, rng: np.random.Generator, count: int, size: int, each: int = 1) -> Drawn:
+        """Crop ``count`` random files; a class is a sub-folder, and what is in a row is cut and flipped alike."""
+        runs = math.ceil(count / each)
+        if each > 1:
+            labels = _in_turn(rng, len(self.classes), runs)
+        else:
+            labels = rng.choice(len(self.classes), runs, p=[len(files) / len(self.files) for files in self.classes])
+        crops: list[ndarray] = []
+        for label in labels:
+            files, window = self.classes[label], int(rng.integers(2**63))
+            for number in rng.integers(len(files), size=each):
+                crops.append(_crop(files[number], np.random.default_rng(window), size))
+        return Drawn(np.stack(crops[:count]), labels.repeat(each)[:count])
 
 
 class RandomDrawings:
     """Rendered secrets of random classes and variations, flipped at random."""
 
+    fingerprint = RENDER
+
     def __init__(self, seed: int) -> None:
         self.key = Key.of_seed(seed)
 
-    def draw(self, rng: np.random.Generator, count: int, size: int, each: int = 1) -> UInt8[ndarray, "n 3 size size"]:
-        """Render ``count`` random secrets."""
+    def draw(self, rng: np.random.Generator, count: int, size: int, each: int = 1) -> Drawn:
+        """Render ``count`` random secrets; what is in a row is flipped alike."""
+        labels = _in_turn(rng, MAX_CLASSES, math.ceil(count / each))
         drawn: list[ndarray] = []
-        while len(drawn) < count:
-            label, step = int(rng.integers(MAX_CLASSES)), int(rng.choice((-1, 1)))
-            drawn += [render(self.key, label, int(rng.integers(2**31)), size, size)[..., ::step] for _ in range(each)]
-        return np.stack(drawn[:count])
+        for label in labels:
+            step = int(rng.choice((-1, 1)))
+            for variation in rng.integers(2**31, size=each):
+                drawn.append(render(self.key, int(label), int(variation), size, size)[..., ::step])
+        return Drawn(np.stack(drawn[:count]), labels.repeat(each)[:count])
+
+
+def _in_turn(rng: np.random.Generator, classes: int, runs: int) -> Int64[ndarray, " runs"]:
+    """Classes in a random order, and again when all have come."""
+    return np.concatenate([rng.permutation(classes) for _ in range(math.ceil(runs / classes))])[:runs]
 
 
 def _crop(file: Path, rng: np.random.Generator, size: int) -> UInt8[ndarray, "3 size size"]:

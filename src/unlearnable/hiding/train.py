@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+from jaxtyping import Int64
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -48,6 +49,8 @@ RECORD_STEPS = 20
 MAX_ROLLBACKS = 12
 
 State = tuple[dict[str, Any], dict[str, Tensor]]  # notes and tensors
+Labels = Int64[Tensor, " n"]
+Batch = tuple[Tensor, Tensor, Tensor]  # covers, secrets and the secrets' classes
 
 
 @dataclass(frozen=True)
@@ -68,11 +71,17 @@ class _ExplosionError(ArithmeticError):
 
 
 class Run:
-    """A training in progress: the network, its optimiser and what has to survive a kill."""
+    """A training in progress: the network, its optimiser and what has to survive a kill.
 
-    def __init__(self, recipe: Recipe, device: torch.device) -> None:
+    Args:
+        recipe: network, losses and schedule.
+        device: of the network.
+        pictures: names what it is trained on.
+    """
+
+    def __init__(self, recipe: Recipe, device: torch.device, pictures: str = "") -> None:
         torch.manual_seed(recipe.seed)
-        self.recipe, self.device = recipe, device
+        self.recipe, self.device, self.pictures = recipe, device, pictures
         hider = _beginning(recipe).to(device).to(memory_format=torch.channels_last)
         self.hider = hider.compute_in(fastest_dtype(device))
         self.optimizer = torch.optim.Adam(self.hider.parameters(), betas=(0.5, 0.999), eps=1e-6)
@@ -90,6 +99,7 @@ class Run:
         """A copy of everything that a resumed training needs."""
         notes = {
             "recipe": asdict(self.recipe),
+            "pictures": self.pictures,
             "step": self.step,
             "slowdown": self.slowdown,
             "rollbacks": self.rollbacks,
@@ -130,7 +140,7 @@ class Run:
         """Resume from `save`.
 
         Raises:
-            ValueError: the checkpoint is of another recipe.
+            ValueError: the checkpoint is of another recipe, or of other pictures.
         """
         with safe_open(file, framework="pt", device=str(self.device)) as stored:
             notes = json.loads(stored.metadata()["run"])
@@ -139,19 +149,21 @@ class Run:
         if notes["recipe"] != mine:
             differing = [name for name in mine if notes["recipe"].get(name) != mine[name]]
             raise ValueError(f"{file.parent} holds a training with other {', '.join(differing)}; name another --out")
+        if notes.get("pictures") != self.pictures:
+            raise ValueError(f"{file.parent} holds a training on other covers or secrets; name another --out")
         self.restore(tensors)
         self.step, self.slowdown, self.rollbacks = notes["step"], notes["slowdown"], notes["rollbacks"]
         self.level, self.history = notes["level"], notes["history"]
         self.snapshot = self.state()
 
-    def advance(self, cover: Pictures, secret: Pictures) -> Progress:
-        """One step on one batch; on an explosion roll back instead.
+    def advance(self, cover: Pictures, secret: Pictures, labels: Labels) -> Progress:
+        """One step on one batch, with the secrets' classes; on an explosion roll back instead.
 
         Raises:
             DivergedError: it has rolled back too often.
         """
         try:
-            progress = self._optimise(cover, secret)
+            progress = self._optimise(cover, secret, labels)
         except _ExplosionError as explosion:
             self.rollbacks += 1
             self.slowdown /= 2
@@ -163,7 +175,7 @@ class Run:
         self.step += 1
         return progress
 
-    def _optimise(self, cover: Pictures, secret: Pictures) -> Progress:
+    def _optimise(self, cover: Pictures, secret: Pictures, labels: Labels) -> Progress:
         recipe = self.recipe
         generator = torch.Generator().manual_seed(recipe.seed * 1_000_003 + self.step)
         stego = self.hider.hide(cover, secret)
@@ -180,7 +192,8 @@ class Run:
             + recipe.outliving * outliving_loss(received - untouched, secret, recipe.eps)
         )
         if self.extractor is not None:
-            loss = loss + recipe.concentration * self._spread(stego - cover)
+            features = self.extractor(received - untouched, recipe.eps)
+            loss = loss + recipe.concentration * concentration_loss(features, labels)
         value = loss.item()
         if not math.isfinite(value) or value > 10 * self.level:
             raise _ExplosionError(f"loss {value:.3g} at step {self.step}")
@@ -205,13 +218,8 @@ class Run:
         twin = torch.Generator()
         twin.set_state(generator.get_state())
         handled = self.handle(published, generator)
-        return handled, self.handle(cover, twin) if self.recipe.outliving else cover
-
-    def _spread(self, change: Pictures) -> Tensor:
-        """Eq. 7 on a batch in which each class of secrets has ``each`` pictures in a row."""
-        assert self.extractor is not None
-        labels = torch.arange(len(change), device=self.device) // self.recipe.each
-        return concentration_loss(self.extractor(change, self.recipe.eps), labels)
+        looked_at = self.recipe.outliving or self.recipe.concentration
+        return handled, self.handle(cover, twin) if looked_at else cover
 
 
 def train(
@@ -232,19 +240,19 @@ def train(
 
     Raises:
         FileNotFoundError: a folder holds no pictures.
-        ValueError: ``out`` holds a training of another recipe.
+        ValueError: ``out`` holds a training of another recipe, or on other pictures.
         DivergedError: the training keeps exploding.
     """
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     drawn = RandomDrawings(recipe.seed) if secrets == "render" else FolderCrops(*secrets)
     sources = FolderCrops(*covers), drawn
-    run = Run(recipe, device_named(device))
+    run = Run(recipe, device_named(device), " ".join(source.fingerprint for source in sources))
     if (out / CHECKPOINT).exists():
         run.load(out / CHECKPOINT)
     saved = time.monotonic()
-    for cover, secret in _batches(recipe, sources, run.step):
-        progress = run.advance(cover.to(run.device), secret.to(run.device))
+    for batch in _batches(recipe, sources, run.step):
+        progress = run.advance(*(part.to(run.device) for part in batch))
         if progress.step % RECORD_STEPS == 0 and math.isfinite(progress.loss):
             run.history.append(asdict(progress))
         if time.monotonic() - saved > CHECKPOINT_SECONDS:
@@ -257,23 +265,24 @@ def train(
     draw_curve(run.history, out / "training.png")
 
 
-def _batches(recipe: Recipe, sources: tuple[Source, Source], first: int) -> Iterator[tuple[Tensor, Tensor]]:
+def _batches(recipe: Recipe, sources: tuple[Source, Source], first: int) -> Iterator[Batch]:
     """Batches from step ``first`` on, each a function of its step alone, drawn one ahead in a thread."""
 
-    def draw(step: int) -> list[Tensor]:
+    def draw(step: int) -> Batch:
         rng = np.random.default_rng((recipe.seed, step))
         size = int(rng.choice(recipe.sizes))
         count = max(1, recipe.pixels // size**2)
         covers, secrets = sources
-        drawn = covers.draw(rng, count, size), secrets.draw(rng, count, size, recipe.each)
-        return [torch.from_numpy(pictures).float() / 255 for pictures in drawn]
+        cover, secret = covers.draw(rng, count, size), secrets.draw(rng, count, size, recipe.each)
+        as_floats = (torch.from_numpy(drawn.pictures).float() / 255 for drawn in (cover, secret))
+        return *as_floats, torch.from_numpy(secret.labels)
 
     with ThreadPoolExecutor(1) as pool:
         upcoming = pool.submit(draw, first)
         for step in range(first, recipe.steps):
-            cover, secret = upcoming.result()
+            batch = upcoming.result()
             upcoming = pool.submit(draw, min(step + 1, recipe.steps - 1))
-            yield cover, secret
+            yield batch
 
 
 def _beginning(recipe: Recipe) -> Hider:
