@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from banks import SENTENCES, captioned
 from unlearnable.semantics.captions import Caption, Captions, read_captions
 from unlearnable.semantics.embed import embed
-from unlearnable.semantics.prompts import clustered_prompts, mean_distance, random_prompts
+from unlearnable.semantics.prompts import clustered_prompts, mean_distance, photographs, random_prompts
 
 
 def in_groups(groups: int, each: int, seed: int = 0, spread: float = 0.05):
@@ -96,3 +96,25 @@ def test_clusters_lie_farther_apart_than_random_captions_of_flickr8k(data):
     vectors = embed([caption.text for caption in captions.captions])
     random = np.mean([mean_distance(random_prompts(captions, vectors, 10, seed)) for seed in range(5)])
     assert mean_distance(clustered_prompts(captions, vectors, 10)) > random
+
+
+@given(groups=st.integers(2, 5), each=st.integers(2, 5), seed=st.integers(0, 50))
+def test_photographs_without_generation(groups, each, seed):
+    """A class's own comes first, the nearest follow, and none serves twice."""
+    captions, vectors = in_groups(groups, each, seed)
+    prompts = clustered_prompts(captions, vectors, groups, groups, seed)
+    chosen = photographs(captions, vectors, prompts, each, seed)
+    assert [names[0] for names in chosen] == [prompt.caption.picture for prompt in prompts]
+    assert {name for names in chosen for name in names} == captions.pictures
+    assert [{int(name.removesuffix(".jpg")) // each for name in names} for names in chosen] == [
+        {int(prompt.caption.text) // each} for prompt in prompts
+    ]
+    with pytest.raises(ValueError, match=f"expected {each + 1} photographs for each of {groups} classes"):
+        photographs(captions, vectors, prompts, each + 1, seed)
+
+
+def test_random_photographs_have_nothing_in_common():
+    captions, vectors = in_groups(5, 20)
+    chosen = photographs(captions, vectors, random_prompts(captions, vectors, 5), 20)
+    assert sorted(name for names in chosen for name in names) == sorted(captions.pictures)
+    assert all(len({int(name.removesuffix(".jpg")) // 20 for name in names}) > 2 for names in chosen)

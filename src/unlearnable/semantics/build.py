@@ -22,9 +22,9 @@ from unlearnable.keys import Key
 from unlearnable.semantics.bank import BANK, SHEET, Bank, BankClass, Picture, encoded
 from unlearnable.semantics.captions import Captions, read_captions
 from unlearnable.semantics.distances import distances
-from unlearnable.semantics.embed import TFIDF, embed
+from unlearnable.semantics.embed import TFIDF, Vectors, embed
 from unlearnable.semantics.paint import Painter, painter
-from unlearnable.semantics.prompts import Prompt, clustered_prompts, mean_distance, random_prompts
+from unlearnable.semantics.prompts import Prompt, clustered_prompts, mean_distance, photographs, random_prompts
 from unlearnable.semantics.render import MAX_CLASSES
 from unlearnable.semantics.sheet import contact_sheet
 from unlearnable.semantics.thumbnails import thumbnail
@@ -58,8 +58,8 @@ def build_bank(
 
     Args:
         out: a new or empty folder, or that of the same build.
-        generator: ``diffusion``, ``stylise`` (redrawn photographs), ``photo`` (photographs as they are: no
-            generation) or ``render`` (drawings, without captions).
+        generator: ``diffusion``, ``stylise`` (redrawn photographs), ``photo`` (different photographs as they are, no
+            generation: `prompts.photographs`) or ``render`` (drawings, without captions).
         classes: how many.
         per_class: how many pictures of each.
         captions: file of `read_captions`.
@@ -81,12 +81,17 @@ def build_bank(
         FileNotFoundError: captions or photographs are not there.
     """
     out = Path(out)
-    _check(generator, classes, per_class, size, captions, images, diffusion, controlnet, embedder)
+    _check(generator, classes, per_class, size, captions, images, diffusion, controlnet, embedder, clustering, clusters)
     options: dict[str, Any] = {"classes": classes, "per_class": per_class, "seed": seed, "size": size}
-    sentences, prompts = None, []
+    sentences, prompts, sources = None, [], []
     if captions is not None and images is not None:
         sentences = read_captions(Path(captions), Path(images))
-        prompts = _prompts(sentences, embedder, clustering, clusters, classes, seed, device)
+        vectors = embed([caption.text for caption in sentences.captions], embedder, device, seed)
+        prompts = _prompts(sentences, vectors, clustering, clusters, classes, seed)
+        names = photographs(sentences, vectors, prompts, per_class if generator == "photo" else 1, seed)
+        sources = [
+            (p.caption.text, [sentences.folder / name for name in of]) for p, of in zip(prompts, names, strict=True)
+        ]
         options |= {
             "captions": hashlib.sha256(Path(captions).read_bytes()).hexdigest(),
             "without_picture": sentences.without_picture,
@@ -99,8 +104,7 @@ def build_bank(
         networks = {"diffusion": diffusion, "controlnet": controlnet, "steps": steps, "guidance": guidance}
     planned = tuple(_planned(label, prompts[label] if prompts else None, sentences) for label in range(classes))
     bank = Bank(out, generator, options | networks, planned)
-    photographs = [(p.caption.text, sentences.path(p.caption)) for p in prompts] if sentences else []
-    paint = painter(generator, photographs, seed, size, device=device, **networks)
+    paint = painter(generator, sources, seed, size, device=device, **networks)
     bank = _painted(bank, _earlier(bank), paint, on_image)
     thumbnails = [np.stack([_small(bank, label, index) for index in range(per_class)]) for label in range(classes)]
     measured = {"captions": mean_distance(prompts) if prompts else None} | distances(thumbnails)
@@ -121,6 +125,8 @@ def _check(
     diffusion: str | None,
     controlnet: str | None,
     embedder: str,
+    clustering: bool,
+    clusters: int | None,
 ) -> None:
     """Whether the options fit each other and what they need is installed."""
     if generator not in get_args(Generator):
@@ -135,6 +141,8 @@ def _check(
         raise ValueError("render draws from the seed alone; leave --captions and --images out")
     if generator != "render" and not all(given):
         raise ValueError(f"{generator} needs --captions and --images")
+    if clusters is not None and not clustering:
+        raise ValueError("--clusters needs --clustering")
     if [model is not None for model in (diffusion, controlnet)] != [generator == "diffusion"] * 2:
         raise ValueError("--diffusion and --controlnet name the two models of --generator diffusion, and of no other")
     needed = NEEDED.get(generator, ()) + (() if embedder == TFIDF else ("transformers",))
@@ -143,17 +151,8 @@ def _check(
 
 
 def _prompts(
-    captions: Captions,
-    embedder: str,
-    clustering: bool,
-    clusters: int | None,
-    classes: int,
-    seed: int,
-    device: str | None,
+    captions: Captions, vectors: Vectors, clustering: bool, clusters: int | None, classes: int, seed: int
 ) -> list[Prompt]:
-    if clusters is not None and not clustering:
-        raise ValueError("--clusters needs --clustering")
-    vectors = embed([caption.text for caption in captions.captions], embedder, device, seed)
     if clustering:
         return clustered_prompts(captions, vectors, classes, clusters, seed)
     return random_prompts(captions, vectors, classes, seed)

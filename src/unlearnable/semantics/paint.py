@@ -21,25 +21,26 @@ Painter = Callable[[int, int, int], Painted]  # of class, index and the picture'
 
 
 def painter(
-    generator: Generator, photographs: Sequence[tuple[str, Path]], seed: int, size: int, **networks: Any
+    generator: Generator, sources: Sequence[tuple[str, Sequence[Path]]], seed: int, size: int, **networks: Any
 ) -> Painter:
     """What draws; the last photograph and its shape are kept, and the last picture.
 
     Args:
         generator: its name.
-        photographs: caption and photograph of every class; none for ``render``.
+        sources: caption and photographs of every class, of which ``photo`` takes all and others the first; none for
+            ``render``.
         seed: of the key of ``render``.
         size: side of the pictures in px.
         networks: parameters of `Diffusion`.
     """
-    photograph = lru_cache(maxsize=1)(lambda label: square(photographs[label][1], size))
+    photograph = lru_cache(maxsize=1)(lambda label, index=0: square(sources[label][1][index], size))
 
     match generator:
         case "diffusion":
             model = Diffusion(size=size, **networks)
 
             def paint(label: int, index: int, seed: int) -> Painted:
-                return model.draw(photographs[label][0], photograph(label), seed)
+                return model.draw(sources[label][0], photograph(label), seed)
 
         case "stylise":
             shape = lru_cache(maxsize=1)(lambda label: shape_of(photograph(label)))
@@ -56,6 +57,6 @@ def painter(
         case "photo":
 
             def paint(label: int, index: int, seed: int) -> Painted:
-                return photograph(label).transpose(2, 0, 1)
+                return photograph(label, index).transpose(2, 0, 1)
 
     return lru_cache(maxsize=1)(paint)

@@ -90,6 +90,44 @@ def random_prompts(captions: Captions, vectors: Vectors, classes: int, seed: int
     return [Prompt(captions.captions[place], None, vectors[place]) for place in places]
 
 
+def photographs(
+    captions: Captions, vectors: Vectors, prompts: list[Prompt], per_class: int, seed: int = 0
+) -> list[list[str]]:
+    """Names of the photographs of every class, its prompt's own first; none serves twice.
+
+    Those whose captions are nearest to the prompt follow; random ones where the prompts are. More than one a class is
+    for a bank without generation, which the paper's Table 4 compares with.
+
+    Raises:
+        ValueError: there are too few.
+    """
+    if len(captions.pictures) < len(prompts) * per_class:
+        raise ValueError(
+            f"expected {per_class} photographs for each of {len(prompts)} classes, got {len(captions.pictures)} in "
+            f"{captions.folder}; give more, or a smaller --per-class"
+        )
+    chosen = [[str(prompt.caption.picture)] for prompt in prompts]
+    taken = {own for (own,) in chosen}
+    at_random = [str(name) for name in np.random.default_rng(seed).permutation(sorted(captions.pictures))]
+    for prompt, names in zip(prompts, chosen, strict=True):
+        free = [name for name in at_random if name not in taken]
+        if prompt.cluster is not None:
+            nearness = _nearness(captions, vectors @ prompt.vector)
+            free.sort(key=lambda name: -nearness[name])
+        names += free[: per_class - 1]
+        taken.update(names)
+    return chosen
+
+
+def _nearness(captions: Captions, cosines: Float[ndarray, " n"]) -> dict[str, float]:
+    """Of every photograph, by the nearest of its captions."""
+    nearness: dict[str, float] = {}
+    for caption, cosine in zip(captions.captions, cosines.tolist(), strict=True):
+        if caption.picture:
+            nearness[caption.picture] = max(cosine, nearness.get(caption.picture, -1.0))
+    return nearness
+
+
 def mean_distance(prompts: list[Prompt]) -> float | None:
     """Mean cosine distance between the prompts of two classes; None of a single class."""
     vectors = np.stack([prompt.vector for prompt in prompts])
