@@ -54,6 +54,10 @@ def test_writes_page_table_summary_and_cells(folders):
     assert done == sorted(done) and done[-1] == pytest.approx(seen[-1].total)
     published = outcome.published
     assert (len(published.qualities), published.budget, published.over_budget) == (48, "rms:8", 0)
+    assert summary["published"] == published.summary
+    assert summary["published"]["rms"]["worst"] == max(quality.rms for quality in published.qualities) <= 8
+    assert summary["published"]["ssim"]["worst"] == min(quality.ssim for quality in published.qualities)
+    assert "Promised budget: rms:8; Files over it: 0 of 48 measured" in (folders / "out" / TABLE).read_text()
     assert len(published.samples) == 10
     assert len({sample.name.split("/")[0] for sample in published.samples}) == 4
 

@@ -1,6 +1,6 @@
 """What an audit found: the rows of its table, and what stands beside them."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from statistics import fmean, stdev
 
 from jaxtyping import UInt8
@@ -81,6 +81,14 @@ class Sample:
 
 
 @dataclass(frozen=True)
+class Spread:
+    """A measure over files: RMS and L-inf in grey levels, PSNR in dB."""
+
+    mean: float
+    worst: float
+
+
+@dataclass(frozen=True)
 class Published:
     """The published set.
 
@@ -97,6 +105,24 @@ class Published:
     budget: str | None
     over_budget: int
     samples: tuple[Sample, ...]
+
+    def spread(self, measure: str) -> Spread | None:
+        """Of ``rms``, ``linf``, ``psnr`` or ``ssim`` over the files that have it."""
+        values = [value for quality in self.qualities if (value := getattr(quality, measure)) is not None]
+        worst = max if measure in ("rms", "linf") else min
+        return Spread(fmean(values), worst(values)) if values else None
+
+    @property
+    def summary(self) -> dict[str, object]:
+        """Counts, and the measures' mean and worst."""
+        spreads = {measure: self.spread(measure) for measure in ("rms", "linf", "psnr", "ssim")}
+        return {
+            "count": self.count,
+            "budget": self.budget,
+            "measured": len(self.qualities),
+            "over_budget": self.over_budget,
+            **{measure: asdict(spread) if spread else None for measure, spread in spreads.items()},
+        }
 
 
 @dataclass(frozen=True)

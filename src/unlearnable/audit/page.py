@@ -61,7 +61,7 @@ def audit_page(outcome: Outcome) -> str:
 
 
 def markdown_table(outcome: Outcome) -> str:
-    """The table of an audit in percent, worst row first; then what was not measured."""
+    """The table of an audit in percent, worst row first; then what was not measured, and the files' budget."""
     lines = [
         "| countermeasure | clean final | clean peak | published final | published peak | difference | status |",
         "|---|---:|---:|---:|---:|---:|---|",
@@ -72,7 +72,8 @@ def markdown_table(outcome: Outcome) -> str:
         lines.append(f"| {' | '.join(cells)} |")
     for name, reason in outcome.missing.items():
         lines.append(f"| {cell(name)} | – | – | – | – | – | not measured: {cell(reason)} |")
-    return writable("\n".join(lines) + "\n")
+    facts = "; ".join(f"{what}: {measured}" for what, measured in _quality_facts(outcome.published))
+    return writable("\n".join([*lines, "", f"Published files as written. {facts}."]) + "\n")
 
 
 @cache
@@ -150,22 +151,21 @@ def _distinct(texts: Iterable[str]) -> list[str]:
 
 def _quality_facts(published: Published) -> list[tuple[str, str]]:
     """The budget and the measures of the published set."""
-    qualities = published.qualities
-    budget = [("Promised budget", published.budget or "none: there is no report of the set")]
-    if not qualities:
-        return budget
+    facts = [("Promised budget", published.budget or "none: there is no report of the set")]
+    rms, linf, psnr, ssim = map(published.spread, ("rms", "linf", "psnr", "ssim"))
+    if rms is None or linf is None or ssim is None:
+        return facts
+    measured = len(published.qualities)
     if published.budget:
-        budget.append(("Files over it", f"{published.over_budget:,} of {len(qualities):,} measured"))
-    psnrs = [quality.psnr for quality in qualities if quality.psnr is not None]
-    psnr = f"mean {fmean(psnrs):.2f}, lowest {min(psnrs):.2f}" if psnrs else "–"
-    unchanged = len(qualities) - len(psnrs)
-    rms, ssims = [quality.rms for quality in qualities], [quality.ssim for quality in qualities]
+        facts.append(("Files over it", f"{published.over_budget:,} of {measured:,} measured"))
+    unchanged = sum(quality.psnr is None for quality in published.qualities)
+    psnrs = f"mean {psnr.mean:.2f}, lowest {psnr.worst:.2f}" if psnr else "–"
     return [
-        *budget,
-        ("RMS difference, grey levels", f"mean {fmean(rms):.2f}, highest {max(rms):.2f}"),
-        ("L-inf, grey levels", f"highest {max(quality.linf for quality in qualities)}"),
-        ("PSNR, dB", psnr + (f" (without {unchanged:,} unchanged)" if unchanged else "")),
-        ("SSIM", f"mean {fmean(ssims):.4f}, lowest {min(ssims):.4f}"),
+        *facts,
+        ("RMS difference, grey levels", f"mean {rms.mean:.2f}, highest {rms.worst:.2f}"),
+        ("L-inf, grey levels", f"highest {linf.worst:g}"),
+        ("PSNR, dB", psnrs + (f" (without {unchanged:,} unchanged)" if unchanged else "")),
+        ("SSIM", f"mean {ssim.mean:.4f}, lowest {ssim.worst:.4f}"),
     ]
 
 

@@ -227,6 +227,7 @@ def summary(outcome: Outcome) -> dict[str, object]:
         **{name: getattr(outcome, name) for name in settings.split()},
         "rows": rows,
         "missing": outcome.missing,
+        "published": outcome.published.summary,
         "verdict": verdict(outcome),
         "command": outcome.command,
     }
