@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from jaxtyping import Int64
+from jaxtyping import Int64, UInt8
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -273,9 +273,9 @@ def _batches(recipe: Recipe, sources: tuple[Source, Source], first: int) -> Iter
         size = int(rng.choice(recipe.sizes))
         count = max(1, recipe.pixels // size**2)
         covers, secrets = sources
-        cover, secret = covers.draw(rng, count, size), secrets.draw(rng, count, size, recipe.each)
-        as_floats = (torch.from_numpy(drawn.pictures).float() / 255 for drawn in (cover, secret))
-        return *as_floats, torch.from_numpy(secret.labels)
+        cover = covers.draw(rng, count, size).pictures
+        secret, labels = secrets.draw(rng, count, size, recipe.each)
+        return _floats(cover), _floats(secret), torch.from_numpy(labels)
 
     with ThreadPoolExecutor(1) as pool:
         upcoming = pool.submit(draw, first)
@@ -283,6 +283,10 @@ def _batches(recipe: Recipe, sources: tuple[Source, Source], first: int) -> Iter
             batch = upcoming.result()
             upcoming = pool.submit(draw, min(step + 1, recipe.steps - 1))
             yield batch
+
+
+def _floats(pictures: UInt8[np.ndarray, "n 3 size size"]) -> Tensor:
+    return torch.from_numpy(pictures).float() / 255
 
 
 def _beginning(recipe: Recipe) -> Hider:
