@@ -72,7 +72,7 @@ def test_resumes_without_training_anything_twice(folders):
 
 def test_starts_nothing_that_cannot_end_in_time(folders):
     outcome = run(folders, countermeasures="vanilla,gray", minutes=0)
-    assert not outcome.rows  # the first training is tried, to learn how long one takes
+    assert not outcome.rows
     assert "no time left" in outcome.missing["vanilla"] and "no time left" in outcome.missing["gray"]
     assert run(folders, countermeasures="vanilla,gray", minutes=10).rows
 

@@ -138,6 +138,15 @@ def test_no_time_left(plan, done, tmp_path):
     assert all("no time left" in event.said for event in events if event.failed)
 
 
+def test_no_first_run_outlives_its_time(plan, tmp_path):
+    runs = Runs(tmp_path)
+    run = Run(jobs_of(plan, runs), Here(), runs, time.monotonic() - 1)
+    run()
+    assert not runs.cells.all()  # though nobody knows how long one takes
+    assert all("no time left: nobody knows" in why for why in run.failed.values())
+    assert sum(isinstance(job, Train) for job in run.failed) == 10
+
+
 def test_what_fails_takes_what_needs_it_along_and_nothing_else(plan, tmp_path, monkeypatch):
     def broken(self, *arguments):
         raise ValueError("no such noise")

@@ -35,16 +35,17 @@ def seconds_for(
 
 
 def too_late(needed: float | None, end: float) -> str:
-    """Why a step cannot end in time; empty where it can, or where nothing is known: then it is tried.
+    """Why a step is not to begin; empty where it can end in time, or where time is left and nothing is known of it.
 
     Args:
         needed: how long it takes, in seconds.
-        end: by when it must end, on the clock of `time.monotonic`.
+        end: when it has to be over, as of `time.monotonic`.
     """
     left = end - time.monotonic()
-    if needed is None or needed <= left:
+    if left > 0 and (needed is None or needed <= left):
         return ""
-    return f"no time left: it takes about {needed / 60:.0f} min, {max(0, left) / 60:.0f} were left"
+    takes = "nobody knows how long it takes" if needed is None else f"it takes about {needed / 60:.0f} min"
+    return f"no time left: {takes}, {max(0, left) / 60:.0f} min were left"
 
 
 def work(countermeasure: str, epochs: int) -> float:

@@ -99,7 +99,7 @@ def audit_folder(
         victim: see `victims`; any timm name.
         recipe: ``quick`` or ``paper``.
         seeds: trainings a cell.
-        minutes: after the first, no training starts that would not end within so many, as far as can be foreseen.
+        minutes: no training starts that would not end within so many, as far as can be foreseen.
         size: side in pixels at which is trained; that of the published pictures, at most 224, when None.
         backbone: safetensors file of pretrained weights for ``victim``.
         device: torch device; CUDA where there is one when None.
