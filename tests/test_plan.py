@@ -96,6 +96,19 @@ def test_a_part_that_is_none(part):
         shard((), part)
 
 
+def test_a_figure_has_no_parts(tmp_path):
+    plan = read(tmp_path, f"figure: gradcam\n{SOME}")
+    assert plan.part("1/1") == plan
+    with pytest.raises(ValueError, match=r"toy\.yaml, whose figure needs all its panels, got part 1/2"):
+        plan.part("1/2")
+    assert () in [read(tmp_path, SOME).part(f"{number}/20").entries for number in range(1, 21)]
+
+
+def test_a_share_is_the_same_however_it_is_written(tmp_path):
+    whole, split = (read(tmp_path, SOME.replace("[0.5]", f"[{shares}]")) for shares in ("0.5, 1", "0.5, 1.0"))
+    assert [entry.training.key for entry in whole.entries] == [entry.training.key for entry in split.entries]
+
+
 def test_the_key_of_a_set_does_not_depend_on_spelling():
     own = TrainingSet("toy", "lsp")
     others = [replace(own, data="toy:count=3"), replace(own, protection="ar"), replace(own, seed=1)]
@@ -113,6 +126,14 @@ def test_every_plan_of_ours_can_be_read(file):
         or plan.paper == "table3"
         or plan.figure == "maps"
     )
+
+
+def test_plans_of_the_same_table_and_data_make_the_same_sets():
+    table1, table2 = (Plan.read(file) for file in PLANS if file.stem in ("table1_cifar100", "table2"))
+    of_rows = {(entry.table, entry.row): entry.training for entry in table1.entries}
+    shared = [entry for entry in table2.entries if (entry.table, entry.row) in of_rows]
+    assert {entry.row for entry in shared} == {entry.row for entry in table2.entries}
+    assert all(entry.training == of_rows[entry.table, entry.row] for entry in shared)
 
 
 def test_every_plan_has_a_quick_variant():

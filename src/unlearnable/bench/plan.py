@@ -188,6 +188,17 @@ class Plan:
         """Runs it."""
         return f"unlearnable bench {shlex.quote(self.file)}"
 
+    def part(self, part: str) -> "Plan":
+        """The plan of one `shard` alone.
+
+        Raises:
+            ValueError: it is no such part, or the plan draws a figure.
+        """
+        entries = shard(self.entries, part)
+        if self.figure and entries != self.entries:
+            raise ValueError(f"expected the whole of {self.file}, whose figure needs all its panels, got part {part}")
+        return replace(self, entries=entries)
+
     @classmethod
     def read(cls, file: str | Path) -> "Plan":
         """Read a YAML file.
@@ -246,5 +257,5 @@ def _grid(content: dict[str, Any]) -> Grid:
     protections = content.get("protections", {})
     if isinstance(protections, list):
         content = content | {"protections": {text: text for text in protections}}
-    lists = ("countermeasures", "victims", "shares", "budgets")
-    return Grid(**content | {name: tuple(content[name]) for name in lists if name in content})
+    lists = {"countermeasures": str, "victims": str, "shares": float, "budgets": str}
+    return Grid(**content | {name: tuple(map(kind, content[name])) for name, kind in lists.items() if name in content})

@@ -40,10 +40,8 @@ def bench(
 ) -> None:
     """Train what a plan asks for and has no result yet."""
     import time
-    from dataclasses import replace
 
     from unlearnable.bench.plan import Plan
-    from unlearnable.bench.plan import shard as part
     from unlearnable.bench.run import Estimate, Event, Run, jobs_of
     from unlearnable.bench.runs import Runs
     from unlearnable.devices import device_named
@@ -55,8 +53,7 @@ def bench(
             raise ValueError("expected --ray without --workers and --device; --gpus-per-cell 0 trains on CPUs")
         if not ray and (cpus_per_cell or gpus_per_cell is not None):
             raise ValueError("expected --ray with --cpus-per-cell and --gpus-per-cell")
-        whole, runs = Plan.read(plan), Runs(out.absolute())
-        chosen = replace(whole, entries=part(whole.entries, shard))
+        chosen, runs = Plan.read(plan).part(shard), Runs(out.absolute())
         if pack and pack.exists():
             say(f"{runs.unpack(pack)} records read from {pack}")
         jobs = jobs_of(chosen, runs, device)
