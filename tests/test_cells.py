@@ -48,8 +48,37 @@ def test_a_result_comes_back_from_its_file(tmp_path):
     assert Result.from_json(RESULT.to_json()) == RESULT
 
 
+def with_field(name, value):
+    """Spoils a record: one of its fields, or of its cell's, is another."""
+
+    def spoil(text):
+        fields = json.loads(text)
+        (fields if name in fields else fields["cell"])[name] = value
+        return json.dumps(fields)
+
+    return spoil
+
+
 @pytest.mark.parametrize(
-    "spoil", [lambda text: text[:40], lambda text: "{}", lambda text: text.replace("vanilla", "at")]
+    "spoil",
+    [
+        lambda text: text[:40],
+        lambda text: "{}",
+        lambda text: "[]",
+        lambda text: text.replace("vanilla", "at"),
+        with_field("victim", 5),
+        with_field("victim", None),
+        with_field("seed", "0"),
+        with_field("seed", True),
+        with_field("epochs", []),
+        with_field("epochs", [[]]),
+        with_field("epochs", {}),
+        with_field("confusion", []),
+        with_field("confusion", [["1", 3], [1, 3]]),
+        with_field("seconds", "1.5"),
+        with_field("versions", {"torch": 2}),
+        with_field("another", 1),
+    ],
 )
 def test_a_spoilt_file_is_set_aside_and_kept(tmp_path, spoil):
     store = Store(tmp_path, Result)
@@ -62,6 +91,14 @@ def test_a_spoilt_file_is_set_aside_and_kept(tmp_path, spoil):
     assert aside.read_text() == spoilt
     store.save(RESULT)
     assert store.load(CELL.key) == RESULT
+
+
+def test_a_second_spoilt_file_does_not_replace_the_first(tmp_path):
+    store = Store(tmp_path, Result)
+    for text in ("first", "second", "third"):
+        (tmp_path / f"{CELL.key}.json").write_text(text)
+        assert store.load(CELL.key) is None
+    assert sorted(aside.read_text() for aside in store.corrupt()) == ["first", "second", "third"]
 
 
 def test_fingerprints_tell_sets_apart():

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 
@@ -118,6 +118,10 @@ class Result(Record):
     device: str
     versions: dict[str, str]
 
+    def __post_init__(self) -> None:
+        if not self.epochs or not self.confusion:
+            raise ValueError("expected a training of at least one epoch, and its confusion matrix")
+
     @property
     def key(self) -> str:
         """That of its cell."""
@@ -134,19 +138,6 @@ class Result(Record):
             seconds=round(trained.seconds, 2),
             device=device,
             versions=versions(),
-        )
-
-    @classmethod
-    def of_fields(cls, fields: dict[str, Any]) -> "Result":
-        """See `Record`."""
-        return cls(
-            **fields
-            | {
-                "cell": Cell(**fields["cell"]),
-                "epochs": tuple(Epoch(**epoch | {"recalls": tuple(epoch["recalls"])}) for epoch in fields["epochs"]),
-                "confusion": tuple(map(tuple, fields["confusion"])),
-                "peak_confusion": tuple(map(tuple, fields["peak_confusion"])),
-            }
         )
 
     def final(self, classes: tuple[int, ...] = ()) -> float:

@@ -5,13 +5,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
+from functools import cache
+from itertools import chain, count
 from pathlib import Path
-from typing import Any, ClassVar, Generic, TypeVar
+from types import NoneType, UnionType
+from typing import Any, ClassVar, Generic, TypeVar, get_args, get_origin, get_type_hints
 
 from unlearnable.atomic import write
 
 CORRUPT = ".corrupt"
-
+PLAIN: dict[Any, set[type]] = {str: {str}, bool: {bool}, int: {int}, float: {float, int}}  # as JSON has them
 
 R = TypeVar("R", bound="Record")
 
@@ -43,14 +46,11 @@ class Record(ABC):
             ValueError: it is no such record.
         """
         try:
-            return cls.of_fields(json.loads(text))
+            record: R = typed(json.loads(text), cls)
+            _ = record.key  # nobody can look up what has none
         except (TypeError, KeyError, ValueError) as error:
             raise ValueError(f"not {cls.named}: {error!r}") from None
-
-    @classmethod
-    @abstractmethod
-    def of_fields(cls: type[R], fields: dict[str, Any]) -> R:
-        """The record of what its JSON holds; may raise whatever a wrong field raises."""
+        return record
 
 
 class Store(Generic[R]):
@@ -74,7 +74,7 @@ class Store(Generic[R]):
             if record.key != key:
                 raise ValueError("the record of another key")
         except ValueError:
-            file.replace(file.with_suffix(CORRUPT))
+            self._set_aside(file)
             return None
         return record
 
@@ -91,6 +91,38 @@ class Store(Generic[R]):
     def corrupt(self) -> list[Path]:
         """Files that were set aside."""
         return sorted(self.folder.glob(f"*{CORRUPT}"))
+
+    def _set_aside(self, file: Path) -> None:
+        """Under a name that nothing has yet."""
+        names = (file.with_suffix(f".{number}{CORRUPT}") for number in count(1))
+        file.replace(next(name for name in chain([file.with_suffix(CORRUPT)], names) if not name.exists()))
+
+
+def typed(value: Any, kind: Any) -> Any:
+    """What a JSON value is as a ``kind``: a dataclass, a list as a tuple, or as it is, with everything in it checked.
+
+    Raises:
+        TypeError: it is none.
+        KeyError: a dataclass has no such field.
+        ValueError: a dataclass refuses a field.
+    """
+    origin, parts = get_origin(kind), get_args(kind)
+    if origin is UnionType:
+        return None if value is None and NoneType in parts else typed(value, parts[0])
+    if is_dataclass(kind) and isinstance(value, dict):
+        kinds = _kinds(kind)
+        return kind(**{name: typed(part, kinds[name]) for name, part in value.items()})
+    if origin is dict and isinstance(value, dict):
+        return {typed(name, parts[0]): typed(part, parts[1]) for name, part in value.items()}
+    if origin is tuple and isinstance(value, list):
+        plain = set(map(type, value)) <= PLAIN.get(parts[0], set())  # all at once: matrices have thousands
+        return tuple(value) if plain else tuple(typed(part, parts[0]) for part in value)
+    if type(value) in PLAIN.get(kind, ()):
+        return value
+    raise TypeError(f"expected {kind}, got {value!r:.80}")
+
+
+_kinds = cache(get_type_hints)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import mean
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 
@@ -98,12 +98,6 @@ class Made(Record):
     def key(self) -> str:
         """That of the set."""
         return self.what.key
-
-    @classmethod
-    def of_fields(cls, fields: dict[str, Any]) -> "Made":
-        """See `Record`."""
-        measured = fields["measured"] and Measured(**fields["measured"])
-        return cls(**fields | {"what": TrainingSet(**fields["what"]), "measured": measured})
 
     def holds(self, clean: str) -> bool:
         """Whether it would be made the same today, of a clean set with this fingerprint."""
