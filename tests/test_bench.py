@@ -250,10 +250,12 @@ def test_a_figure_is_drawn_once_from_sets_and_victims(tmp_path, figure, trained)
     assert file.read_bytes().startswith(b"\x89PNG")
     assert (notes["title"], notes["command"]) == ("toys", f"unlearnable bench {tmp_path / 'toy.yaml'}")
     assert len(notes["numbers"]) >= 2
-    file.unlink()
+    file.with_suffix(".json").write_text("{")
     events = []
-    Run(jobs_of(plan, runs), Here(), runs, on_event=events.append)()
+    with pytest.warns(UserWarning, match=r"toy\.png counts as not drawn"):
+        Run(jobs_of(plan, runs), Here(), runs, on_event=events.append)()
     assert [event.name for event in events] == [f"drawing {figure}"]  # pictures and weights are still kept
+    assert json.loads(file.with_suffix(".json").read_text()) == notes
 
 
 def test_a_command_that_is_told_to_end_leaves_no_worker_behind(tmp_path):

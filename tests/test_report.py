@@ -217,9 +217,13 @@ def test_figures_come_with_title_and_command(plan, tmp_path):
     runs = filled(plan, tmp_path)
     runs.figure("maps").parent.mkdir()
     runs.figure("maps").write_bytes(b"a picture")
-    with pytest.raises(ValueError, match="title and command"):
-        content([plan], runs)
-    runs.figure("maps").with_suffix(".json").write_text(json.dumps({"title": "Maps", "command": "unlearnable bench m"}))
+    notes = runs.figure("maps").with_suffix(".json")
+    for broken in (None, "", '{"title": ', '{"title": "Maps"}', "[]", "7"):
+        if broken is not None:
+            notes.write_text(broken)
+        with pytest.warns(UserWarning, match=r"maps\.png counts as not drawn: expected title, command and key in .*json"):
+            assert not content([plan], runs).illustrations
+    notes.write_text(json.dumps({"title": "Maps", "command": "unlearnable bench m", "key": "0", "numbers": []}))
     (figure,) = content([plan], runs).illustrations
     assert (figure.name, figure.title, figure.command, figure.png) == (
         "maps",

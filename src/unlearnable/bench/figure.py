@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 from jaxtyping import UInt8
 from safetensors.torch import load_file
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from unlearnable.atomic import write
 from unlearnable.bench.jobs import Call, Job, known
 from unlearnable.bench.plan import Entry, Plan, TrainingSet
+from unlearnable.bench.runs import Notes
 from unlearnable.cells import Cell
 from unlearnable.countermeasures import countermeasure_named
 from unlearnable.images import ImageSet
@@ -43,9 +44,8 @@ class Draw(Job):
     @property
     def done(self) -> bool:
         """It has been drawn from these sets and trainings."""
-        file = self.runs.figure(self.plan.name)
-        notes = file.with_suffix(".json")
-        return file.exists() and notes.exists() and json.loads(notes.read_text()).get("key") == self._key()
+        notes = self.runs.notes(self.plan.name)
+        return notes is not None and notes.key == self._key()
 
     def call(self) -> Call:
         """See `Job`."""
@@ -55,12 +55,7 @@ class Draw(Job):
         """See `Job`."""
         file = self.runs.figure(self.plan.name)
         file.parent.mkdir(parents=True, exist_ok=True)
-        notes = {
-            "title": self.plan.title,
-            "command": self.plan.command,
-            "key": self._key(),
-            "numbers": answer.numbers,
-        }
+        notes = asdict(Notes(self.plan.title, self.plan.command, self._key())) | {"numbers": answer.numbers}
         write(file, answer.png)
         write(file.with_suffix(".json"), json.dumps(notes, indent=1) + "\n")
         return f"look at {file}"

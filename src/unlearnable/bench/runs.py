@@ -3,8 +3,10 @@
 ``sets/`` and ``cells/`` hold one small JSON file each; ``cache/`` holds pictures, and can be deleted at any time.
 """
 
+import json
+import warnings
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -15,6 +17,21 @@ from unlearnable.bench.sets import Made
 from unlearnable.cells import Cell, Result
 from unlearnable.countermeasures import countermeasure_named
 from unlearnable.stored import Record, Store
+
+
+@dataclass(frozen=True)
+class Notes:
+    """What stands beside a figure.
+
+    Attributes:
+        title: of the figure.
+        command: that draws it.
+        key: of what it shows.
+    """
+
+    title: str
+    command: str
+    key: str
 
 
 class Runs:
@@ -45,6 +62,21 @@ class Runs:
         """Where the figure of the plan of this name is kept; what it shows is in a JSON file beside it."""
         return self.folder / "figures" / f"{name}.png"
 
+    def notes(self, name: str) -> Notes | None:
+        """What stands beside the figure of the plan of this name; None where there is no figure, or nothing legible."""
+        file = self.figure(name)
+        if not file.exists():
+            return None
+        notes = file.with_suffix(".json")
+        try:
+            read = json.loads(notes.read_text())
+            return Notes(*(str(read[name]) for name in ("title", "command", "key")))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            warnings.warn(
+                f"{file} counts as not drawn: expected title, command and key in {notes}, got {error!r}", stacklevel=2
+            )
+            return None
+
     def cell(self, entry: Entry) -> Cell | None:
         """The cell of an entry; None as long as one of its sets has not been made."""
         made, clean = self.sets.load(entry.training.key), self.sets.load(entry.clean.key)
@@ -59,6 +91,10 @@ class Runs:
         """What came out of an entry's cell, if it has been trained."""
         cell = self.cell(entry)
         return self.cells.load(cell.key) if cell else None
+
+    def corrupt(self) -> list[Path]:
+        """Files that held no record and were set aside."""
+        return [*self.sets.corrupt(), *self.cells.corrupt()]
 
     def records(self, entries: Iterable[Entry]) -> list[Record]:
         """All that is known of these entries: their sets, and then their cells."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from unlearnable.cli.shown import SKIPPED, Device, errors, say, stages
+from unlearnable.cli.shown import SKIPPED, Device, errors, say, say_aside, stages
 
 if TYPE_CHECKING:
     from unlearnable.bench.places import Place
@@ -59,6 +59,7 @@ def bench(
         jobs = jobs_of(chosen, runs, device)
         with _place(workers, ray, cpus_per_cell, gpus_per_cell) as place, stages() as on_stage:
             say(Estimate.of(jobs, runs.cells.all()).told(place.slots))
+            say_aside(runs.corrupt())
             if dry_run:
                 return
 
@@ -72,9 +73,6 @@ def bench(
             finally:
                 if pack:
                     runs.pack(pack, chosen.entries)
-    for store in (runs.sets, runs.cells):
-        for file in store.corrupt():
-            say(f"{file} was no record; it was set aside, and what it was of done again")
     if run.failed:
         say(f"{len(run.failed)} steps were not done")
         raise typer.Exit(SKIPPED)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from unlearnable.cli.shown import errors, say
+from unlearnable.cli.shown import errors, say, say_aside
 
 
 def report(
@@ -42,5 +42,6 @@ def report(
         out.mkdir(parents=True, exist_ok=True)
         for name, text in files.items():
             write(out / name, text)
+    say_aside(found.corrupt())
     asked, measured = (sum(getattr(table, name) for table in shown.tables) for name in ("asked", "measured"))
     say(f"{measured} of {asked} trainings shown; look at {out / 'report.html'}")

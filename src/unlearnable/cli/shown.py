@@ -4,7 +4,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -85,6 +85,12 @@ def console() -> Any:
 def say(text: str) -> None:
     """Print to standard error; names that are not UTF-8 are shown escaped."""
     print(os.fsencode(text).decode(errors="backslashreplace"), file=sys.stderr)
+
+
+def say_aside(files: Iterable[Path]) -> None:
+    """Say which files were set aside because they hold no record."""
+    for file in files:
+        say(f"{file} is not the record of a set or of a training; it was set aside, and what it was of has no result")
 
 
 def print_json(value: Any) -> None:

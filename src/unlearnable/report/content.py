@@ -1,6 +1,5 @@
 """Everything that a report shows, gathered from records alone."""
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,7 +92,7 @@ def content(plans: Sequence[Plan], runs: Runs) -> Content:
         runs: what there is.
 
     Raises:
-        ValueError: a plan names a table that the paper does not have, or the notes of a figure are not a plan's.
+        ValueError: a plan names a table that the paper does not have.
     """
     found: dict[Entry, Result | None] = {}
 
@@ -120,15 +119,10 @@ def content(plans: Sequence[Plan], runs: Runs) -> Content:
             if of.measured:
                 row = f"{entry.row}, {entry.budget}" if entry.budget else entry.row
                 protected.setdefault(of.key, Protected(row, entry.table, of, of.measured))
-    return Content(shown, trained, tuple(protected.values()), tuple(_illustrations(runs.folder / "figures")))
+    return Content(shown, trained, tuple(protected.values()), tuple(_illustrations(runs)))
 
 
-def _illustrations(folder: Path) -> Iterable[Illustration]:
-    for file in sorted(folder.glob("*.png")):
-        notes = file.with_suffix(".json")
-        try:
-            said = json.loads(notes.read_text())
-            title, command = str(said["title"]), str(said["command"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"expected title and command of {file} in {notes}, got {error!r}") from None
-        yield Illustration(file.stem, title or file.stem, command, file.read_bytes())
+def _illustrations(runs: Runs) -> Iterable[Illustration]:
+    for file in sorted((runs.folder / "figures").glob("*.png")):
+        if notes := runs.notes(file.stem):
+            yield Illustration(file.stem, notes.title or file.stem, notes.command, file.read_bytes())
