@@ -1,10 +1,15 @@
 """Files of a bench that are broken: whatever they were of is done again, and it is said."""
 
+from dataclasses import replace
+
 import pytest
 
 from commands import run as command
 from plans import TOY, ran, read
+from unlearnable.atomic import write
+from unlearnable.bench.places import Here
 from unlearnable.bench.plan import Plan
+from unlearnable.bench.run import Run, jobs_of
 from unlearnable.bench.runs import Runs
 
 PLAN = TOY + "protections: {Clean: clean, Noise: noise}\n"
@@ -28,3 +33,52 @@ def test_a_record_that_is_none_is_said_by_whoever_reads_it(plan, runs, tmp_path)
     (runs.sets.folder / f"{made.key}.json").write_text("{}")
     said = command("bench", plan.file, "--out", runs.folder, "--dry-run").stderr
     assert f"{made.key}.corrupt is not the record" in said and "2 cells to train, 1 sets to make" in said
+
+
+def flipped(content: bytes) -> bytes:
+    return content[:-1] + bytes([content[-1] ^ 1])
+
+
+@pytest.mark.parametrize("spoil", [lambda content: content[:-9], lambda content: b"", flipped])
+def test_pictures_that_are_damaged_are_made_again(plan, runs, spoil):
+    last = plan.entries[-1]
+    before, pictures = runs.result(last), runs.kept(runs.sets.load(last.training.key).fingerprint)
+    whole, clean = pictures.file.read_bytes(), runs.kept(before.cell.clean).file
+    (runs.cells.folder / f"{before.key}.json").unlink()
+    write(pictures.file, spoil(whole))  # not in place: this process has the pictures mapped
+    write(clean, spoil(clean.read_bytes()))
+    events = []
+    with pytest.warns(UserWarning, match="counts as missing"):
+        run = Run(jobs_of(plan, runs), Here(), runs, on_event=events.append)
+        run()
+    assert [event.name for event in events] == ["making noise", last.name] and not run.failed
+    assert replace(runs.result(last), seconds=0) == replace(before, seconds=0)
+    assert pictures.file.read_bytes() == whole and pictures.whole
+
+
+def test_what_a_countermeasure_made_is_made_again_where_the_file_is_cut_short(tmp_path):
+    plan = read(tmp_path, TOY + "seeds: 2\nprotections: {Noise: noise}\n")
+    runs = ran(plan, tmp_path / "runs")
+    result = runs.result(next(entry for entry in plan.entries if entry.countermeasure != "vanilla"))
+    (runs.cells.folder / f"{result.key}.json").unlink()
+    kept = runs.kept(result.cell.train, result.cell.countermeasure).file
+    write(kept, kept.read_bytes()[:-1])
+    with pytest.warns(UserWarning, match="counts as missing"):
+        run = Run(jobs_of(plan, runs), Here(), runs)
+        run()
+    assert not run.failed and runs.cells.load(result.key).final() == result.final()
+
+
+def test_weights_that_are_cut_short_are_trained_again_and_the_result_stays(tmp_path):
+    plan = read(tmp_path, "figure: gradcam:pictures=2\n" + PLAN)
+    runs = ran(plan, tmp_path / "runs")
+    runs.figure("toy").unlink()
+    (cell, *_) = [runs.cell(entry) for entry in plan.entries]
+    weights, result = runs.weights(cell), replace(runs.cells.load(cell.key), seconds=1e6)
+    write(weights, weights.read_bytes()[:-1])
+    runs.cells.save(result)
+    with pytest.warns(UserWarning, match="counts as missing"):
+        run = Run(jobs_of(plan, runs), Here(), runs)
+        run()
+    assert not run.failed and runs.figure("toy").exists()
+    assert runs.cells.load(cell.key) == result

@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from unlearnable.atomic import replacing
-from unlearnable.bench.kept import Kept
+from unlearnable.bench.kept import Kept, is_whole
 from unlearnable.bench.plan import Entry, TrainingSet
 from unlearnable.bench.runs import Runs
 from unlearnable.bench.sets import Made, make
@@ -95,7 +95,7 @@ class MakeSet(Job):
         made = self.runs.sets.load(self.what.key)
         if made is None or not made.holds(self.clean.fingerprint):
             return False
-        return self.runs.kept(made.fingerprint).file.exists() or all(job.done for job in self.wanted)
+        return all(job.done for job in self.wanted) or self.runs.kept(made.fingerprint).whole
 
     def call(self) -> Call:
         """See `Job`."""
@@ -138,7 +138,7 @@ class Purify(Job):
     @property
     def done(self) -> bool:
         """It is there, or nobody needs it."""
-        return self._kept().file.exists() or all(job.done for job in self.wanted)
+        return all(job.done for job in self.wanted) or self._kept().whole
 
     def call(self) -> Call:
         """See `Job`."""
@@ -183,7 +183,7 @@ class Train(Job):
         result = self.runs.result(self.entry)
         if result is None or not self.drawn:
             return result is not None
-        return self.runs.weights(result.cell).exists() or all(job.done for job in self.wanted)
+        return is_whole(self.runs.weights(result.cell)) or all(job.done for job in self.wanted)
 
     def call(self) -> Call:
         """See `Job`."""
@@ -199,7 +199,8 @@ class Train(Job):
         if weights:
             with replacing(self.runs.weights(result.cell)) as temporary:
                 save_file(weights, temporary)
-        self.runs.cells.save(result)
+        if not self.runs.cells.load(result.key):  # what is there was measured; this training was for the weights alone
+            self.runs.cells.save(result)
         return f"final {result.final():.1%}, peak {result.peak():.1%}, {result.seconds:.0f} s"
 
     def seconds(self, measured: Iterable[Result]) -> float | None:

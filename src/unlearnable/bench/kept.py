@@ -1,14 +1,19 @@
-"""Sets of pictures kept in files named after their content, for other processes and for later runs."""
+"""Sets of pictures kept in files named after their content, for other processes and for later runs.
+
+A disk that was full or a machine that went down may have damaged one: such a file counts as missing.
+"""
 
 import json
+import warnings
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from unlearnable.atomic import replacing
+from unlearnable.cells import fingerprint
 from unlearnable.images import ImageSet
 
 
@@ -18,13 +23,30 @@ class Kept:
 
     Attributes:
         file: of pixels, labels and classes; it is never changed.
+        content: fingerprint of what it holds; empty where nobody knows it beforehand.
     """
 
     file: Path
+    content: str = ""
+
+    @property
+    def whole(self) -> bool:
+        """Whether the file is there and holds what it is named after, which is looked at once."""
+        if not is_whole(self.file):
+            return False
+        status = self.file.stat()
+        return not self.content or _holds(self, status.st_mtime_ns, status.st_size)
 
     def load(self) -> ImageSet:
-        """The set; the last few are remembered."""
-        return _load(self.file)
+        """The set; the last few are remembered.
+
+        Raises:
+            ValueError: the file is damaged.
+        """
+        try:
+            return _remembered(self.file)
+        except SafetensorError as error:
+            raise ValueError(f"{self.file} is damaged ({error}); the same command makes it again") from None
 
     def save(self, data: ImageSet) -> None:
         """Write it, whole or not at all."""
@@ -34,8 +56,31 @@ class Kept:
             save_file(tensors, temporary, metadata={"classes": json.dumps(data.classes)})
 
 
-@lru_cache(maxsize=6)
-def _load(file: Path) -> ImageSet:
+def is_whole(file: Path) -> bool:
+    """Whether there is a safetensors file of the length that it says; the tensors themselves are not read."""
+    if not file.exists():
+        return False
+    try:
+        with safe_open(file, framework="pt"):
+            return True
+    except SafetensorError as error:
+        warnings.warn(f"{file} is damaged ({error}) and counts as missing", stacklevel=2)
+        return False
+
+
+@lru_cache
+def _holds(kept: Kept, changed: int, size: int) -> bool:
+    """Whether the file, as it was when it was ``changed``, holds its content."""
+    held = fingerprint(_read(kept.file)) == kept.content
+    if not held:
+        warnings.warn(f"{kept.file} holds another set than its name says, and counts as missing", stacklevel=2)
+    return held
+
+
+def _read(file: Path) -> ImageSet:
     with safe_open(file, framework="pt") as stored:
         classes = json.loads(stored.metadata()["classes"])
         return ImageSet(stored.get_tensor("images"), stored.get_tensor("labels"), tuple(classes))
+
+
+_remembered = lru_cache(maxsize=6)(_read)

@@ -218,6 +218,6 @@ def _clean(text: str, runs: Runs) -> tuple[Made, ImageSet]:
         made, _ = make(what, data)
         runs.sets.save(made)
     kept = runs.kept(made.fingerprint)
-    if not kept.file.exists():
+    if not kept.whole:
         kept.save(data)
     return made, data

@@ -48,7 +48,8 @@ class Runs:
     def kept(self, fingerprint: str, countermeasure: str = "") -> Kept:
         """Where a set's pictures are kept, or those that a countermeasure makes of it."""
         made = sha256(repr(countermeasure_named(countermeasure)).encode()).hexdigest()[:16] if countermeasure else ""
-        return Kept(self.folder / "cache" / f"{fingerprint}{made and '-'}{made}.safetensors")
+        file = self.folder / "cache" / f"{fingerprint}{made and '-'}{made}.safetensors"
+        return Kept(file, content="" if made else fingerprint)
 
     def checkpoint(self, what: TrainingSet) -> Path:
         """Where the optimisation of a protection is kept until it is over."""
