@@ -175,6 +175,26 @@ def test_packed_records_come_back(plan, done, tmp_path):
     assert runs.unpack(tmp_path / "packed.jsonl") == 10 + 5
 
 
+def test_packing_keeps_what_the_file_holds(plan, done, tmp_path):
+    parts = [plan.part(f"{number}/3").entries for number in (1, 2, 3)]
+    done.pack(tmp_path / "whole.jsonl", plan.entries)
+    for order in (parts, parts[::-1]):
+        file = tmp_path / "parts.jsonl"
+        counts = [done.pack(file, entries) for entries in order]
+        assert counts == sorted(counts) and counts[-1] == 10 + 5
+        assert set(file.read_text().splitlines()) == set((tmp_path / "whole.jsonl").read_text().splitlines())
+        file.unlink()
+
+
+def test_a_newer_record_takes_the_place_of_a_packed_one(plan, done, tmp_path):
+    file, runs = tmp_path / "packed.jsonl", copied(done, plan, tmp_path)
+    made = runs.sets.load(plan.entries[-1].training.key)
+    runs.sets.save(replace(made, seconds=1e6))
+    assert runs.pack(file, plan.entries) == 10 + 5
+    assert Runs(tmp_path / "new").unpack(file) == 10 + 5
+    assert Runs(tmp_path / "new").sets.load(made.key).seconds == 1e6
+
+
 def test_a_packed_file_with_a_spoilt_line_is_refused_whole(plan, done, tmp_path):
     done.pack(tmp_path / "packed.jsonl", plan.entries)
     lines = (tmp_path / "packed.jsonl").read_text().splitlines()

@@ -106,10 +106,17 @@ class Runs:
         return [*filter(None, sets), *cells.values()]
 
     def pack(self, file: Path, entries: Iterable[Entry]) -> int:
-        """Write the records of these entries to one file, a JSON object a line; how many there are."""
-        records = self.records(entries)
+        """Write the records of these entries to one file, a JSON object a line; how many there are in it.
+
+        Whatever else the file holds, such as other parts of the plan, stays.
+
+        Raises:
+            ValueError: a line of the file is no record; it has not been changed.
+        """
+        held = _packed(file) if file.exists() else []
+        records = {(type(record), record.key): record for record in [*held, *self.records(entries)]}
         file.parent.mkdir(parents=True, exist_ok=True)
-        write(file, "".join(record.to_json() for record in records))
+        write(file, "".join(record.to_json() for record in records.values()))
         return len(records)
 
     def unpack(self, file: Path) -> int:
@@ -118,15 +125,17 @@ class Runs:
         Raises:
             ValueError: a line is no record; nothing has been taken in.
         """
-        records = [
-            _record(line, f"{file}, line {number}") for number, line in enumerate(file.read_text().splitlines(), 1)
-        ]
+        records = _packed(file)
         for record in records:
             if isinstance(record, Made) and not self.sets.load(record.key):
                 self.sets.save(record)
             elif isinstance(record, Result) and not self.cells.load(record.key):
                 self.cells.save(record)
         return len(records)
+
+
+def _packed(file: Path) -> list[Made | Result]:
+    return [_record(line, f"{file}, line {number}") for number, line in enumerate(file.read_text().splitlines(), 1)]
 
 
 def _record(line: str, place: str) -> Made | Result:
