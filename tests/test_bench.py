@@ -278,6 +278,20 @@ def test_a_figure_is_drawn_once_from_sets_and_victims(tmp_path, figure, trained)
     assert json.loads(file.with_suffix(".json").read_text()) == notes
 
 
+def test_a_run_goes_on_where_the_system_kills_a_worker(plan, tmp_path, monkeypatch):
+    runs, entries = Runs(tmp_path / "runs"), plan.entries[:2]
+    jobs = jobs_of(replace(plan, entries=entries), runs)
+    first = next(job for job in jobs if isinstance(job, Train))
+    monkeypatch.setattr(first, "call", lambda: (os.abort, ()))
+    with local(2) as place:
+        run = Run(jobs, place, runs)
+        run()
+        again = Run(jobs_of(replace(plan, entries=entries), runs), place, runs)
+        again()
+    assert first in run.failed and all("killed by the system" in why for why in run.failed.values())
+    assert not again.failed and all(runs.result(entry) for entry in entries)
+
+
 def test_a_command_that_is_told_to_end_leaves_no_worker_behind(tmp_path):
     (tmp_path / "toy.yaml").write_text(PLAN.replace("seeds: 2", "seeds: 500"))
     words = [sys.executable, "-m", "unlearnable", "bench", "toy.yaml", "--workers", "2"]

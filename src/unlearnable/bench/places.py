@@ -7,7 +7,8 @@ gets the sets themselves.
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import get_context
 from typing import Any
@@ -46,10 +47,15 @@ class Here(Place):
 
 
 class Workers(Place):
-    """Processes of this machine, among which its cores are divided."""
+    """Processes of this machine, among which its cores are divided.
 
-    def __init__(self, slots: int, executor: Executor) -> None:
-        self._slots, self._executor = slots, executor
+    Where the system kills one, most often for want of memory, all of them end, and what they did has failed; the next
+    step begins in new ones.
+    """
+
+    def __init__(self, slots: int) -> None:
+        self._slots = slots
+        self._executor = self._new()
 
     @property
     def slots(self) -> int:
@@ -58,7 +64,26 @@ class Workers(Place):
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
         """See `Place`."""
-        return self._executor.submit(called, function, *arguments)
+        try:
+            return self._executor.submit(called, function, *arguments)
+        except BrokenProcessPool:
+            self.end()
+            self._executor = self._new()
+            return self._executor.submit(called, function, *arguments)
+
+    def stop(self) -> None:
+        """Whatever they do."""
+        for process in (self._executor._processes or {}).values():
+            process.terminate()
+
+    def end(self) -> None:
+        """When they have done what they do."""
+        self._executor.shutdown(cancel_futures=True)
+
+    def _new(self) -> ProcessPoolExecutor:
+        threads = max(1, (os.cpu_count() or 1) // self._slots)
+        # Forked processes cannot use CUDA, nor OpenMP's threads once they have run.
+        return ProcessPoolExecutor(self._slots, get_context("spawn"), torch.set_num_threads, (threads,))
 
 
 @contextmanager
@@ -67,17 +92,14 @@ def local(workers: int) -> Iterator[Place]:
     if workers == 1:
         yield Here()
         return
-    threads = max(1, (os.cpu_count() or 1) // workers)
-    # Forked processes cannot use CUDA, nor OpenMP's threads once they have run.
-    executor = ProcessPoolExecutor(workers, get_context("spawn"), torch.set_num_threads, (threads,))
+    place = Workers(workers)
     try:
-        yield Workers(workers, executor)
+        yield place
     except BaseException:
-        for process in executor._processes.values():
-            process.terminate()
+        place.stop()
         raise
     finally:
-        executor.shutdown(cancel_futures=True)
+        place.end()
 
 
 def called(function: Callable[..., Any], *arguments: Any) -> Any:

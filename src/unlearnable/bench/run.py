@@ -3,7 +3,7 @@
 import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,11 @@ from unlearnable.pace import too_late
 from unlearnable.recipes import recipe_named
 
 AGAIN = 10.0  # s; then the place is asked again how many steps it does at a time
+
+KILLED = (
+    "its process, or one beside it, was killed by the system, most often for want of memory; the same command does it "
+    "again, and fewer --workers need less"
+)
 
 
 @dataclass(frozen=True)
@@ -191,6 +196,9 @@ class Run:
     def _end(self, job: Job, future: Future[Any]) -> None:
         try:
             answer = future.result()
+        except BrokenExecutor:
+            self._fail(job, KILLED)
+            return
         except (ValueError, DivergedError, OSError, RuntimeError) as error:
             self._fail(job, str(error))
             return
