@@ -168,6 +168,14 @@ def test_a_set_is_made_again_where_something_it_depends_on_changed(done):
     assert not replace(made, files="0").holds(made.clean)
 
 
+def test_what_is_trained_on_a_set_that_is_made_again_is_left_to_do(plan, done, tmp_path):
+    runs = copied(done, plan, tmp_path)
+    whole = TrainingSet("toy:count=64", "noise")
+    runs.sets.save(replace(runs.sets.load(whole.key), files="0"))
+    estimate = Estimate.of(jobs_of(plan, runs), runs.cells.all())
+    assert (estimate.sets, estimate.cells) == (1, 4)  # two countermeasures, two seeds
+
+
 def test_packed_records_come_back(plan, done, tmp_path):
     runs = copied(done, plan, tmp_path)
     assert {result.key for result in runs.cells.all()} == {result.key for result in done.cells.all()}

@@ -53,6 +53,11 @@ class Job(ABC):
     def done(self) -> bool:
         """Whether nothing is to be done; asked when all that it needs is done."""
 
+    @property
+    def stale(self) -> bool:
+        """Whether its outcome, if there is one, is no longer what it would be: that of what needs it is neither, then."""
+        return any(need.stale for need in self.needs)
+
     @abstractmethod
     def call(self) -> Call:
         """The function that does it, which any process can call, and its arguments."""
@@ -93,9 +98,15 @@ class MakeSet(Job):
     def done(self) -> bool:
         """Its record is there, and its pictures are, or nobody needs them."""
         made = self.runs.sets.load(self.what.key)
-        if made is None or not made.holds(self.clean.fingerprint):
+        if made is None or self.stale:
             return False
         return all(job.done for job in self.wanted) or self.runs.kept(made.fingerprint).whole
+
+    @property
+    def stale(self) -> bool:
+        """It was made of other clean pictures, of other files, or by another version."""
+        made = self.runs.sets.load(self.what.key)
+        return made is not None and not made.holds(self.clean.fingerprint)
 
     def call(self) -> Call:
         """See `Job`."""

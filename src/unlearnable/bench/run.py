@@ -67,7 +67,7 @@ class Estimate:
     @classmethod
     def of(cls, jobs: Sequence[Job], measured: Sequence[Result]) -> "Estimate":
         """Of the steps that are not done."""
-        left = [job for job in jobs if isinstance(job, (MakeSet, Train)) and not job.done]
+        left = [job for job in jobs if isinstance(job, (MakeSet, Train)) and (job.stale or not job.done)]
         times = [job.seconds(measured) for job in left]
         return cls(
             cells=sum(isinstance(job, Train) for job in left),
