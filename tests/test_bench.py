@@ -151,7 +151,7 @@ def test_what_fails_takes_what_needs_it_along_and_nothing_else(plan, tmp_path, m
     def broken(self, *arguments):
         raise ValueError("no such noise")
 
-    monkeypatch.setattr("unlearnable.protections.noise.Noise.perturber", broken)
+    monkeypatch.setattr("unlearnable.protections.noise.Noise.perturb", broken)
     runs = Runs(tmp_path)
     run = Run(jobs_of(replace(plan, entries=plan.entries[:8]), runs), Here(), runs)
     run()

@@ -83,7 +83,7 @@ def test_as_many_classes_as_pixels_and_colours_serve():
     images, labels = noisy(33, 2, 2), torch.arange(33)
     published = protection_named("ops")(ImageSet(images[:32], labels[:32], names)).images
     assert (published != images[:32]).any(1).sum((1, 2)).max() == 1
-    with pytest.raises(ValueError, match="2x2 px, of which 32 classes before it have taken theirs; use larger"):
+    with pytest.raises(ValueError, match="2x2 px, which are enough for 32 classes; use larger"):
         protection_named("ops")(ImageSet(images, labels, names))
 
 

@@ -54,10 +54,13 @@ class Cell:
     def of(
         cls, train: str, test: str, clean: str, size: int, victim: str, countermeasure: str, recipe: str, seed: int
     ) -> "Cell":
-        """A cell of this version, with the fingerprint of its weights as they are now."""
-        pretrained = victim_named(victim).pretrained
-        files = (*([Path(pretrained)] if pretrained else []), *countermeasure_named(countermeasure).files)
-        return cls(train, test, clean, file_fingerprint(files), size, victim, countermeasure, recipe, seed)
+        """A cell of this version, with the fingerprint of its weights as they are now.
+
+        Raises:
+            FileNotFoundError: they are not there.
+        """
+        weights = weights_of(victim, countermeasure)
+        return cls(train, test, clean, weights, size, victim, countermeasure, recipe, seed)
 
     @property
     def key(self) -> str:
@@ -163,6 +166,13 @@ def fingerprint(data: ImageSet) -> str:
     for tensor in (data.labels, data.images):
         digest.update(tensor.cpu().contiguous().numpy().data.cast("B"))
     return digest.hexdigest()[:16]
+
+
+def weights_of(victim: str, countermeasure: str) -> str:
+    """Fingerprint of the files of weights that both use, as they are now; empty where there are none."""
+    pretrained = victim_named(victim).pretrained
+    files = (*([Path(pretrained)] if pretrained else []), *countermeasure_named(countermeasure).files)
+    return file_fingerprint(files)
 
 
 def versions() -> dict[str, str]:

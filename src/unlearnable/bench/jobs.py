@@ -55,7 +55,7 @@ class Job(ABC):
 
     @property
     def stale(self) -> bool:
-        """Whether its outcome, if there is one, is no longer what it would be: that of what needs it is neither, then."""
+        """Whether its outcome, if there is one, is not what it would be today: nor is that of what needs it."""
         return any(need.stale for need in self.needs)
 
     @abstractmethod
@@ -191,7 +191,10 @@ class Train(Job):
     @property
     def done(self) -> bool:
         """Its result is there, and its weights, if they are shown and the figure has not been drawn."""
-        result = self.runs.result(self.entry)
+        try:
+            result = self.runs.result(self.entry)
+        except OSError:  # weights that it begins with have gone: it cannot be begun, and what it needs can
+            return False
         if result is None or not self.drawn:
             return result is not None
         return is_whole(self.runs.weights(result.cell)) or all(job.done for job in self.wanted)

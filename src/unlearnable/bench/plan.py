@@ -224,6 +224,8 @@ class Plan:
         if not isinstance(grids, list) or not all(isinstance(grid, dict) for grid in grids):
             raise ValueError(f"expected grids as a list of names and values, got {str(grids)[:80]!r}")
         entries = [entry for grid in grids for entry in _grid(content | grid).entries()]
+        if own["figure"]:
+            _check_shown(entries)
         return cls(file, **own, entries=tuple(dict.fromkeys(entries)))
 
 
@@ -248,6 +250,13 @@ def shard(entries: Sequence[Entry], part: str) -> tuple[Entry, ...]:
         for entry, middle in zip(entries, middles, strict=True)
         if int(middle * int(parts) / sum(efforts)) == int(number) - 1
     )
+
+
+def _check_shown(entries: Sequence[Entry]) -> None:
+    """A figure sets the same pictures side by side."""
+    data = {entry.table for entry in entries}
+    if len(data) > 1 or any(entry.training.protection == REMAINDER for entry in entries):
+        raise ValueError(f"expected a figure of all pictures of one data set, no remainder; got {', '.join(data)}")
 
 
 def _grid(content: dict[str, Any]) -> Grid:

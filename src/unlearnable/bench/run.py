@@ -1,12 +1,12 @@
 """Run the steps of a plan: whatever has no result yet, every set made once, as many at a time as the place takes."""
 
-import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from dataclasses import dataclass
 from typing import Any
 
+from unlearnable.bench.checks import check
 from unlearnable.bench.figure import Draw
 from unlearnable.bench.jobs import Job, MakeSet, Purify, Train
 from unlearnable.bench.places import Here, Place
@@ -16,7 +16,6 @@ from unlearnable.bench.sets import Made, make
 from unlearnable.cells import Result, fingerprint
 from unlearnable.countermeasures import countermeasure_named
 from unlearnable.datasets import load
-from unlearnable.datasets.checks import duplicates, matched
 from unlearnable.diverged import DivergedError
 from unlearnable.images import ImageSet
 from unlearnable.pace import too_late
@@ -96,17 +95,14 @@ def jobs_of(plan: Plan, runs: Runs, device: str | None = None) -> list[Job]:
         device: on which to compute; CUDA where there is one when None.
 
     Raises:
-        ValueError: a set cannot be read, or its classes are not those of its test set.
+        ValueError: a set cannot be read, or something cannot be done with it that the plan asks for (see `check`).
         FileNotFoundError: a set is not there.
     """
     clean = {
         text: _clean(text, runs)
         for text in dict.fromkeys(text for entry in plan.entries for text in (entry.training.data, entry.test))
     }
-    for train, test in {(entry.training.data, entry.test): None for entry in plan.entries}:
-        matched(clean[train][1], clean[test][1])
-        if shared := duplicates(clean[train][1], clean[test][1]):
-            warnings.warn(f"{shared} pictures of {train} are also in {test}, pixel by pixel", stacklevel=2)
+    check(plan, {text: pictures for text, (_, pictures) in clean.items()})
     drawing = Draw(runs, device, (), plan) if plan.figure else None
     beginnings = Counter((entry.training, entry.countermeasure) for entry in plan.entries)
     jobs: dict[TrainingSet | tuple[TrainingSet, str] | Entry, Job] = {}
@@ -183,7 +179,15 @@ class Run:
             self._fail(job, broken[0])
         elif len(self._running) >= slots or not self._done.issuperset(job.needs):
             return False
-        elif job.done:
+        else:
+            try:
+                self._begin(job)
+            except (ValueError, OSError) as error:  # a file that was there when the run began
+                self._fail(job, str(error))
+        return True
+
+    def _begin(self, job: Job) -> None:
+        if job.done:
             self._done.add(job)
         elif self.end is not None and (late := too_late(job.seconds(self.measured), self.end)):
             self._fail(job, late)
@@ -191,7 +195,6 @@ class Run:
             function, arguments = job.call()
             place = Here() if job.here else self.place
             self._running[place.submit(function, *arguments)] = job
-        return True
 
     def _end(self, job: Job, future: Future[Any]) -> None:
         try:

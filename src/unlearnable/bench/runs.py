@@ -6,7 +6,7 @@
 import json
 import warnings
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from unlearnable.atomic import write
 from unlearnable.bench.kept import Kept
 from unlearnable.bench.plan import Entry, TrainingSet
 from unlearnable.bench.sets import Made
-from unlearnable.cells import Cell, Result
+from unlearnable.cells import Cell, Result, weights_of
 from unlearnable.countermeasures import countermeasure_named
 from unlearnable.stored import Record, Store
 
@@ -78,20 +78,42 @@ class Runs:
             )
             return None
 
-    def cell(self, entry: Entry) -> Cell | None:
-        """The cell of an entry; None as long as one of its sets has not been made."""
+    def cell(self, entry: Entry, weights: str | None = None) -> Cell | None:
+        """The cell of an entry; None as long as one of its sets has not been made.
+
+        Args:
+            entry: of a plan.
+            weights: fingerprint of those that it uses; of their files as they are now when None.
+
+        Raises:
+            FileNotFoundError: such a file is not there.
+        """
         made, clean = self.sets.load(entry.training.key), self.sets.load(entry.clean.key)
         test = self.sets.load(TrainingSet(entry.test).key)
         if made is None or clean is None or test is None:
             return None
-        sets, size = (made.fingerprint, test.fingerprint, clean.fingerprint), made.size
-        cell = Cell.of(*sets, size, entry.victim, entry.countermeasure, entry.recipe, entry.seed)
-        return replace(cell, version=made.version)
+        if weights is None:
+            weights = weights_of(entry.victim, entry.countermeasure)
+        sets, how = (made.fingerprint, test.fingerprint, clean.fingerprint), (entry.victim, entry.countermeasure)
+        return Cell(*sets, weights, made.size, *how, entry.recipe, entry.seed, made.version)
 
     def result(self, entry: Entry) -> Result | None:
         """What came out of an entry's cell, if it has been trained."""
         cell = self.cell(entry)
         return self.cells.load(cell.key) if cell else None
+
+    def found(self, entry: Entry) -> Result | None:
+        """The same for whoever only reads: where weights are not here that were used, the result with those of then.
+
+        None where there are several, as nobody can say which of them is meant.
+        """
+        try:
+            return self.result(entry)
+        except OSError:
+            used = {result.cell.weights for result in self.cells.all()}
+            cells = filter(None, (self.cell(entry, weights) for weights in used))
+            results = [result for cell in cells if (result := self.cells.load(cell.key))]
+            return results[0] if len(results) == 1 else None
 
     def corrupt(self) -> list[Path]:
         """Files that held no record and were set aside."""
@@ -102,7 +124,7 @@ class Runs:
         entries = list(entries)
         keys = [what.key for entry in entries for what in (entry.clean, TrainingSet(entry.test), entry.training)]
         sets = [self.sets.load(key) for key in dict.fromkeys(keys)]
-        cells = {result.key: result for entry in entries if (result := self.result(entry))}
+        cells = {result.key: result for entry in entries if (result := self.found(entry))}
         return [*filter(None, sets), *cells.values()]
 
     def pack(self, file: Path, entries: Iterable[Entry]) -> int:

@@ -10,6 +10,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from unlearnable.files import check_files
 from unlearnable.images import Images, ImageSet
 from unlearnable.recipes import Recipe
 from unlearnable.spec import Registry
@@ -60,6 +61,18 @@ class Countermeasure:
         """Files on whose content the result depends."""
         return ()
 
+    def check_serves(self, clean: ImageSet) -> None:
+        """Raise, at little cost, what `purify` would raise and can be known before.
+
+        Args:
+            clean: pictures like those of the training set; the trainer holds them, too.
+
+        Raises:
+            ValueError: it cannot serve them.
+            FileNotFoundError: a file is not there on which the result depends.
+        """
+        check_files(self.files, self)
+
     def purify(self, data: ImageSet, knowledge: Knowledge) -> ImageSet:
         """Once, before the training: the training set as the trainer uses it."""
         return data
@@ -109,6 +122,11 @@ class Chain(Countermeasure):
     def files(self) -> tuple[Path, ...]:
         """Those of all links."""
         return tuple(file for link in self.links for file in link.files)
+
+    def check_serves(self, clean: ImageSet) -> None:
+        """Each link's."""
+        for link in self.links:
+            link.check_serves(clean)
 
     def purify(self, data: ImageSet, knowledge: Knowledge) -> ImageSet:
         """Each link's, in order."""

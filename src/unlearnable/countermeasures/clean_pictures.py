@@ -6,8 +6,23 @@ from unlearnable.countermeasures.base import Countermeasure, Knowledge, counterm
 from unlearnable.images import ImageSet, to_bytes
 
 
+class FewClean(Countermeasure):
+    """One that needs a few clean pictures.
+
+    Attributes:
+        per_class: of each class.
+    """
+
+    per_class: int
+
+    def check_serves(self, clean: ImageSet) -> None:
+        """See `Countermeasure`."""
+        super().check_serves(clean)
+        Knowledge(clean).few(self.per_class)
+
+
 @countermeasures.register("mix")
-class MixClean(Countermeasure):
+class MixClean(FewClean):
     """Train on the published pictures and on a few clean ones together.
 
     Attributes:
@@ -22,7 +37,7 @@ class MixClean(Countermeasure):
 
 
 @countermeasures.register("only_clean")
-class OnlyClean(Countermeasure):
+class OnlyClean(FewClean):
     """Train on the few clean pictures alone: the control that says what the published ones added to `mix`.
 
     Attributes:
@@ -37,7 +52,7 @@ class OnlyClean(Countermeasure):
 
 
 @countermeasures.register("class_mean")
-class ClassMean(Countermeasure):
+class ClassMean(FewClean):
     """Subtract from each class what its mean has gained over that of a few clean pictures.
 
     What is common to a class is all that a class-wise perturbation is, up to what the cover does to it.

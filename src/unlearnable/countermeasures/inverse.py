@@ -52,6 +52,13 @@ class InverseNetwork(Countermeasure):
 
         return protection_named(self.protection).files
 
+    def check_serves(self, clean: ImageSet) -> None:
+        """See `Countermeasure`: he must be able to protect his pictures."""
+        from unlearnable.protections import protection_named
+
+        super().check_serves(clean)
+        protection_named(self.protection).check_serves(Knowledge(clean).few(self.per_class), OWN_KEYS)
+
     def purify(self, data: ImageSet, knowledge: Knowledge) -> ImageSet:
         """Subtract the predicted perturbation."""
         from unlearnable.protections import protection_named

@@ -39,6 +39,11 @@ class Preprocess(Countermeasure):
     def transform(self, images: Pictures) -> Pictures:
         """Picture by picture, always the same."""
 
+    def check_serves(self, clean: ImageSet) -> None:
+        """See `Countermeasure`: one picture tells."""
+        super().check_serves(clean)
+        self.transform(clean.images[:1])
+
     def purify(self, data: ImageSet, knowledge: Knowledge) -> ImageSet:
         """`transform` the training set."""
         return replace(data, images=self._all(data.images))

@@ -15,6 +15,7 @@ from jaxtyping import Float, Int64, Shaped, UInt8
 from torch import Tensor
 
 from unlearnable.budget import Budget
+from unlearnable.files import check_files
 from unlearnable.images import ImageSet
 from unlearnable.spec import Registry
 
@@ -49,6 +50,15 @@ class Protection(ABC):
     def hidden(self, data: ImageSet, seed: int) -> UInt8[Tensor, "n 3 h w"] | None:
         """The pictures that it hides, one in each of ``data``; None where it hides none."""
         return None
+
+    def check_serves(self, data: ImageSet, seed: int) -> None:
+        """Raise, at little cost, what `perturb` would raise and can be known before.
+
+        Raises:
+            ValueError: it cannot serve these pictures, or so many classes.
+            FileNotFoundError: a file is not there on which it depends.
+        """
+        check_files(self.files, self)
 
     @abstractmethod
     def perturb(self, data: ImageSet, seed: int) -> Float[Tensor, "n 3 h w"]:
@@ -102,6 +112,11 @@ class Streaming(Protection):
         Raises:
             ValueError: so many classes cannot be served.
         """
+
+    def check_serves(self, data: ImageSet, seed: int) -> None:
+        """See `Protection`."""
+        super().check_serves(data, seed)
+        self.perturber(len(data.classes), seed)
 
     def perturb(self, data: ImageSet, seed: int) -> Float[Tensor, "n 3 h w"]:
         """Every picture's number is its place in the set."""

@@ -64,6 +64,17 @@ class DeepHiding(Protection):
         weights = weights_folder(self.weights or shipped_weights()) / WEIGHTS
         return (weights,) if self.secrets == RENDER else (weights, Path(self.secrets) / BANK)
 
+    def check_serves(self, data: ImageSet, seed: int) -> None:
+        """See `Protection`: every class needs a secret."""
+        super().check_serves(data, seed)
+        Hider.load(self.weights or shipped_weights())
+        capacity = secrets_named(self.secrets, Key.of_seed(seed)).capacity
+        if len(data.classes) > capacity:
+            raise ValueError(
+                f"expected at most {capacity} classes, as many as there are secrets in {self.secrets}, "
+                f"got {len(data.classes)}"
+            )
+
     def with_stamps(
         self,
         changes: Float[Tensor, "n 3 h w"],

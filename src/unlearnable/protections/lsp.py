@@ -13,6 +13,7 @@ from jaxtyping import Float, Int64, UInt8
 from numpy import ndarray
 from torch import Tensor
 
+from unlearnable.images import ImageSet
 from unlearnable.keys import Key
 from unlearnable.protections.base import Perturber, Streaming, protections
 from unlearnable.protections.patterns import by_class, normals
@@ -80,6 +81,13 @@ class LSP(Streaming):
 
         return perturb
 
+    def check_serves(self, data: ImageSet, seed: int) -> None:
+        """See `Protection`: the smallest pictures have too few blocks."""
+        super().check_serves(data, seed)
+        (height, width), classes = data.images.shape[-2:], len(data.classes)
+        patch = self._patch(height, width, classes)
+        check_vertices(classes, 3 * -(-height // patch) * -(-width // patch))
+
     def _patch(self, height: int, width: int, classes: int) -> int:
         patch = max(self.patch, -(-max(height, width) // MOST_BLOCKS))
         while patch > 1 and 2 ** (3 * -(-height // patch) * -(-width // patch)) < classes:
@@ -101,12 +109,21 @@ def vertices(rng: np.random.Generator, classes: int, features: int) -> Float[nda
     Raises:
         ValueError: there are more classes than vertices.
     """
+    check_vertices(classes, features)
+    distinct: dict[tuple[int, ...], None] = {}
+    while len(distinct) < classes:
+        distinct[tuple(rng.integers(2, size=features).tolist())] = None
+    return 2 * np.array(list(distinct), np.float64) - 1
+
+
+def check_vertices(classes: int, features: int) -> None:
+    """Check that every class can have a vertex of its own.
+
+    Raises:
+        ValueError: there are more classes than vertices.
+    """
     if classes > 2**features:
         raise ValueError(
             f"expected at most {2**features} classes, a vertex of {features} features for each, got {classes}; "
             "use larger pictures"
         )
-    distinct: dict[tuple[int, ...], None] = {}
-    while len(distinct) < classes:
-        distinct[tuple(rng.integers(2, size=features).tolist())] = None
-    return 2 * np.array(list(distinct), np.float64) - 1

@@ -31,6 +31,14 @@ class OPS(Protection):
 
     budget: str = "l0:1"
 
+    def check_serves(self, data: ImageSet, seed: int) -> None:
+        """See `Protection`: there must be as many colours of pixels as all classes take."""
+        super().check_serves(data, seed)
+        (height, width), pixels = data.images.shape[-2:], int(self.strength)
+        most = len(COLOURS) * height * width // pixels if pixels <= height * width else 0
+        if len(data.classes) > most:
+            raise self._too_few(height, width, most)
+
     def perturb(self, data: ImageSet, seed: int) -> Float[Tensor, "n 3 h w"]:
         """Classes choose in the order of their labels; nothing is drawn. Half precision holds every change."""
         images, labels = data.images.cpu().numpy(), data.labels.cpu().numpy()
@@ -51,15 +59,18 @@ class OPS(Protection):
         for _ in range(int(self.strength)):
             colour, row, column = map(int, np.unravel_index(free.argmax(), free.shape))
             if free[colour, row, column] < 0:
-                raise ValueError(
-                    f"expected a colour of {int(self.strength)} pixels for every class that no other has, got pictures "
-                    f"of {scores.shape[2]}x{scores.shape[1]} px, of which {label} classes before it have taken "
-                    "theirs; use larger pictures, fewer classes or fewer pixels"
-                )
+                raise self._too_few(*scores.shape[1:], served=label)
             taken[colour, row, column] = True
             free[:, row, column] = -1
             chosen.append((colour, row, column))
         return chosen
+
+    def _too_few(self, height: int, width: int, served: int) -> ValueError:
+        return ValueError(
+            f"expected a colour of {int(self.strength)} pixels for every class that no other has, got pictures of "
+            f"{width}x{height} px, which are enough for {served} classes; use larger pictures, fewer classes or fewer "
+            "pixels"
+        )
 
 
 def scores(images: UInt8[ndarray, "n 3 h w"], places: Int64[ndarray, " m"]) -> Float[ndarray, "8 h w"]:

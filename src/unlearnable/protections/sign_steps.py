@@ -127,6 +127,7 @@ class SignStepped(OnSurrogate):
         super().__post_init__()
         if self.passes < 1 or not self.step > 0:
             raise ValueError(f"expected at least one pass and a step above 0, got {self}")
+        recipe_named(self.recipe)
 
     @abstractmethod
     def objective(self, model: nn.Module, data: ImageSet) -> Objective:

@@ -31,20 +31,8 @@ class Surrogate:
 
     @classmethod
     def of(cls, victim: str, recipe: Recipe, data: ImageSet) -> "Surrogate":
-        """A new ``victim`` for ``data``, on their device.
-
-        Raises:
-            ValueError: all pictures are of one class, so that there is nothing to learn, or too small for ``victim``.
-        """
-        if len(labels := data.labels.unique()) < 2:
-            raise ValueError(
-                f"expected pictures of two classes or more, got {len(data)} of {data.classes[int(labels)]!r} alone: "
-                "a surrogate has nothing to tell apart; take a protection that needs none"
-            )
-        height, width = data.images.shape[-2:]
-        model = victim_named(victim).build(len(data.classes), width)
-        check_takes(model, victim_named(victim), height, width)
-        model = model.to(data.images.device).to(memory_format=torch.channels_last)
+        """A new ``victim`` for ``data``, on their device; see `built`."""
+        model = built(victim, data).to(data.images.device).to(memory_format=torch.channels_last)
         return cls(model, sgd(model, recipe))
 
     def learn(self, images: Images, labels: Int64[Tensor, " n"], clip: float = 0.0) -> float:
@@ -95,10 +83,36 @@ class Surrogate:
         self.optimizer.load_state_dict({"state": momenta, "param_groups": groups})
 
 
+def built(victim: str, data: ImageSet) -> nn.Module:
+    """A ``victim`` for ``data``, on the CPU.
+
+    Raises:
+        ValueError: all pictures are of one class, so that there is nothing to learn, or too small for ``victim``.
+    """
+    if len(labels := data.labels.unique()) < 2:
+        raise ValueError(
+            f"expected pictures of two classes or more, got {len(data)} of {data.classes[int(labels)]!r} alone: "
+            "a surrogate has nothing to tell apart; take a protection that needs none"
+        )
+    height, width = data.images.shape[-2:]
+    model = victim_named(victim).build(len(data.classes), width)
+    check_takes(model, victim_named(victim), height, width)
+    return model
+
+
 class OnSurrogate(Optimised):
     """A protection that is optimised on a surrogate, inside an L-inf ball of the radius `strength`."""
 
     surrogate: str
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        victim_named(self.surrogate)
+
+    def check_serves(self, data: ImageSet, seed: int) -> None:
+        """See `Protection`: the surrogate must be able to learn them."""
+        super().check_serves(data, seed)
+        built(self.surrogate, data)
 
     @property
     def files(self) -> tuple[Path, ...]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from unlearnable.bench.plan import Entry, Plan
 from unlearnable.bench.runs import Runs
@@ -98,7 +97,7 @@ def content(plans: Sequence[Plan], runs: Runs) -> Content:
 
     def result(entry: Entry) -> Result | None:
         if entry not in found:
-            found[entry] = runs.result(entry)
+            found[entry] = runs.found(entry)
         return found[entry]
 
     def made(entry: Entry) -> Made | None:
