@@ -8,7 +8,8 @@ import pytest
 
 from commands import run
 from reporting import PEAK, filled, plan_in
-from unlearnable.bench.plan import Plan
+from unlearnable.bench.plan import Plan, TrainingSet
+from unlearnable.bench.sets import Made
 from unlearnable.report.beside import Beside, Column
 from unlearnable.report.boards import boards
 from unlearnable.report.content import content
@@ -115,15 +116,36 @@ def test_what_departs_from_the_paper_is_said(table):
         "10,000 training pictures, in the paper 50,000",
         "countermeasure at:steps=1,step=10, in the paper at",
         "measured in different columns",
+        "; EM optimised by other settings than their authors'",
     ):
         assert word in said
-    assert "test pictures" not in said  # there are as many as in the paper
+    assert "test pictures" not in said and "px" not in said  # as many and as large as in the paper
+
+
+def test_what_is_made_otherwise_than_its_authors_do_is_said():
+    def departures(data, *protections, size=32):
+        train = Made(TrainingSet("toy"), "", "", "", 50_000, size, 10, None, 0, "", {})
+        rows = {f"row {number}": text for number, text in enumerate(protections)}
+        return Beside("table1").departures(data, rows, [], train if size != 32 else None, None)
+
+    steps = "em:per=class,train_steps=20"
+    assert departures("CIFAR-100", steps, "em", "rem:budget=linf:4", "lsp:patch=4", "deep_hiding:per=sample") == []
+    assert departures("CIFAR-10", "tap", steps, "rem:iterations=9") == [
+        "row 1, row 2 optimised by other settings than their authors'"
+    ]
+    assert "pictures of 96 px, in the paper 224" in departures("ImageNet subset", size=96)
+
+
+@pytest.mark.parametrize("name", ["table1_cifar10", "table1_cifar100", "table1_imagenet", "table2", "table3"])
+def test_our_plans_of_the_papers_protocol_take_the_authors_settings(name):
+    for table in tables(Plan.read(f"plans/{name}.yaml"), lambda entry: None, lambda what: None):
+        assert not any("settings" in said for said in table.departures())
 
 
 def test_the_papers_protocol_is_recognised():
     beside = Beside("table1")
     column = Column("at:steps=10", "resnet18", 1.0, "paper:epochs=60")
-    assert beside.departures("CIFAR-10", [column], None, None) == []
+    assert beside.departures("CIFAR-10", {"EM": "em:per=class", "Clean": "clean"}, [column], None, None) == []
     assert beside.column(column) == "at"
     assert beside.column(replace(column, countermeasure="at:radius=4")) == ""
     assert beside.column(replace(column, countermeasure="jpeg:quality=20")) == ""

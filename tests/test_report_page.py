@@ -29,7 +29,7 @@ def shown(tmp_path_factory):
     runs.figure("maps").parent.mkdir()
     noise = np.random.default_rng(0).integers(0, 255, (200, 900, 3), dtype=np.uint8)
     Image.fromarray(noise).save(runs.figure("maps"))
-    notes = {"title": "Perturbation maps", "command": "unlearnable bench plans/figure4.yaml"}
+    notes = {"title": "Perturbation maps", "command": "unlearnable bench plans/figure4.yaml", "key": "0"}
     runs.figure("maps").with_suffix(".json").write_text(json.dumps(notes))
     return content(plans, runs)
 

@@ -1,13 +1,19 @@
 """Which figure of the paper stands beside one of ours, and what was done otherwise than in the paper."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
+from unlearnable.bench.plan import protecting
 from unlearnable.bench.sets import Made
 from unlearnable.countermeasures import countermeasure_named
 from unlearnable.countermeasures.adversarial import AdversarialTraining
+from unlearnable.protections import protection_named
+from unlearnable.protections.optimised import Optimised
 from unlearnable.recipes import recipe_named
-from unlearnable.report.paper import RECIPE, SIZES, VICTIM, PaperTable, paper_table
+from unlearnable.report.paper import RECIPE, SETTINGS, SIZES, VICTIM, PaperTable, paper_table
+
+OTHERWISE = ("table2", "table3")  # whose columns are no countermeasures: victims, shares of protected pictures
 
 
 @dataclass(frozen=True)
@@ -42,7 +48,7 @@ class Beside:
 
     def column(self, column: Column) -> str:
         """The paper's column that a column of ours stands beside; empty where there is none."""
-        if self.name in ("table2", "table3") and column.countermeasure != "vanilla":
+        if self.name in OTHERWISE and column.countermeasure != "vanilla":
             return ""
         if self.name == "table3":
             name = f"{column.share:g}"
@@ -56,11 +62,19 @@ class Beside:
         """The paper's accuracy in [0, 1]; None where it has none."""
         return self.table.accuracy(data, row, self.column(column))
 
-    def departures(self, data: str, columns: Iterable[Column], train: Made | None, test: Made | None) -> list[str]:
+    def departures(
+        self,
+        data: str,
+        protections: Mapping[str, str],
+        columns: Iterable[Column],
+        train: Made | None,
+        test: Made | None,
+    ) -> list[str]:
         """What was done otherwise than in the paper, each in a few words; empty where the protocol is the paper's.
 
         Args:
             data: name of the data set in the plan.
+            protections: as text, by the names of their rows.
             columns: what was trained.
             train: the clean training set; None where it has not been made.
             test: the same of the test set.
@@ -83,8 +97,12 @@ class Beside:
             ]
             if train and train.classes != size.classes:
                 found.append(f"{train.classes} classes, in the paper {size.classes}")
+            if train and train.size != size.side:
+                found.append(f"pictures of {train.size} px, in the paper {size.side}")
+        if other := [row for row, text in protections.items() if not _as_authors(data, text)]:
+            found.append(f"{', '.join(other)} optimised by other settings than their authors'")
         for text in dict.fromkeys(column.countermeasure for column in columns):
-            like = _like(text, self.table.columns)
+            like = _like(text, self.table.columns) if self.name not in OTHERWISE else "vanilla"
             if like and countermeasure_named(text) != countermeasure_named(like):
                 found.append(f"countermeasure {text}, in the paper {like}")
         return found
@@ -100,6 +118,16 @@ class Beside:
                 mean = 100 * sum(values) / len(values)
                 found.append(f"the paper prints {100 * printed:.2f} as the mean of {row}; its row gives {mean:.2f}")
         return found
+
+
+def _as_authors(data: str, text: str) -> bool:
+    """Whether a protection, if it is optimised, is so by its authors' settings, in whichever variant and budget."""
+    own = protecting(text)
+    if not isinstance(own, Optimised):
+        return True
+    free: dict[str, Any] = {name: getattr(own, name) for name in ("per", "budget") if hasattr(own, name)}
+    settings = [type(own)(), *map(protection_named, SETTINGS.get(data, ()))]
+    return any(replace(usual, **free) == own for usual in settings if type(usual) is type(own))
 
 
 def _like(text: str, names: Iterable[str]) -> str:

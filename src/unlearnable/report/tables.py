@@ -175,7 +175,9 @@ class Table:
 
     def departures(self) -> list[str]:
         """What was done otherwise than in the paper."""
-        return self.beside.departures(self.data, self.columns, self.train, self.test) if self.beside else []
+        protections = {row.name: row.protection for row in self.rows}
+        beside = self.beside
+        return beside.departures(self.data, protections, self.columns, self.train, self.test) if beside else []
 
     def misprints(self) -> list[str]:
         """Means of the paper that are not those of their rows."""

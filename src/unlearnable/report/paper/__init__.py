@@ -22,17 +22,26 @@ class Size:
     Attributes:
         train, test: pictures; None where the paper does not say how many.
         classes: how many.
+        side: of the pictures, in pixels.
     """
 
     train: int | None
     test: int
     classes: int
+    side: int
 
 
 SIZES = {
-    "CIFAR-10": Size(50_000, 10_000, 10),
-    "CIFAR-100": Size(50_000, 10_000, 100),
-    "ImageNet subset": Size(None, 5_000, 100),
+    "CIFAR-10": Size(50_000, 10_000, 10, 32),
+    "CIFAR-100": Size(50_000, 10_000, 100, 32),
+    "ImageNet subset": Size(None, 5_000, 100, 224),
+}
+SETTINGS = {  # that authors of protections take on a data set in place of the defaults
+    "CIFAR-100": ("em:train_steps=20",),
+    "ImageNet subset": (
+        "em:train_steps=100,step=1.6,stop=0.1,batch_size=32",
+        "rem:iterations=3000,decay=1200,steps=7,step=2,draws=4,adversary_steps=7,adversary_step=1",
+    ),
 }
 
 
