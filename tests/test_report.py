@@ -123,17 +123,16 @@ def test_what_departs_from_the_paper_is_said(table):
 
 
 def test_what_is_made_otherwise_than_its_authors_do_is_said():
-    def departures(data, *protections, size=32):
-        train = Made(TrainingSet("toy"), "", "", "", 50_000, size, 10, None, 0, "", {})
-        rows = {f"row {number}": text for number, text in enumerate(protections)}
-        return Beside("table1").departures(data, rows, [], train if size != 32 else None, None)
+    def departures(data, train=None, **protections):
+        return Beside("table1").departures(data, protections, [], train, None)
 
-    steps = "em:per=class,train_steps=20"
-    assert departures("CIFAR-100", steps, "em", "rem:budget=linf:4", "lsp:patch=4", "deep_hiding:per=sample") == []
-    assert departures("CIFAR-10", "tap", steps, "rem:iterations=9") == [
-        "row 1, row 2 optimised by other settings than their authors'"
+    em = "em:per=class,train_steps=20"
+    assert departures("CIFAR-100", EM=em, REM="rem:budget=linf:4", LSP="lsp:patch=4") == []
+    assert departures("CIFAR-10", TAP="tap", EM=em, REM="rem:iterations=9", Ours="em:rounds=1") == [
+        "EM, REM optimised by other settings than their authors'"
     ]
-    assert "pictures of 96 px, in the paper 224" in departures("ImageNet subset", size=96)
+    small = Made(TrainingSet("toy"), "", "", "", 1, 96, 100, None, 0, "", {})
+    assert departures("ImageNet subset", small) == ["pictures of 96 px, in the paper 224"]
 
 
 @pytest.mark.parametrize("name", ["table1_cifar10", "table1_cifar100", "table1_imagenet", "table2", "table3"])

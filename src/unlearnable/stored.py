@@ -109,7 +109,7 @@ def typed(value: Any, kind: Any) -> Any:
     origin, parts = get_origin(kind), get_args(kind)
     if origin is UnionType:
         return None if value is None and NoneType in parts else typed(value, parts[0])
-    if is_dataclass(kind) and isinstance(value, dict):
+    if isinstance(kind, type) and is_dataclass(kind) and isinstance(value, dict):
         kinds = _kinds(kind)
         return kind(**{name: typed(part, kinds[name]) for name, part in value.items()})
     if origin is dict and isinstance(value, dict):

@@ -59,7 +59,7 @@ class OPS(Protection):
         for _ in range(int(self.strength)):
             colour, row, column = map(int, np.unravel_index(free.argmax(), free.shape))
             if free[colour, row, column] < 0:
-                raise self._too_few(*scores.shape[1:], served=label)
+                raise self._too_few(scores.shape[1], scores.shape[2], label)
             taken[colour, row, column] = True
             free[:, row, column] = -1
             chosen.append((colour, row, column))

@@ -99,7 +99,8 @@ class Beside:
                 found.append(f"{train.classes} classes, in the paper {size.classes}")
             if train and train.size != size.side:
                 found.append(f"pictures of {train.size} px, in the paper {size.side}")
-        if other := [row for row, text in protections.items() if not _as_authors(data, text)]:
+        papers = self.table.rows(data)
+        if other := [row for row, text in protections.items() if row in papers and not _as_authors(data, text)]:
             found.append(f"{', '.join(other)} optimised by other settings than their authors'")
         for text in dict.fromkeys(column.countermeasure for column in columns):
             like = _like(text, self.table.columns) if self.name not in OTHERWISE else "vanilla"
@@ -125,9 +126,10 @@ def _as_authors(data: str, text: str) -> bool:
     own = protecting(text)
     if not isinstance(own, Optimised):
         return True
-    free: dict[str, Any] = {name: getattr(own, name) for name in ("per", "budget") if hasattr(own, name)}
-    settings = [type(own)(), *map(protection_named, SETTINGS.get(data, ()))]
-    return any(replace(usual, **free) == own for usual in settings if type(usual) is type(own))
+    free = {name: getattr(own, name) for name in ("per", "budget") if hasattr(own, name)}
+    others = map(protection_named, SETTINGS.get(data, ()))
+    settings: list[Any] = [type(own)(), *(other for other in others if type(other) is type(own))]
+    return any(replace(usual, **free) == own for usual in settings)
 
 
 def _like(text: str, names: Iterable[str]) -> str:
