@@ -60,8 +60,10 @@ class FolderCrops:
             if not found:
                 raise FileNotFoundError(f"expected pictures ({', '.join(sorted(SUFFIXES))}) in {folder}, found none")
             self.files += found
-        folders_of_files = sorted({file.parent for file in self.files})
-        self.classes = [[file for file in self.files if file.parent == folder] for folder in folders_of_files]
+        by_folder: dict[Path, list[Path]] = {}
+        for file in self.files:
+            by_folder.setdefault(file.parent, []).append(file)
+        self.classes = list(by_folder.values())
         listing = [f"{file.parent.name}/{file.name} {file.stat().st_size}" for file in self.files]
         self.fingerprint = hashlib.sha256("\n".join(listing).encode()).hexdigest()
 
