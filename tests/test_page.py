@@ -285,9 +285,14 @@ def test_markdown():
         "| jpeg:quality=10 | 75.0 | 75.0 | 61.0 | 61.0 | 14.0 | weakened |\n"
         "| vanilla | 86.0 | 86.0 | 15.0 | 15.0 | 71.0 | holds |\n"
         "| a\\|b | – | – | – | – | – | not measured: none were \\<given> |\n"
+        "\n"
+        "Published files as written. Promised budget: rms:8; Files over it: 0 of 3 measured; RMS difference, "
+        "grey levels: mean 4.66, highest 7.98; L-inf, grey levels: highest 31; PSNR, dB: mean 31.30, lowest 30.10 "
+        "(without 1 unchanged); SSIM: mean 0.9600, lowest 0.9100.\n"
     )
     assert "| vanilla | 81.0 ± 1.0 |" in markdown_table(SEEDS)
-    assert markdown_table(replace(NO_ROWS, missing={})).count("\n") == 2
+    nothing = replace(NO_ROWS, missing={}, published=replace(PUBLISHED, qualities=(), budget="<rms:8>"))
+    assert markdown_table(nothing).splitlines()[2:] == ["", "Published files as written. Promised budget: \\<rms:8>."]
 
 
 PROBE = """

@@ -72,7 +72,7 @@ def markdown_table(outcome: Outcome) -> str:
         lines.append(f"| {' | '.join(cells)} |")
     for name, reason in outcome.missing.items():
         lines.append(f"| {cell(name)} | – | – | – | – | – | not measured: {cell(reason)} |")
-    facts = "; ".join(f"{what}: {measured}" for what, measured in _quality_facts(outcome.published))
+    facts = "; ".join(f"{what}: {cell(measured)}" for what, measured in _quality_facts(outcome.published))
     return writable("\n".join([*lines, "", f"Published files as written. {facts}."]) + "\n")
 
 
