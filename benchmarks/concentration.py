@@ -9,12 +9,12 @@ first is what eq. 7 is to lower, and the second must not fall with it. The train
 each: what they protect is measured by `plans/concentration_quick.yaml`.
 """
 
-import argparse
 import json
 from pathlib import Path
 
 import numpy as np
 import torch
+from sweep import SIDE, fine_tuned, parser_of
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -23,11 +23,9 @@ from unlearnable.devices import best_device
 from unlearnable.hiding.extractor import Extractor
 from unlearnable.hiding.inference import perturbations, prepare, shipped_weights
 from unlearnable.hiding.network import Hider
-from unlearnable.hiding.recipe import Recipe
 from unlearnable.hiding.sources import FolderCrops, RandomDrawings
-from unlearnable.hiding.train import train
 
-SIDE, EACH, CLASSES = 64, 4, 16
+EACH, CLASSES = 4, 16
 OMEGAS = (0.0, 1e-4, 1e-3, 1e-2, 1e-1)  # the paper's is 1e-4, of a sum over all pairs of a batch
 
 
@@ -50,32 +48,19 @@ def measured(weights: str | Path, held_out: Path, extractor: Extractor) -> dict[
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("photos", type=Path, help="to train on")
-    parser.add_argument("held_out", type=Path, help="to measure on")
+    parser = parser_of(__doc__, OMEGAS)
     parser.add_argument("--extractor", required=True, help="as `hiding.extractor` takes it")
     parser.add_argument("--out", type=Path, required=True, help="folder for the trained networks and the lines")
-    parser.add_argument("--steps", type=int, default=200)
-    parser.add_argument("--omegas", type=float, nargs="*", default=OMEGAS)
     options = parser.parse_args()
     extractor = Extractor.named(options.extractor).to(best_device())
-    start = shipped_weights()
-    lines: list[dict[str, object]] = [{"omega_3": None, "steps": 0} | measured(start, options.held_out, extractor)]
+    lines: list[dict[str, object]] = [
+        {"omega_3": None, "steps": 0} | measured(shipped_weights(), options.held_out, extractor)
+    ]
     print(json.dumps(lines[0]), flush=True)
     for omega in options.omegas:
-        recipe = Recipe(
-            start=str(start),
-            steps=options.steps,
-            learning_rate=3e-4,
-            warmup=20,
-            sizes=(SIDE,),
-            pixels=EACH * EACH * SIDE**2,
-            each=EACH,
-            concentration=omega,
-            extractor=options.extractor,
-        )
-        folder = options.out / f"{omega:g}"
-        *_, last = train(recipe, [options.photos], "render", folder)
+        folder, batch = options.out / f"{omega:g}", {"each": EACH, "pixels": EACH * EACH * SIDE**2}
+        eq_7 = {"concentration": omega, "extractor": options.extractor}
+        last = fine_tuned(options.photos, folder, options.steps, **batch, **eq_7)
         line = {"omega_3": omega, "steps": options.steps, "secret_psnr": round(last.secret_psnr, 2)}
         lines.append(line | measured(folder, options.held_out, extractor))
         print(json.dumps(lines[-1]), flush=True)
