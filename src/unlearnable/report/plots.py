@@ -3,6 +3,7 @@
 import io
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -29,11 +30,12 @@ def budget_plot(board: Board, rms: Mapping[Row, float]) -> bytes | None:
     if len(shown) < 2:
         return None
     figure, axes = _axes("RMS of the change, grey levels of 255")
-    for index, (row, summary) in enumerate(shown):
-        axes.plot(rms[row], 100 * summary.final, MARKERS[index % len(MARKERS)], markersize=8, label=row.label)
+    for row, summary in shown:
+        look = _look(board.table, row) | {"linestyle": ""}
+        axes.plot(rms[row], 100 * summary.final, markersize=8, label=row.label, **look)
     for row, summary in board.beside:
         axes.axhline(100 * summary.final, color="black", linestyle="--", linewidth=1, label=f"{row.label}, unchanged")
-    axes.set_xlim(left=0)
+    axes.set_xlim(0, 1.08 * max(rms[row] for row, _ in shown))
     return _svg(figure, axes, board.table)
 
 
@@ -58,19 +60,24 @@ def _sweep(table: Table, name: str, measure: Callable[[Column], float | None]) -
     if len(along) < FEWEST:
         return None
     figure, axes = _axes(name)
-    for index, row in enumerate(table.rows):
+    for row in table.rows:
         fields = {value: table.fields.get((row, column)) for value, column in sorted(along.items())}
         points = [(value, 100 * field.final.mean) for value, field in fields.items() if field and field.final]
         if points:
-            colour, style = ("black", "--") if row.control else (f"C{index}", "-")
-            marker = MARKERS[index % len(MARKERS)]
-            axes.plot(*zip(*points, strict=True), marker=marker, color=colour, linestyle=style, label=row.label)
+            axes.plot(*zip(*points, strict=True), label=row.label, **_look(table, row))
     return _svg(figure, axes, table) if axes.lines else None
 
 
 def _quality(column: Column) -> float | None:
     made = countermeasure_named(column.countermeasure)
     return made.quality if isinstance(made, Jpeg) else None
+
+
+def _look(table: Table, row: Row) -> dict[str, Any]:
+    """How a row is drawn, the same in every plot of a table."""
+    index = table.rows.index(row)
+    colour, style = ("black", "--") if row.control else (f"C{index}", "-")
+    return {"marker": MARKERS[index % len(MARKERS)], "color": colour, "linestyle": style}
 
 
 def _axes(horizontal: str) -> tuple[Figure, Axes]:
