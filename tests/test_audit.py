@@ -49,6 +49,7 @@ def test_writes_page_table_summary_and_cells(folders):
     assert "gray+jpeg:quality=50" in (folders / "out" / TABLE).read_text()
     summary = json.loads((folders / "out" / SUMMARY).read_text())
     assert summary["rows"]["vanilla"]["final"]["mean"] == pytest.approx(outcome.rows[0].final.mean)
+    assert summary["means"]["final"] == pytest.approx(sum(row.final.mean for row in outcome.rows) / len(outcome.rows))
     assert summary["test_count"] == 40
     done = [now.done for now in seen]
     assert done == sorted(done) and done[-1] == pytest.approx(seen[-1].total)

@@ -191,6 +191,8 @@ def test_the_table_has_the_worst_case_first():
         ["75.0", "75.0", "61.0", "61.0", "14.0"],
         ["86.0", "86.0", "15.0", "15.0", "71.0"],
     ]
+    foot = page.split("<tfoot>")[1].split("</tfoot>")[0]
+    assert re.findall(r"<t[hd][^>]*>([^<]*)", foot) == ["mean of 3", "77.0", "77.0", "47.7", "47.7", "29.3"]
     assert re.findall(r'class="status (\w+)"', body) == ["gone", "weakened", "holds"]
     assert 'aria-label="published 15.0\xa0%, clean 86.0\xa0%, guessing 10.0\xa0%"' in body
 
@@ -285,14 +287,20 @@ def test_markdown():
         "| jpeg:quality=10 | 75.0 | 75.0 | 61.0 | 61.0 | 14.0 | weakened |\n"
         "| vanilla | 86.0 | 86.0 | 15.0 | 15.0 | 71.0 | holds |\n"
         "| a\\|b | – | – | – | – | – | not measured: none were \\<given> |\n"
+        "| mean of 3 | 77.0 | 77.0 | 47.7 | 47.7 | 29.3 | |\n"
+        "\n"
+        "Training pictures: 5,000; Test pictures: 1,000, clean; Published pictures: 5,000; Classes: 10; Picture size: "
+        "32 × 32 px; Victim: resnet9; Recipe: quick, 8 epochs; Trainings a row and set: 1 (seed 0); Hardware: a "
+        "processor; Time of all trainings: 6 min; Versions: python 3.11.2, torch 2.11.0.\n"
         "\n"
         "Published files as written. Promised budget: rms:8; Files over it: 0 of 3 measured; RMS difference, "
         "grey levels: mean 4.66, highest 7.98; L-inf, grey levels: highest 31; PSNR, dB: mean 31.30, lowest 30.10 "
         "(without 1 unchanged); SSIM: mean 0.9600, lowest 0.9100.\n"
     )
     assert "| vanilla | 81.0 ± 1.0 |" in markdown_table(SEEDS)
+    assert "mean of" not in markdown_table(NO_ROWS)
     nothing = replace(NO_ROWS, missing={}, published=replace(PUBLISHED, qualities=(), budget="<rms:8>"))
-    assert markdown_table(nothing).splitlines()[2:] == ["", "Published files as written. Promised budget: \\<rms:8>."]
+    assert markdown_table(nothing).splitlines()[-2:] == ["", "Published files as written. Promised budget: \\<rms:8>."]
 
 
 PROBE = """

@@ -161,6 +161,12 @@ class Outcome:
         """What guessing gives, over as many classes."""
         return 1 / len(self.classes)
 
+    @property
+    def means(self) -> dict[str, float]:
+        """Over the countermeasures, each of which counts the same however many seeds it has; empty without any."""
+        figures = ("clean_final", "clean_peak", "final", "peak")
+        return {name: fmean(getattr(row, name).mean for row in self.rows) for name in figures if self.rows}
+
     def worst_first(self) -> list[Row]:
         """Rows by how much of the content a trainer gets, the most first."""
         return sorted(self.rows, key=lambda row: -row.peak.mean)

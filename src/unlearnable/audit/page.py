@@ -42,14 +42,13 @@ class Heat:
 def audit_page(outcome: Outcome) -> str:
     """One HTML document, UTF-8, without references to anything outside it; the same for the same outcome."""
     lead, *others, limits = (sentence.replace(" %", "\u00a0%") for sentence in verdict(outcome))
-    results = [result for row in outcome.rows for result in (*row.clean, *row.protected)]
     page = _template().render(
         outcome=outcome,
         lead=lead,
         sentences=others,
         limits=limits,
         tiles=_tiles(outcome),
-        facts=_facts(outcome, results),
+        facts=_facts(outcome),
         rows=outcome.worst_first(),
         idle=CHANGES_NOTHING,
         ordinary=ordinary(outcome),
@@ -61,7 +60,7 @@ def audit_page(outcome: Outcome) -> str:
 
 
 def markdown_table(outcome: Outcome) -> str:
-    """The table of an audit in percent, worst row first; then what was not measured, and the files' budget."""
+    """The table of an audit in percent, worst row first; what was not measured, what was trained, the files' budget."""
     lines = [
         "| countermeasure | clean final | clean peak | published final | published peak | difference | status |",
         "|---|---:|---:|---:|---:|---:|---|",
@@ -72,8 +71,16 @@ def markdown_table(outcome: Outcome) -> str:
         lines.append(f"| {' | '.join(cells)} |")
     for name, reason in outcome.missing.items():
         lines.append(f"| {cell(name)} | – | – | – | – | – | not measured: {cell(reason)} |")
-    facts = "; ".join(f"{what}: {cell(measured)}" for what, measured in _quality_facts(outcome.published))
-    return writable("\n".join([*lines, "", f"Published files as written. {facts}."]) + "\n")
+    if outcome.rows:
+        lines.append(f"| mean of {len(outcome.rows)} | {' | '.join(_means(outcome))} | |")
+    trained = _sentence(_facts(outcome))
+    files = f"Published files as written. {_sentence(_quality_facts(outcome.published))}"
+    return writable("\n".join([*lines, "", trained, "", files]) + "\n")
+
+
+def _sentence(facts: list[tuple[str, str]]) -> str:
+    """Facts as one line of Markdown."""
+    return "; ".join(f"{what}: {cell(known)}" for what, known in facts) + "."
 
 
 @cache
@@ -83,6 +90,7 @@ def _template() -> Template:
     environment.globals |= {
         "status": status,
         "points": _points,
+        "means": _means,
         "lines": _lines,
         "curve_text": _curve_text,
         "height_of": height_of,
@@ -112,8 +120,9 @@ def _tiles(outcome: Outcome) -> list[tuple[str, str, str]]:
     return tiles
 
 
-def _facts(outcome: Outcome, results: list[Result]) -> list[tuple[str, str]]:
+def _facts(outcome: Outcome) -> list[tuple[str, str]]:
     """What was audited, how and on what."""
+    results = [result for row in outcome.rows for result in (*row.clean, *row.protected)]
     facts = [
         ("Training pictures", f"{outcome.train_count:,}"),
         ("Test pictures", f"{outcome.test_count:,}, clean"),
@@ -182,6 +191,12 @@ def _heats(outcome: Outcome) -> list[Heat]:
 
 def _shares(confusion: tuple[tuple[int, ...], ...]) -> list[list[float]]:
     return [[count / max(1, sum(counts)) for count in counts] for counts in confusion]
+
+
+def _means(outcome: Outcome) -> list[str]:
+    """The last row of the table: the four accuracies, and what the best epoch lost against clean pictures."""
+    means = outcome.means
+    return [f"{100 * value:.1f}" for value in (*means.values(), means["clean_peak"] - means["peak"])]
 
 
 def _lines(row: Row) -> list[Line]:

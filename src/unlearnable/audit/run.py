@@ -226,6 +226,7 @@ def summary(outcome: Outcome) -> dict[str, object]:
     return {
         **{name: getattr(outcome, name) for name in settings.split()},
         "rows": rows,
+        "means": outcome.means,
         "missing": outcome.missing,
         "published": outcome.published.summary,
         "verdict": verdict(outcome),
