@@ -7,7 +7,8 @@ from typing import Any
 
 from unlearnable.hiding.inference import shipped_weights
 from unlearnable.hiding.recipe import Recipe
-from unlearnable.hiding.train import Progress, train
+from unlearnable.hiding.run import Progress
+from unlearnable.hiding.train import train
 
 SIDE = 64  # px of the crops
 

@@ -12,11 +12,13 @@ from PIL import Image
 from banks import small_bank
 from samples import picture
 from unlearnable.diverged import DivergedError
+from unlearnable.hiding import run as running
 from unlearnable.hiding import train as training
 from unlearnable.hiding.network import Hider
 from unlearnable.hiding.recipe import Recipe
+from unlearnable.hiding.run import Run
 from unlearnable.hiding.sources import FolderCrops, RandomDrawings
-from unlearnable.hiding.train import CHECKPOINT, Run, train
+from unlearnable.hiding.train import CHECKPOINT, train
 from unlearnable.semantics.bank import BANK, SHEET
 from unlearnable.victims import ResNet18, save_weights
 
@@ -66,7 +68,7 @@ def test_it_begins_with_given_weights(covers, tmp_path):
 def test_killed_at_any_step_it_ends_the_same(covers, tmp_path, monkeypatch):
     """Crops, secrets and noise are functions of the step, and moments are kept: resuming changes nothing."""
     monkeypatch.setattr(training, "CHECKPOINT_SECONDS", -1)
-    monkeypatch.setattr(training, "SNAPSHOT_STEPS", 1)
+    monkeypatch.setattr(running, "SNAPSHOT_STEPS", 1)
     whole = list(train(TINY, [covers], "render", tmp_path / "whole"))
     killed = train(TINY, [covers], "render", tmp_path / "killed")
     for _ in range(4):
@@ -103,8 +105,8 @@ def test_an_explosion_rolls_back_and_lowers_the_rate(poison, monkeypatch):
         run.advance(*batch)
     run.snapshot = run.state()
     good = {name: tensor.clone() for name, tensor in run.hider.state_dict().items()}
-    real = training.revealing_loss
-    monkeypatch.setattr(training, "revealing_loss", lambda *pair: real(*pair) * poison)
+    real = running.revealing_loss
+    monkeypatch.setattr(running, "revealing_loss", lambda *pair: real(*pair) * poison)
     progress = run.advance(*batch)
     assert progress.rollbacks == 1
     assert run.slowdown == 0.5
@@ -114,7 +116,7 @@ def test_an_explosion_rolls_back_and_lowers_the_rate(poison, monkeypatch):
 
 
 def test_weights_that_have_not_proved_good_are_not_what_it_rolls_back_to(monkeypatch):
-    monkeypatch.setattr(training, "SNAPSHOT_STEPS", 1)
+    monkeypatch.setattr(running, "SNAPSHOT_STEPS", 1)
     run = Run(TINY, torch.device("cpu"))
     batch = strangers(2)
     run.advance(*batch)
@@ -125,10 +127,10 @@ def test_weights_that_have_not_proved_good_are_not_what_it_rolls_back_to(monkeyp
 
 def test_it_gives_up_when_nothing_helps(monkeypatch):
     run = Run(TINY, torch.device("cpu"))
-    monkeypatch.setattr(training, "revealing_loss", lambda revealed, secret: revealed.mean() * float("nan"))
+    monkeypatch.setattr(running, "revealing_loss", lambda revealed, secret: revealed.mean() * float("nan"))
     batch = strangers(1)
     with pytest.raises(DivergedError, match="lower the learning rate"):
-        for _ in range(training.MAX_ROLLBACKS + 1):
+        for _ in range(running.MAX_ROLLBACKS + 1):
             run.advance(*batch)
 
 
@@ -195,7 +197,7 @@ def test_what_is_concentrated_is_what_outlives_handling_of_pictures_of_one_class
     run = Run(recipe, torch.device("cpu"))
     seen = []
     run.extractor = lambda change, eps: seen.append(change.detach()) or change.flatten(1)
-    monkeypatch.setattr(training, "concentration_loss", lambda features, labels: seen.append(labels) or features.sum())
+    monkeypatch.setattr(running, "concentration_loss", lambda features, labels: seen.append(labels) or features.sum())
     run.handle = lambda pictures, generator: pictures / 4
     cover, secret, labels = strangers(3)
     run.publish = lambda stego, cover, generator: stego + 1
