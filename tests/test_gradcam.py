@@ -1,3 +1,4 @@
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -112,6 +113,12 @@ def test_numbers_and_what_is_shown():
     assert {row["likeness"] for row in numbers} == {1.0}  # one model, and one test set
     published = figure_named("gradcam:pictures=3,on=published")(given).numbers
     assert all(row["likeness"] == 1 for row in published[::2]) and any(row["likeness"] < 1 for row in published)
+    torch.manual_seed(1)
+    other = replace(given[1], countermeasure="gray", model=victim_named("resnet9:width=4").build(4, 8))
+    numbers = figure_named("gradcam:pictures=3,on=published")([*given, other]).numbers
+    first, again = ([row for row in numbers if (row["countermeasure"] == "gray") == late] for late in (False, True))
+    assert {row["kept"] for row in first} == {1.0, 0.0}  # one map is empty, and like none
+    assert [row["kept"] for row in again] != [row["likeness"] for row in again]
 
 
 def test_parameters():

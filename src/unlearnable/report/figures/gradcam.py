@@ -55,9 +55,11 @@ class Attention:
 class GradCam(Figure):
     """Grad-CAM of the answered class: a row a picture, a column a training.
 
-    Its numbers: for each picture and training the class, the answer and its confidence, and the ``likeness`` of the
-    map to the first training's: Pearson's correlation. That the hidden image leads a classifier to the same places
-    "after most countermeasures" (paper, section 3.3) is a likeness near 1.
+    Its numbers: for each picture and training the class, the answer and its confidence, and Pearson's correlation of
+    the map with that of the first training of all (``likeness``) and of the first one on the same protection
+    (``kept``). That attention is led elsewhere than by clean pictures (paper, section 3.3) is a likeness near 0 where
+    the first training is on clean ones; that it is led to the same places "after most countermeasures", a ``kept``
+    near 1.
 
     Attributes:
         pictures: how many, of different classes as far as there are.
@@ -84,6 +86,7 @@ class GradCam(Figure):
         seen = [
             class_activation_maps(panel.trained, unit(data.images)) for panel, data in zip(panels, shown, strict=True)
         ]
+        own = {panel.protection: attention.maps for panel, attention in reversed(list(zip(panels, seen, strict=True)))}
         pictures = channels_last(plain.images[places])
         overlays = [overlay(channels_last(data.images), maps.maps) for data, maps in zip(shown, seen, strict=True)]
         rows: list[tuple[str, list[Tile]]] = []
@@ -94,7 +97,6 @@ class GradCam(Figure):
                 answer, confidence = plain.classes[int(attention.answers[row])], float(attention.confidences[row])
                 mark = "✓" if answer == truth else "✗"
                 tiles.append(Tile(drawn[row], f"{mark} {answer} {100 * confidence:.0f}\u00a0%"))
-                likeness = correlation(attention.maps[row].numpy(), seen[0].maps[row].numpy())
                 numbers.append(
                     {
                         "protection": panel.protection,
@@ -103,7 +105,8 @@ class GradCam(Figure):
                         "truth": truth,
                         "answer": answer,
                         "confidence": round(confidence, 4),
-                        "likeness": round(likeness, 4),
+                        "likeness": _likeness(attention.maps[row], seen[0].maps[row]),
+                        "kept": _likeness(attention.maps[row], own[panel.protection][row]),
                     }
                 )
             rows.append((truth, tiles))
@@ -114,6 +117,10 @@ class GradCam(Figure):
 
     def _shown(self, panel: Panel) -> ImageSet:
         return panel.test if self.on == "test" else panel.protected
+
+
+def _likeness(one: Float[Tensor, "h w"], other: Float[Tensor, "h w"]) -> float:
+    return round(correlation(one.numpy(), other.numpy()), 4)
 
 
 def class_activation_maps(model: nn.Module, images: Float[Tensor, "n 3 h w"]) -> Attention:
