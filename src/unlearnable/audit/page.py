@@ -10,7 +10,7 @@ from jinja2 import Template
 from markupsafe import Markup
 from PIL import Image
 
-from unlearnable.audit.outcome import Outcome, Picture, Published, Row, Sample
+from unlearnable.audit.outcome import Outcome, Picture, Published, Row, Sample, Score
 from unlearnable.audit.verdict import CHANGES_NOTHING, against, most, ordinary, percent, status, verdict
 from unlearnable.cells import Result
 from unlearnable.report.changes import GAIN, magnified
@@ -67,7 +67,7 @@ def markdown_table(outcome: Outcome) -> str:
     ]
     for row in outcome.worst_first():
         scores = [score(value) for value in (row.clean_final, row.clean_peak, row.final, row.peak)]
-        cells = [cell(row.countermeasure), *scores, _points(row), status(row, outcome.chance)]
+        cells = [cell(row.countermeasure), *scores, _points(row.clean_peak, row.peak), status(row, outcome.chance)]
         lines.append(f"| {' | '.join(cells)} |")
     for name, reason in outcome.missing.items():
         lines.append(f"| {cell(name)} | – | – | – | – | – | not measured: {cell(reason)} |")
@@ -195,8 +195,8 @@ def _shares(confusion: tuple[tuple[int, ...], ...]) -> list[list[float]]:
 
 def _means(outcome: Outcome) -> list[str]:
     """The last row of the table: the four accuracies, and what the best epoch lost against clean pictures."""
-    means = outcome.means
-    return [f"{100 * value:.1f}" for value in (*means.values(), means["clean_peak"] - means["peak"])]
+    means = {name: Score(mean, None) for name, mean in outcome.means.items()}
+    return [*map(score, means.values()), _points(means["clean_peak"], means["peak"])]
 
 
 def _lines(row: Row) -> list[Line]:
@@ -248,6 +248,6 @@ def _percent(share: float) -> str:
     return percent(share).replace(" ", "\u00a0")
 
 
-def _points(row: Row) -> str:
+def _points(clean: Score, published: Score) -> str:
     """What the trainer's best lost against clean pictures, in points."""
-    return f"{100 * (row.clean_peak.mean - row.peak.mean) + 0:.1f}"
+    return f"{100 * (clean.mean - published.mean) + 0:.1f}"

@@ -31,8 +31,9 @@ class Recipe:
         clip: largest norm of the gradient.
         eps: the budget of eq. 5, RMS in grey levels.
         hiding, low_frequency, revealing: weights of the losses (paper: 1, 1, 1; with mean-reduced losses a
-            hiding weight of 1 lets the network buy revealing quality with any amount of budget, and any of
-            low_frequency drives what is hidden into the finest wavelet band, which JPEG wipes out).
+            hiding weight of 1 lets the network buy revealing quality with any amount of budget, and
+            low_frequency, where nothing weighs more, drives what is hidden into the finest wavelet band, which JPEG
+            wipes out).
         sizes: crop sides in pixels, one drawn a step (paper: 224).
         pixels: pixels of covers in a step; the batch is this over the crop's area (paper: 24 x 224^2).
         each: pictures of a batch that share their secret's class; more than one for eq. 7, which has nothing to
