@@ -11,12 +11,14 @@ from commands import run as command
 from plans import TOY, ran, read
 from resuming import save_every_step
 from unlearnable.bench import run as bench_run
+from unlearnable.bench.estimate import Estimate
 from unlearnable.bench.jobs import MakeSet, Purify, Train, train_cell
 from unlearnable.bench.places import Here, local
 from unlearnable.bench.plan import Plan, TrainingSet
-from unlearnable.bench.run import Estimate, Run, jobs_of
+from unlearnable.bench.run import Run, jobs_of
 from unlearnable.bench.runs import Runs
 from unlearnable.bench.sets import Made, make
+from unlearnable.bench.times import Times
 from unlearnable.cells import Result, fingerprint
 from unlearnable.datasets import load
 
@@ -83,7 +85,7 @@ def test_a_second_run_trains_nothing(plan, done, monkeypatch):
     monkeypatch.setattr(bench_run.Run, "_end", None)
     jobs = jobs_of(plan, done)
     Run(jobs, Here(), done)()
-    assert Estimate.of(jobs, done.cells.all()) == Estimate(0, 0, 0, 0)
+    assert Estimate.of(jobs, Times.of(done)) == Estimate(0, 0, 0, 0, 0)
 
 
 def test_what_is_deleted_alone_is_done_again(plan, done, tmp_path):
@@ -172,7 +174,7 @@ def test_what_is_trained_on_a_set_that_is_made_again_is_left_to_do(plan, done, t
     runs = copied(done, plan, tmp_path)
     whole = TrainingSet("toy:count=64", "noise")
     runs.sets.save(replace(runs.sets.load(whole.key), files="0"))
-    estimate = Estimate.of(jobs_of(plan, runs), runs.cells.all())
+    estimate = Estimate.of(jobs_of(plan, runs), Times.of(runs))
     assert (estimate.sets, estimate.cells) == (1, 4)  # two countermeasures, two seeds
 
 

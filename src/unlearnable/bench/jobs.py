@@ -1,7 +1,7 @@
 """The steps of a run: a set is made, what a countermeasure makes of it is kept, a victim is trained."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeVar
 
@@ -13,11 +13,11 @@ from unlearnable.bench.kept import Kept, is_whole
 from unlearnable.bench.plan import Entry, TrainingSet
 from unlearnable.bench.runs import Runs
 from unlearnable.bench.sets import Made, make
+from unlearnable.bench.times import Guess, Times
 from unlearnable.cells import Cell, Result
 from unlearnable.countermeasures import Knowledge, countermeasure_named
 from unlearnable.devices import device_named, name_of
 from unlearnable.images import ImageSet
-from unlearnable.pace import seconds_for
 from unlearnable.victims import network_of
 
 T = TypeVar("T")
@@ -66,8 +66,8 @@ class Job(ABC):
     def keep(self, answer: Any) -> str:
         """Keep what the function answered, and say in a few words what it was."""
 
-    def seconds(self, measured: Iterable[Result]) -> float | None:
-        """How long it takes, about, judged by what has been ``measured``; None where nothing is known."""
+    def guess(self, times: Times) -> Guess | None:
+        """How long it takes; None where nothing is known."""
         return None
 
 
@@ -123,10 +123,9 @@ class MakeSet(Job):
         self.runs.checkpoint(self.what).unlink(missing_ok=True)
         return f"{made.seconds:.0f} s" + (f", RMS {made.measured.rms:.2f}" if made.measured else "")
 
-    def seconds(self, measured: Iterable[Result]) -> float | None:
-        """What it took the last time."""
-        made = self.runs.sets.load(self.what.key)
-        return made.seconds if made else None
+    def guess(self, times: Times) -> Guess | None:
+        """See `Job`."""
+        return times.making(self.what, self.clean)
 
 
 @dataclass(eq=False)
@@ -173,13 +172,13 @@ class Train(Job):
 
     Attributes:
         entry: of the plan.
-        clean: fingerprint of its clean set.
+        clean: its clean set.
         epochs: for which it is trained.
         drawn: whether a figure shows the trained victim, whose weights are kept then.
     """
 
     entry: Entry
-    clean: str
+    clean: Made
     epochs: int
     drawn: bool = False
 
@@ -217,10 +216,10 @@ class Train(Job):
             self.runs.cells.save(result)
         return f"final {result.final():.1%}, peak {result.peak():.1%}, {result.seconds:.0f} s"
 
-    def seconds(self, measured: Iterable[Result]) -> float | None:
+    def guess(self, times: Times) -> Guess | None:
         """See `Job`."""
         entry, device = self.entry, name_of(device_named(self.device))
-        return seconds_for(self.clean, entry.victim, entry.countermeasure, self.epochs, measured, device)
+        return times.training(self.clean, entry.victim, entry.countermeasure, self.epochs, device)
 
 
 def purified(countermeasure: str, train: ImageSet) -> ImageSet:

@@ -45,9 +45,13 @@ class TrainingSet:
     @property
     def key(self) -> str:
         """Names it, however the same protection is spelled."""
-        made = self.protection if self.protecting is None else repr(self.protecting)
-        text = json.dumps([self.data, made, self.seed, self.share])
+        text = json.dumps([self.data, self.spelled, self.seed, self.share])
         return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+    @property
+    def spelled(self) -> str:
+        """Its protection with all parameters, the same for all ways of writing it."""
+        return self.protection if self.protecting is None else repr(self.protecting)
 
     @property
     def protecting(self) -> Protection | None:

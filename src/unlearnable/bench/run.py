@@ -13,7 +13,8 @@ from unlearnable.bench.places import Here, Place
 from unlearnable.bench.plan import Entry, Plan, TrainingSet
 from unlearnable.bench.runs import Runs
 from unlearnable.bench.sets import Made, make
-from unlearnable.cells import Result, fingerprint
+from unlearnable.bench.times import Times
+from unlearnable.cells import fingerprint
 from unlearnable.countermeasures import countermeasure_named
 from unlearnable.datasets import load
 from unlearnable.diverged import DivergedError
@@ -45,45 +46,6 @@ class Event:
     total: int
     said: str
     failed: bool = False
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """What is still to be done.
-
-    Attributes:
-        cells: to be trained.
-        sets: to be made.
-        seconds: of those like which something has been measured, one after the other.
-        unknown: cells and sets like which nothing has been.
-    """
-
-    cells: int
-    sets: int
-    seconds: float
-    unknown: int
-
-    @classmethod
-    def of(cls, jobs: Sequence[Job], measured: Sequence[Result]) -> "Estimate":
-        """Of the steps that are not done."""
-        left = [job for job in jobs if isinstance(job, (MakeSet, Train)) and (job.stale or not job.done)]
-        times = [job.seconds(measured) for job in left]
-        return cls(
-            cells=sum(isinstance(job, Train) for job in left),
-            sets=sum(isinstance(job, MakeSet) for job in left),
-            seconds=sum(filter(None, times)),
-            unknown=times.count(None),
-        )
-
-    def told(self, workers: int) -> str:
-        """In a line, for so many steps at a time."""
-        if not self.cells and not self.sets:
-            return "every cell has its result"
-        hours, minutes = divmod(round(self.seconds / 60 / workers), 60)
-        known = f"about {hours} h {minutes} min, judged by what has been measured"
-        if self.unknown:
-            known += f"; of {self.unknown} of them nothing alike has been, and they come on top"
-        return f"{self.cells} cells to train, {self.sets} sets to make: {known}"
 
 
 def jobs_of(plan: Plan, runs: Runs, device: str | None = None) -> list[Job]:
@@ -125,7 +87,7 @@ def jobs_of(plan: Plan, runs: Runs, device: str | None = None) -> list[Job]:
         made, pictures = clean[entry.training.data]
         epochs = countermeasure.adjust(recipe_named(entry.recipe).suited(pictures)).epochs
         if drawing is None or drawing.trains:
-            jobs[entry] = Train(runs, device, needs, entry, made.fingerprint, epochs, drawing is not None)
+            jobs[entry] = Train(runs, device, needs, entry, made, epochs, drawing is not None)
     if drawing:
         drawing.needs = tuple(jobs.values())
     steps = [*jobs.values(), *([drawing] if drawing else [])]
@@ -159,7 +121,7 @@ class Run:
     ) -> None:
         self.jobs, self.place, self.end = jobs, place, end
         self.on_event = on_event or (lambda event: None)
-        self.measured = runs.cells.all()
+        self.times = Times.of(runs)
         self.failed: dict[Job, str] = {}
         self._done: set[Job] = set()
         self._running: dict[Future[Any], Job] = {}
@@ -189,7 +151,7 @@ class Run:
     def _begin(self, job: Job) -> None:
         if job.done:
             self._done.add(job)
-        elif self.end is not None and (late := too_late(job.seconds(self.measured), self.end)):
+        elif self.end is not None and (late := too_late(self._seconds(job), self.end)):
             self._fail(job, late)
         else:
             function, arguments = job.call()
@@ -208,8 +170,14 @@ class Run:
         said = job.keep(answer)
         self._done.add(job)
         if isinstance(job, Train):
-            self.measured.append(answer[0])
+            self.times.results.append(answer[0])
+        if isinstance(job, MakeSet):
+            self.times.sets.append(answer[0])
         self._tell(job, said)
+
+    def _seconds(self, job: Job) -> float | None:
+        guess = job.guess(self.times)
+        return guess.seconds if guess else None
 
     def _fail(self, job: Job, why: str) -> None:
         self.failed[job] = why

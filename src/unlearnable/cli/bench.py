@@ -41,9 +41,11 @@ def bench(
     """Train what a plan asks for and has no result yet."""
     import time
 
+    from unlearnable.bench.estimate import Estimate
     from unlearnable.bench.plan import Plan
-    from unlearnable.bench.run import Estimate, Event, Run, jobs_of
+    from unlearnable.bench.run import Event, Run, jobs_of
     from unlearnable.bench.runs import Runs
+    from unlearnable.bench.times import Times
     from unlearnable.devices import device_named
 
     end = None if minutes is None else time.monotonic() + 60 * minutes
@@ -58,7 +60,7 @@ def bench(
             say(f"{runs.unpack(pack)} records read from {pack}")
         jobs = jobs_of(chosen, runs, device)
         with _place(workers, ray, cpus_per_cell, gpus_per_cell) as place, stages() as on_stage:
-            say(Estimate.of(jobs, runs.cells.all()).told(place.slots))
+            say(Estimate.of(jobs, Times.of(runs)).told(place.slots))
             say_aside(runs.corrupt())
             if dry_run:
                 return

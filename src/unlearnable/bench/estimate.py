@@ -1,0 +1,56 @@
+"""What a plan has still to do, and how long it takes, said before it begins."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from unlearnable.bench.jobs import Job, MakeSet, Train
+from unlearnable.bench.times import Times
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What is still to be done.
+
+    Attributes:
+        cells: to be trained.
+        sets: to be made.
+        seconds: of those of which something is known, one after the other.
+        rough: cells and sets that are judged by others, in proportion.
+        unknown: cells and sets of which nothing is known.
+    """
+
+    cells: int
+    sets: int
+    seconds: float
+    rough: int
+    unknown: int
+
+    @classmethod
+    def of(cls, jobs: Sequence[Job], times: Times) -> "Estimate":
+        """Of the steps that are not done."""
+        left = [job for job in jobs if isinstance(job, (MakeSet, Train)) and (job.stale or not job.done)]
+        guesses = [job.guess(times) for job in left]
+        known = [guess for guess in guesses if guess]
+        return cls(
+            cells=sum(isinstance(job, Train) for job in left),
+            sets=sum(isinstance(job, MakeSet) for job in left),
+            seconds=sum(guess.seconds for guess in known),
+            rough=sum(not guess.alike for guess in known),
+            unknown=len(left) - len(known),
+        )
+
+    def told(self, workers: int) -> str:
+        """In a line, for so many steps at a time."""
+        steps = self.cells + self.sets
+        if not steps:
+            return "every cell has its result"
+        todo = f"{self.cells} cells to train, {self.sets} sets to make"
+        if self.unknown == steps:
+            return f"{todo}: how long they take is not known, as nothing has been measured here"
+        hours, minutes = divmod(round(self.seconds / 60 / workers), 60)
+        told = f"{todo}: about {hours} h {minutes} min, judged by what has been measured"
+        if self.rough:
+            told += f" ({self.rough} of them by other victims or pictures, in proportion)"
+        if self.unknown:
+            told += f"; of {self.unknown} of them nothing is known, and they come on top"
+        return told
