@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from commands import run
-from reporting import PEAK, filled, plan_in
+from reporting import DRAWING, PEAK, filled, plan_in
 from unlearnable.bench.plan import Plan, TrainingSet
 from unlearnable.bench.sets import Made
 from unlearnable.report.beside import Beside, Column
@@ -235,7 +235,7 @@ def test_the_command(tmp_path, runs, plan):
 
 
 def test_figures_come_with_title_and_command(plan, tmp_path):
-    runs = filled(plan, tmp_path)
+    runs, drawing = filled(plan, tmp_path), Plan.read(plan_in(tmp_path, DRAWING, "maps"))
     runs.figure("maps").parent.mkdir()
     runs.figure("maps").write_bytes(b"a picture")
     notes = runs.figure("maps").with_suffix(".json")
@@ -243,12 +243,22 @@ def test_figures_come_with_title_and_command(plan, tmp_path):
         if broken is not None:
             notes.write_text(broken)
         with pytest.warns(UserWarning, match=r"maps\.png counts as not drawn: expected title.* in .*json"):
-            assert not content([plan], runs).illustrations
+            assert not content([drawing], runs).illustrations
     notes.write_text(json.dumps({"title": "Maps", "command": "unlearnable bench m", "key": "0", "numbers": []}))
-    (figure,) = content([plan], runs).illustrations
+    assert not content([plan], runs).illustrations  # it is another plan's
+    (figure,) = content([plan, drawing], runs).illustrations
     assert (figure.name, figure.title, figure.command, figure.png) == (
         "maps",
         "Maps",
         "unlearnable bench m",
         b"a picture",
     )
+    assert "## Maps\n\n![Maps](<maps.png>)\n\n`unlearnable bench m`" in markdown(content([drawing], runs))
+
+    out = tmp_path / "out"
+    run("report", drawing.file, "--runs", runs.folder, "--out", out)
+    assert (out / "maps.png").read_bytes() == b"a picture"
+    notes.unlink()
+    runs.figure("maps").unlink()
+    told = run("report", drawing.file, "--runs", runs.folder, "--out", out).output
+    assert f"no figure of {drawing.file} here; `{drawing.command}` draws it" in " ".join(told.split())

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from reporting import SWEEP, filled, plan_in
+from reporting import DRAWING, SWEEP, filled, plan_in
 from unlearnable.bench.plan import Plan
 from unlearnable.report.content import content
 from unlearnable.report.page import report_page
@@ -26,6 +26,7 @@ def shown(tmp_path_factory):
     plans = [Plan.read(plan_in(folder)), Plan.read(plan_in(folder, SWEEP, "sweep"))]
     for plan in plans:
         runs = filled(plan, folder / "runs")
+    plans.append(Plan.read(plan_in(folder, DRAWING, "maps")))
     runs.figure("maps").parent.mkdir()
     noise = np.random.default_rng(0).integers(0, 255, (200, 900, 3), dtype=np.uint8)
     Image.fromarray(noise).save(runs.figure("maps"))

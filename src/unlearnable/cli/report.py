@@ -15,7 +15,9 @@ def report(
     pack: Annotated[
         Path | None, typer.Option(help="A file of `bench --pack`, in place of the folder; it has no figures.")
     ] = None,
-    out: Annotated[Path, typer.Option(help="Folder for report.html, report.md and CSV files.")] = Path("report"),
+    out: Annotated[Path, typer.Option(help="Folder for report.html, report.md, CSV files and figures.")] = Path(
+        "report"
+    ),
 ) -> None:
     """Set what has been measured beside the paper's figures: one page that opens offline, Markdown and CSV."""
     from tempfile import TemporaryDirectory
@@ -38,10 +40,15 @@ def report(
         else:
             raise ValueError(f"expected the folder of `unlearnable bench` as --runs, or a file as --pack; no {runs}")
         shown = content(read, found)
-        files = {"report.html": report_page(shown), "report.md": markdown(shown), **sheets(shown)}
+        files: dict[str, str | bytes] = {"report.html": report_page(shown), "report.md": markdown(shown)}
+        files |= sheets(shown) | {figure.file: figure.png for figure in shown.illustrations}
         out.mkdir(parents=True, exist_ok=True)
-        for name, text in files.items():
-            write(out / name, text)
+        for name, written in files.items():
+            write(out / name, written)
     say_aside(found.corrupt())
     asked, measured = (sum(getattr(table, name) for table in shown.tables) for name in ("asked", "measured"))
+    drawn = [figure.name for figure in shown.illustrations]
+    for plan in read:
+        if plan.figure and plan.name not in drawn:
+            say(f"no figure of {plan.file} here; `{plan.command}` draws it")
     say(f"{measured} of {asked} trainings shown; look at {out / 'report.html'}")

@@ -61,6 +61,11 @@ class Illustration:
     command: str
     png: bytes
 
+    @property
+    def file(self) -> str:
+        """Its name beside the report."""
+        return f"{self.name}.png"
+
 
 @dataclass(frozen=True)
 class Content:
@@ -118,10 +123,10 @@ def content(plans: Sequence[Plan], runs: Runs) -> Content:
             if of.measured:
                 row = f"{entry.row}, {entry.budget}" if entry.budget else entry.row
                 protected.setdefault(of.key, Protected(row, entry.table, of, of.measured))
-    return Content(shown, trained, tuple(protected.values()), tuple(_illustrations(runs)))
+    return Content(shown, trained, tuple(protected.values()), tuple(_illustrations(plans, runs)))
 
 
-def _illustrations(runs: Runs) -> Iterable[Illustration]:
-    for file in sorted((runs.folder / "figures").glob("*.png")):
-        if notes := runs.notes(file.stem):
-            yield Illustration(file.stem, notes.title or file.stem, notes.command, file.read_bytes())
+def _illustrations(plans: Sequence[Plan], runs: Runs) -> Iterable[Illustration]:
+    for name in (plan.name for plan in plans if plan.figure):
+        if notes := runs.notes(name):
+            yield Illustration(name, notes.title or name, notes.command, runs.figure(name).read_bytes())

@@ -10,14 +10,17 @@ from unlearnable.report.text import NONE, cell, duration, percent, points, score
 
 
 def markdown(content: Content) -> str:
-    """Leaderboards, tables and sets; accuracies in percent."""
+    """Leaderboards, tables, sets, and figures by the names of their files; accuracies in percent."""
     parts = ["# Benchmark\n\nTest accuracy in percent on clean pictures; lower is better for who protects."]
     for table in content.tables:
         parts += _of(table)
         parts += [_board(board) for board in content.boards() if board.table is table]
     if content.protected:
         parts += ["## Budget and quality of every set", _protected(content.protected)]
-    parts += [f"## {figure.title}\n\n`{figure.command}`" for figure in content.illustrations]
+    parts += [
+        f"## {cell(figure.title)}\n\n![{cell(figure.title)}](<{figure.file}>)\n\n`{figure.command}`"
+        for figure in content.illustrations
+    ]
     return writable("\n\n".join(parts) + "\n")
 
 
