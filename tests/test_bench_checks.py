@@ -55,6 +55,14 @@ def test_what_cannot_be_is_said_before_anything_is_made(tmp_path, monkeypatch, t
         jobs_of(plan, Runs(tmp_path / "runs"))
 
 
+@pytest.mark.parametrize("order", ["at+{frozen}", "{frozen}+at"])
+def test_no_frozen_victim_becomes_robust(tmp_path, backbone, order):
+    frozen = f"pretrained:weights={backbone},frozen=true"
+    text = TOY.replace("vanilla, ", f"'{frozen}', '{order.format(frozen=frozen)}', ")
+    with pytest.raises(ValueError, match=r"with (at|pretrained).*: expected a victim that learns in all layers, got"):
+        jobs_of(read(tmp_path, text + CLEAN), Runs(tmp_path / "runs"))
+
+
 def test_a_bank_serves_as_many_classes_as_it_has(tmp_path):
     small_bank(tmp_path, classes=3)
     plan = read(tmp_path, TOY + f"protections: {{A: 'deep_hiding:secrets={tmp_path / 'bank'}'}}\n")

@@ -69,6 +69,13 @@ def test_cells_named_twice_are_one(tmp_path):
         ('test: "toy:count=40,seed=1"', 'tset: "toy"', "expected train and test"),
         ("grids:", "budgets: [linf]\ngrids:", "linf"),
         ('recipe: "quick:epochs=1"', "recipe: fast", "unknown among the recipes"),
+        ("paper: table1", "paper: tabel1", "one of the paper's tables, table1, .* got 'tabel1'"),
+        ("LSP: lsp}", "LSP: }", r"expected protections as dict\[str, str\], got {.*'LSP': None"),
+        ("LSP: lsp}", "LSP: 5}", r"expected protections as dict\[str, str\]"),
+        ("seeds: 2", "seeds: two", "expected seeds as int, got 'two'"),
+        ('recipe: "quick:epochs=1"', "recipe: 5", "expected recipe as str, got 5"),
+        ('[vanilla, "jpeg:quality=50"]', "vanilla", r"expected countermeasures as tuple\[str, ...\], got 'vanilla'"),
+        ('{train: "toy:count=60", test: "toy:count=40,seed=1"}', "toy", r"expected data as dict\[str, dict\["),
     ],
 )
 def test_what_does_not_fit_is_said_with_the_files_name(tmp_path, old, new, said):

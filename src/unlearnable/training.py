@@ -103,7 +103,7 @@ def fit(
         on_epoch: called after each epoch with its number from 1, how many there are, and what came out.
 
     Raises:
-        ValueError: the sets do not fit each other, or something that the countermeasure needs is missing.
+        ValueError: the sets do not fit each other, or the countermeasure lacks something or cannot train this victim.
         DivergedError: the loss became infinite or undefined.
     """
     for what, other in {"test set": test, "set of clean pictures": clean or test}.items():
@@ -121,7 +121,9 @@ def fit(
             data = countermeasure.purify(data, Knowledge(clean and clean.on(device), seed))
         if len(data) < 2:
             raise ValueError(f"expected at least 2 pictures to train on, got {len(data)}")
-        model = countermeasure.choose(victim).build(len(train.classes), train.images.shape[-1])
+        chosen = countermeasure.choose(victim)
+        countermeasure.check_trains(chosen)
+        model = chosen.build(len(train.classes), train.images.shape[-1])
         model = model.to(device).to(memory_format=torch.channels_last)
         seen = replace(test.on(device), images=countermeasure.deploy(test.images.to(device)))
         epochs: list[Epoch] = []

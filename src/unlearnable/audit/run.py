@@ -244,7 +244,10 @@ def _check_place(out: Path, sets: list[Path]) -> None:
 
 def _check_victims(victim: Victim, names: tuple[str, ...], classes: int, size: int) -> None:
     """Build every victim that will be trained, and show it a picture: what cannot be is found before any training."""
-    for chosen in dict.fromkeys(countermeasure_named(name).choose(victim) for name in names):
+    made = [countermeasure_named(name) for name in names]
+    for countermeasure in made:
+        countermeasure.check_trains(countermeasure.choose(victim))
+    for chosen in dict.fromkeys(countermeasure.choose(victim) for countermeasure in made):
         check_takes(chosen.build(classes, size), chosen, size, size)
 
 

@@ -63,6 +63,7 @@ def _check_trained(victim: str, name: str, clean: ImageSet) -> None:
     countermeasure = countermeasure_named(name)
     countermeasure.check_serves(clean)
     chosen, (height, width) = countermeasure.choose(victim_named(victim)), clean.images.shape[-2:]
+    countermeasure.check_trains(chosen)
     check_takes(chosen.build(len(clean.classes), width), chosen, height, width)
 
 

@@ -8,10 +8,11 @@ import hashlib
 import json
 import shlex
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
+from inspect import formatannotation
 from itertools import accumulate, product
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import yaml
 
@@ -21,6 +22,8 @@ from unlearnable.countermeasures import countermeasure_named
 from unlearnable.protections import Protection, protection_named
 from unlearnable.recipes import recipe_named
 from unlearnable.report.figures import figure_named
+from unlearnable.report.paper import paper_table
+from unlearnable.stored import typed
 from unlearnable.victims import victim_named
 
 CLEAN, REMAINDER = "clean", "remainder"  # in a protection's place: no picture protected, protected ones left out
@@ -224,6 +227,8 @@ class Plan:
         own = {key: str(content.pop(key, "")) for key in ("title", "paper", "figure")}
         if own["figure"]:
             figure_named(own["figure"])
+        if own["paper"]:
+            paper_table(own["paper"])
         grids = content.pop("grids", [{}])
         if not isinstance(grids, list) or not all(isinstance(grid, dict) for grid in grids):
             raise ValueError(f"expected grids as a list of names and values, got {str(grids)[:80]!r}")
@@ -264,11 +269,21 @@ def _check_shown(entries: Sequence[Entry]) -> None:
 
 
 def _grid(content: dict[str, Any]) -> Grid:
-    known = {field.name for field in fields(Grid)}
-    if unknown := sorted(set(map(str, content)) - known):
-        raise ValueError(f"a grid has no {', '.join(unknown)}; it has {', '.join(sorted(known))}")
-    protections = content.get("protections", {})
+    kinds = get_type_hints(Grid)
+    if unknown := sorted(set(map(str, content)) - set(kinds)):
+        raise ValueError(f"a grid has no {', '.join(unknown)}; it has {', '.join(sorted(kinds))}")
+    protections = content.get("protections")
     if isinstance(protections, list):
         content = content | {"protections": {text: text for text in protections}}
-    lists = {"countermeasures": str, "victims": str, "shares": float, "budgets": str}
-    return Grid(**content | {name: tuple(map(kind, content[name])) for name, kind in lists.items() if name in content})
+    values = {name: _value(name, value, kinds[name]) for name, value in content.items()}
+    if "shares" in values:
+        values["shares"] = tuple(map(float, values["shares"]))
+    return Grid(**{"protections": {}, "data": {}} | values)
+
+
+def _value(name: str, value: Any, kind: Any) -> Any:
+    """What a grid says of ``name``."""
+    try:
+        return typed(value, kind)
+    except TypeError:
+        raise ValueError(f"expected {name} as {formatannotation(kind)}, got {value!r:.80}") from None

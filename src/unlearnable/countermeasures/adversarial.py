@@ -6,7 +6,7 @@ from unlearnable.countermeasures.base import Countermeasure, Targets, countermea
 from unlearnable.images import Images
 from unlearnable.pgd import PGD, loss_gradient
 from unlearnable.recipes import Recipe
-from unlearnable.victims import evaluating
+from unlearnable.victims import Victim, evaluating
 
 
 @countermeasures.register("at")
@@ -34,6 +34,11 @@ class AdversarialTraining(Countermeasure):
     def effort(self) -> float:
         """Every step of the attack is a pass there and back."""
         return 1.0 + self.steps
+
+    def check_trains(self, victim: Victim) -> None:
+        """A frozen one cannot become robust: its last layer alone would learn."""
+        if victim.frozen:
+            raise ValueError(f"expected a victim that learns in all layers, got the frozen {victim}")
 
     def adjust(self, recipe: Recipe) -> Recipe:
         """Takes the recipe's ``long_epochs``."""

@@ -73,6 +73,13 @@ class Countermeasure:
         """
         check_files(self.files, self)
 
+    def check_trains(self, victim: Victim) -> None:
+        """Raise where it cannot train the ``victim`` that was chosen.
+
+        Raises:
+            ValueError: it cannot.
+        """
+
     def purify(self, data: ImageSet, knowledge: Knowledge) -> ImageSet:
         """Once, before the training: the training set as the trainer uses it."""
         return data
@@ -127,6 +134,11 @@ class Chain(Countermeasure):
         """Each link's."""
         for link in self.links:
             link.check_serves(clean)
+
+    def check_trains(self, victim: Victim) -> None:
+        """Each link's."""
+        for link in self.links:
+            link.check_trains(victim)
 
     def purify(self, data: ImageSet, knowledge: Knowledge) -> ImageSet:
         """Each link's, in order."""
