@@ -85,7 +85,7 @@ def test_a_second_run_trains_nothing(plan, done, monkeypatch):
     monkeypatch.setattr(bench_run.Run, "_end", None)
     jobs = jobs_of(plan, done)
     Run(jobs, Here(), done)()
-    assert Estimate.of(jobs, Times.of(done)) == Estimate(0, 0, 0, 0, 0)
+    assert Estimate.of(jobs, Times.of(done)) == Estimate(len(jobs), 0, 0, 0, 0, 0, 0)
 
 
 def test_what_is_deleted_alone_is_done_again(plan, done, tmp_path):
@@ -203,6 +203,22 @@ def test_a_newer_record_takes_the_place_of_a_packed_one(plan, done, tmp_path):
     assert runs.pack(file, plan.entries) == 10 + 5
     assert Runs(tmp_path / "new").unpack(file) == 10 + 5
     assert Runs(tmp_path / "new").sets.load(made.key).seconds == 1e6
+
+
+def test_a_set_that_two_machines_made_differently_is_not_mixed_up(plan, done, tmp_path):
+    file = tmp_path / "packed.jsonl"
+    done.pack(file, plan.entries)
+    packed, runs = file.read_text(), Runs(tmp_path / "runs")
+    made = done.sets.load(TrainingSet("toy:count=64", "noise").key)
+    runs.sets.save(replace(made, fingerprint="another", device="an abacus"))
+    said = f"holds noise of toy:count=64 as .* made it, {made.fingerprint}; here an abacus made another"
+    with pytest.raises(ValueError, match=said):
+        runs.unpack(file)
+    with pytest.raises(ValueError, match=said):
+        runs.pack(file, plan.entries)
+    assert file.read_text() == packed and not runs.cells.all()
+    runs.sets.save(replace(made, fingerprint="another", version="0"))
+    assert runs.unpack(file) == 10 + 5  # what another version made says nothing
 
 
 def test_a_packed_file_with_a_spoilt_line_is_refused_whole(plan, done, tmp_path):

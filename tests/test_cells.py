@@ -93,6 +93,16 @@ def test_a_spoilt_file_is_set_aside_and_kept(tmp_path, spoil):
     assert store.load(CELL.key) == RESULT
 
 
+def test_a_record_of_another_version_is_left_where_it_is(tmp_path):
+    store = Store(tmp_path, Result)
+    old = replace(RESULT, cell=replace(CELL, version="0.0.1"))
+    (tmp_path / "named-otherwise-then.json").write_text(old.to_json())
+    store.save(RESULT)
+    assert store.all() == [RESULT] and not store.corrupt()
+    (tmp_path / "named-otherwise-now.json").write_text(RESULT.to_json())
+    assert store.all() == [RESULT] and len(store.corrupt()) == 1
+
+
 def test_a_second_spoilt_file_does_not_replace_the_first(tmp_path):
     store = Store(tmp_path, Result)
     for text in ("first", "second", "third"):

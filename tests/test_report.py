@@ -8,6 +8,7 @@ import pytest
 
 from commands import run
 from reporting import DRAWING, PEAK, filled, plan_in
+from unlearnable.bench.figure import Draw
 from unlearnable.bench.plan import Plan, TrainingSet
 from unlearnable.bench.sets import Made
 from unlearnable.report.beside import Beside, Column
@@ -161,7 +162,10 @@ def test_the_papers_protocol_is_recognised():
     "name, labels",
     [
         ("table2_quick", ["resnet18", "resnet50", "vgg19", "densenet121", "vit"]),
-        ("table3_quick", [f"{share} protected" for share in ("20%", "40%", "60%", "80%", "90%", "95%", "99%", "100%")]),
+        (
+            "table3_quick",
+            [f"{share} protected" for share in ("0%", "20%", "40%", "60%", "80%", "90%", "95%", "99%", "100%")],
+        ),
     ],
 )
 def test_columns_are_what_varies(name, labels):
@@ -244,7 +248,12 @@ def test_figures_come_with_title_and_command(plan, tmp_path):
             notes.write_text(broken)
         with pytest.warns(UserWarning, match=r"maps\.png counts as not drawn: expected title.* in .*json"):
             assert not content([drawing], runs).illustrations
-    notes.write_text(json.dumps({"title": "Maps", "command": "unlearnable bench m", "key": "0", "numbers": []}))
+    assert {aside.read_text() for aside in runs.corrupt()} == {"", '{"title": ', '{"title": "Maps"}', "[]", "7"}
+    rows = [{"protection": "LSP", "rms": 5.9}, {"protection": "AR", "hidden": 3}]
+    shown = {"title": "Maps", "command": "unlearnable bench m", "key": Draw(runs, None, (), drawing).key}
+    notes.write_text(json.dumps(shown | {"numbers": rows, "key": "of other sets"}))
+    assert not content([drawing], runs).illustrations
+    notes.write_text(json.dumps(shown | {"numbers": rows}))
     assert not content([plan], runs).illustrations  # it is another plan's
     (figure,) = content([plan, drawing], runs).illustrations
     assert (figure.name, figure.title, figure.command, figure.png) == (
@@ -253,7 +262,9 @@ def test_figures_come_with_title_and_command(plan, tmp_path):
         "unlearnable bench m",
         b"a picture",
     )
-    assert "## Maps\n\n![Maps](<maps.png>)\n\n`unlearnable bench m`" in markdown(content([drawing], runs))
+    text = markdown(content([drawing], runs))
+    assert "## Maps\n\n`unlearnable bench m`\n\n![Maps](<maps.png>)\n\n| protection | rms | hidden |\n" in text
+    assert "| LSP | 5.9 | – |" in text and "| AR | – | 3 |" in text
 
     out = tmp_path / "out"
     run("report", drawing.file, "--runs", runs.folder, "--out", out)

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from reporting import DRAWING, SWEEP, filled, plan_in
+from unlearnable.bench.figure import Draw
 from unlearnable.bench.plan import Plan
 from unlearnable.report.content import content
 from unlearnable.report.page import report_page
@@ -30,7 +31,9 @@ def shown(tmp_path_factory):
     runs.figure("maps").parent.mkdir()
     noise = np.random.default_rng(0).integers(0, 255, (200, 900, 3), dtype=np.uint8)
     Image.fromarray(noise).save(runs.figure("maps"))
-    notes = {"title": "Perturbation maps", "command": "unlearnable bench plans/figure4.yaml", "key": "0"}
+    drawing = Draw(runs, None, (), plans[-1])
+    numbers = [{"protection": "LSP", "rms": 5.93}, {"protection": "Deep Hiding (C)", "rms": 7.86, "hidden": 3}]
+    notes = {"title": "Perturbation maps", "command": drawing.plan.command, "key": drawing.key, "numbers": numbers}
     runs.figure("maps").with_suffix(".json").write_text(json.dumps(notes))
     return content(plans, runs)
 

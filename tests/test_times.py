@@ -10,6 +10,7 @@ from unlearnable.bench.runs import Runs
 from unlearnable.bench.times import Guess, Times
 from unlearnable.devices import device_named, name_of
 
+HERE = name_of(device_named(None))
 PLAN = TOY.replace('[vanilla, "jpeg:quality=50"]', "[vanilla]") + "protections: {Noise: noise}"
 
 
@@ -39,7 +40,7 @@ def clean(plan, done):
 
 def guess(times: Times, clean, victim="resnet9:width=4", epochs=1, device=None):
     """Of a training here."""
-    return times.training(clean, victim, "vanilla", epochs, device or name_of(device_named(None)))
+    return times.training(clean, 40, victim, "vanilla", epochs, device or HERE)
 
 
 def test_a_training_like_one_that_has_been_measured_takes_as_long_an_epoch(times, clean):
@@ -48,7 +49,9 @@ def test_a_training_like_one_that_has_been_measured_takes_as_long_an_epoch(times
 
 
 def test_of_other_pictures_in_proportion_to_their_number_and_size(times, clean):
-    assert guess(times, replace(clean, fingerprint="more", count=4 * clean.count)) == Guess(40.0, alike=False)
+    more = replace(clean, fingerprint="more", count=4 * clean.count)
+    assert times.training(more, 160, "resnet9:width=4", "vanilla", 1, HERE) == Guess(40.0, alike=False)
+    assert guess(times, more).seconds == pytest.approx(40 * (3 * 256 + 40) / (3 * 256 + 160))  # tested on as few
     larger = guess(times, replace(clean, fingerprint="larger", size=2 * clean.size))
     assert larger.seconds == pytest.approx(40.0, rel=0.02) and not larger.alike
 
@@ -74,21 +77,32 @@ def test_nothing_is_known_of_another_device_nor_by_pictures_of_which_nothing_is_
 
 def test_a_set_takes_what_it_took_and_another_in_proportion_to_its_pixels(plan, times, clean):
     what = plan.entries[0].training
-    assert times.making(what, clean) == Guess(3.0, alike=True)
-    other = replace(what, data="toy:count=128")
-    assert times.making(other, replace(clean, count=2 * clean.count)) == Guess(6.0, alike=False)
-    assert times.making(replace(other, protection="ar"), clean) is None
-    assert times.making(TrainingSet(other.data, "noise:budget=rms:8"), clean) == times.making(other, clean)
+    assert times.making(what, clean, HERE) == Guess(3.0, alike=True)
+    other, more = replace(what, data="toy:count=128"), replace(clean, count=2 * clean.count)
+    assert times.making(other, more, HERE) == Guess(6.0, alike=False)
+    assert times.making(TrainingSet(other.data, "noise:budget=rms:8"), more, HERE) == times.making(other, more, HERE)
+    assert times.making(replace(other, protection="ar"), clean, HERE) is None
+    assert times.making(what, clean, "an abacus") is None
+
+
+def test_a_whole_set_and_a_share_of_it_tell_nothing_of_each_other(plan, times, clean):
+    part = replace(plan.entries[0].training, share=0.5)
+    assert times.making(part, clean, HERE) is None
+    times.sets.append(replace(times.sets[-1], what=part, seconds=1e-3))
+    assert times.making(part, clean, HERE).seconds == 1e-3
+    assert times.making(replace(part, data="toy:count=65", share=1.0), clean, HERE).seconds == 3.0
 
 
 def test_what_is_said_before_a_plan_begins(plan, times, tmp_path):
-    more = read(tmp_path, PLAN.replace("count=64", "count=640"), "more")
+    more = read(tmp_path, PLAN.replace("count=64", "count=640").replace("count=40", "count=400"), "more")
     jobs = jobs_of(more, Runs(tmp_path / "runs"))
     estimate = Estimate.of(jobs, times)
-    assert (estimate.cells, estimate.sets, estimate.rough, estimate.unknown) == (1, 1, 2, 0)
-    assert estimate.seconds == pytest.approx(130)
+    assert (estimate.asked, estimate.cells, estimate.sets, estimate.rough, estimate.unknown) == (2, 1, 1, 2, 0)
+    assert (estimate.seconds, estimate.longest) == (pytest.approx(130), pytest.approx(100))
     told = "1 cells to train, 1 sets to make: about 0 h 2 min, judged by what has been measured"
     assert estimate.told(1) == f"{told} (2 of them by other victims or pictures, in proportion)"
+    assert estimate.told(100) == estimate.told(1)  # however many there are, one does the longest
     assert Estimate.of(jobs, Times([], [])).told(1).endswith("as nothing has been measured here")
     unknown = Estimate.of(jobs, Times(times.results, times.sets[:1]))
     assert unknown.unknown == 1 and unknown.told(2).endswith("; of 1 of them nothing is known, and they come on top")
+    assert Estimate.of([], times).told(1) == "no cell is asked for"

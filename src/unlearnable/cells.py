@@ -130,6 +130,11 @@ class Result(Record):
         """That of its cell."""
         return self.cell.key
 
+    @property
+    def version(self) -> str:  # type: ignore[override]
+        """That of its cell."""
+        return self.cell.version
+
     @classmethod
     def of(cls, cell: Cell, trained: Fit, device: str) -> "Result":
         """The result of a training that has just ended here."""

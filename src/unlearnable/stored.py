@@ -12,6 +12,7 @@ from types import NoneType, UnionType
 from typing import Any, ClassVar, Generic, TypeVar, get_args, get_origin, get_type_hints
 
 from unlearnable.atomic import write
+from unlearnable.version import __version__
 
 CORRUPT = ".corrupt"
 PLAIN: dict[Any, set[type]] = {str: {str}, bool: {bool}, int: {int}, float: {float, int}}  # as JSON has them
@@ -24,9 +25,11 @@ class Record(ABC):
 
     Attributes:
         named: what it is, for messages.
+        version: of this package, that made it.
     """
 
     named: ClassVar[str]
+    version: str
 
     @property
     @abstractmethod
@@ -65,18 +68,21 @@ class Store(Generic[R]):
         self.folder, self.kind = folder, kind
 
     def load(self, key: str) -> R | None:
-        """The record of this key, or None; a file that holds no such record is set aside under another name."""
+        """The record of this key, or None; a file that holds no such record is set aside under another name.
+
+        One of another version of this package may have another key today, and stays where it is.
+        """
         file = self.folder / f"{key}.json"
         if not file.is_file():
             return None
         try:
             record: R = self.kind.from_json(file.read_text())
-            if record.key != key:
+            if record.key != key and record.version == __version__:
                 raise ValueError("the record of another key")
         except ValueError:
-            self._set_aside(file)
+            set_aside(file)
             return None
-        return record
+        return record if record.key == key else None
 
     def all(self) -> list[R]:
         """Every record, in the order of the keys."""
@@ -92,10 +98,11 @@ class Store(Generic[R]):
         """Files that were set aside."""
         return sorted(self.folder.glob(f"*{CORRUPT}"))
 
-    def _set_aside(self, file: Path) -> None:
-        """Under a name that nothing has yet."""
-        names = (file.with_suffix(f".{number}{CORRUPT}") for number in count(1))
-        file.replace(next(name for name in chain([file.with_suffix(CORRUPT)], names) if not name.exists()))
+
+def set_aside(file: Path) -> None:
+    """Give a file that holds nothing legible a name that nothing has yet, so that it is neither read nor lost."""
+    names = (file.with_suffix(f".{number}{CORRUPT}") for number in count(1))
+    file.replace(next(name for name in chain([file.with_suffix(CORRUPT)], names) if not name.exists()))
 
 
 def typed(value: Any, kind: Any) -> Any:

@@ -8,7 +8,6 @@ from unlearnable.bench.plan import REMAINDER, Plan, TrainingSet
 from unlearnable.countermeasures import countermeasure_named
 from unlearnable.datasets.checks import duplicates, matched
 from unlearnable.images import ImageSet
-from unlearnable.report.figures import figure_named
 from unlearnable.victims import check_takes, victim_named
 
 
@@ -31,7 +30,7 @@ def check(plan: Plan, sets: Mapping[str, ImageSet]) -> None:
     for what in dict.fromkeys(entry.training for entry in plan.entries):
         with _said_of(f"{what.protection} of {what.data}"):
             _check_training(what, sets[what.data])
-    if not plan.figure or figure_named(plan.figure).trains:
+    if plan.trains:
         for data, victim, name in dict.fromkeys((e.training.data, e.victim, e.countermeasure) for e in plan.entries):
             with _said_of(f"{victim} with {name} on {data}"):
                 _check_trained(victim, name, sets[data])

@@ -12,16 +12,20 @@ class Estimate:
     """What is still to be done.
 
     Attributes:
+        asked: steps of all kinds, whether done or not.
         cells: to be trained.
         sets: to be made.
         seconds: of those of which something is known, one after the other.
+        longest: of one of them, in seconds.
         rough: cells and sets that are judged by others, in proportion.
         unknown: cells and sets of which nothing is known.
     """
 
+    asked: int
     cells: int
     sets: int
     seconds: float
+    longest: float
     rough: int
     unknown: int
 
@@ -32,9 +36,11 @@ class Estimate:
         guesses = [job.guess(times) for job in left]
         known = [guess for guess in guesses if guess]
         return cls(
+            asked=len(jobs),
             cells=sum(isinstance(job, Train) for job in left),
             sets=sum(isinstance(job, MakeSet) for job in left),
             seconds=sum(guess.seconds for guess in known),
+            longest=max((guess.seconds for guess in known), default=0),
             rough=sum(not guess.alike for guess in known),
             unknown=len(left) - len(known),
         )
@@ -43,11 +49,11 @@ class Estimate:
         """In a line, for so many steps at a time."""
         steps = self.cells + self.sets
         if not steps:
-            return "every cell has its result"
+            return "every cell has its result" if self.asked else "no cell is asked for"
         todo = f"{self.cells} cells to train, {self.sets} sets to make"
         if self.unknown == steps:
             return f"{todo}: how long they take is not known, as nothing has been measured here"
-        hours, minutes = divmod(round(self.seconds / 60 / workers), 60)
+        hours, minutes = divmod(round(max(self.seconds / workers, self.longest) / 60), 60)
         told = f"{todo}: about {hours} h {minutes} min, judged by what has been measured"
         if self.rough:
             told += f" ({self.rough} of them by other victims or pictures, in proportion)"

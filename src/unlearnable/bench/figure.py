@@ -37,15 +37,17 @@ class Draw(Job):
         return f"drawing {self.plan.figure}"
 
     @property
-    def trains(self) -> bool:
-        """Whether victims are trained for it."""
-        return figure_named(self.plan.figure).trains
-
-    @property
     def done(self) -> bool:
         """It has been drawn from these sets and trainings."""
         notes = self.runs.notes(self.plan.name)
-        return notes is not None and notes.key == self._key()
+        return notes is not None and notes.key == self.key
+
+    @property
+    def key(self) -> str:
+        """Of the sets and trainings that it shows, and of how."""
+        cells = [(entry.row, self.runs.cell(entry)) for entry in self._shown()]
+        shown = [[row, cell and cell.key] for row, cell in cells]  # None while a set has not been made
+        return hashlib.sha256(json.dumps([repr(figure_named(self.plan.figure)), shown]).encode()).hexdigest()[:24]
 
     def call(self) -> Call:
         """See `Job`."""
@@ -55,9 +57,9 @@ class Draw(Job):
         """See `Job`."""
         file = self.runs.figure(self.plan.name)
         file.parent.mkdir(parents=True, exist_ok=True)
-        notes = asdict(Notes(self.plan.title, self.plan.command, self._key())) | {"numbers": answer.numbers}
+        notes = Notes(self.plan.title, self.plan.command, self.key, answer.numbers)
         write(file, answer.png)
-        write(file.with_suffix(".json"), json.dumps(notes, indent=1) + "\n")
+        write(file.with_suffix(".json"), json.dumps(asdict(notes), indent=1) + "\n")
         return f"look at {file}"
 
     def _draw(self) -> Drawing:
@@ -69,7 +71,7 @@ class Draw(Job):
             cell = known(self.runs.cell(entry))
             clean, protected, test = (self.runs.kept(of).load() for of in (cell.clean, cell.train, cell.test))
             panel = Panel(entry.row, clean, protected, test, hidden=_hidden(entry.training, clean))
-            if self.trains:
+            if self.plan.trains:
                 deployed = countermeasure_named(entry.countermeasure).deploy(test.images)
                 panel = replace(
                     panel,
@@ -80,7 +82,7 @@ class Draw(Job):
             yield panel
 
     def _shown(self) -> list[Entry]:
-        if self.trains:
+        if self.plan.trains:
             return list(self.plan.entries)
         return list({entry.training: entry for entry in reversed(self.plan.entries)}.values())[::-1]
 
@@ -89,11 +91,6 @@ class Draw(Job):
         model = victim.build(len(clean.classes), clean.images.shape[-1])
         network_of(model).load_state_dict(load_file(self.runs.weights(cell)))
         return model.eval()
-
-    def _key(self) -> str:
-        cells = [(entry.row, self.runs.cell(entry)) for entry in self._shown()]
-        shown = [[row, cell and cell.key] for row, cell in cells]  # None while a set has not been made
-        return hashlib.sha256(json.dumps([repr(figure_named(self.plan.figure)), shown]).encode()).hexdigest()[:24]
 
 
 def _hidden(what: TrainingSet, clean: ImageSet) -> UInt8[Tensor, "n 3 h w"] | None:

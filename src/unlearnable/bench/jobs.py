@@ -125,7 +125,7 @@ class MakeSet(Job):
 
     def guess(self, times: Times) -> Guess | None:
         """See `Job`."""
-        return times.making(self.what, self.clean)
+        return times.making(self.what, self.clean, name_of(device_named(self.device)))
 
 
 @dataclass(eq=False)
@@ -173,12 +173,14 @@ class Train(Job):
     Attributes:
         entry: of the plan.
         clean: its clean set.
+        tests: pictures of its test set.
         epochs: for which it is trained.
         drawn: whether a figure shows the trained victim, whose weights are kept then.
     """
 
     entry: Entry
     clean: Made
+    tests: int
     epochs: int
     drawn: bool = False
 
@@ -219,7 +221,7 @@ class Train(Job):
     def guess(self, times: Times) -> Guess | None:
         """See `Job`."""
         entry, device = self.entry, name_of(device_named(self.device))
-        return times.training(self.clean, entry.victim, entry.countermeasure, self.epochs, device)
+        return times.training(self.clean, self.tests, entry.victim, entry.countermeasure, self.epochs, device)
 
 
 def purified(countermeasure: str, train: ImageSet) -> ImageSet:

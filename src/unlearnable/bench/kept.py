@@ -23,7 +23,7 @@ class Kept:
 
     Attributes:
         file: of pixels, labels and classes; it is never changed.
-        content: fingerprint of what it holds; empty where nobody knows it beforehand.
+        content: fingerprint of what it holds; empty where nobody knows it beforehand, and the file itself says it.
     """
 
     file: Path
@@ -31,11 +31,11 @@ class Kept:
 
     @property
     def whole(self) -> bool:
-        """Whether the file is there and holds what it is named after, which is looked at once."""
+        """Whether the file is there and holds what it says, which is looked at once."""
         if not is_whole(self.file):
             return False
         status = self.file.stat()
-        return not self.content or _holds(self, status.st_mtime_ns, status.st_size)
+        return _holds(self, status.st_mtime_ns, status.st_size)
 
     def load(self) -> ImageSet:
         """The set; the last few are remembered.
@@ -53,7 +53,8 @@ class Kept:
         self.file.parent.mkdir(parents=True, exist_ok=True)
         tensors = {"images": data.images.cpu().contiguous(), "labels": data.labels.cpu()}
         with replacing(self.file) as temporary:
-            save_file(tensors, temporary, metadata={"classes": json.dumps(data.classes)})
+            notes = {"classes": json.dumps(data.classes), "fingerprint": fingerprint(data)}
+            save_file(tensors, temporary, metadata=notes)
 
 
 def is_whole(file: Path) -> bool:
@@ -71,9 +72,11 @@ def is_whole(file: Path) -> bool:
 @lru_cache
 def _holds(kept: Kept, changed: int, size: int) -> bool:
     """Whether the file, as it was when it was ``changed``, holds its content."""
-    held = fingerprint(_read(kept.file)) == kept.content
+    with safe_open(kept.file, framework="pt") as stored:
+        expected = kept.content or stored.metadata().get("fingerprint")
+    held = fingerprint(_read(kept.file)) == expected
     if not held:
-        warnings.warn(f"{kept.file} holds another set than its name says, and counts as missing", stacklevel=2)
+        warnings.warn(f"{kept.file} holds another set than it says, and counts as missing", stacklevel=2)
     return held
 
 

@@ -195,6 +195,11 @@ class Plan:
         """Runs it."""
         return f"unlearnable bench {shlex.quote(self.file)}"
 
+    @property
+    def trains(self) -> bool:
+        """Whether its cells are trained; a figure may show the sets alone."""
+        return not self.figure or figure_named(self.figure).trains
+
     def part(self, part: str) -> "Plan":
         """The plan of one `shard` alone.
 

@@ -6,6 +6,8 @@ from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from dataclasses import dataclass
 from typing import Any
 
+from safetensors import SafetensorError
+
 from unlearnable.bench.checks import check
 from unlearnable.bench.figure import Draw
 from unlearnable.bench.jobs import Job, MakeSet, Purify, Train
@@ -84,10 +86,10 @@ def jobs_of(plan: Plan, runs: Runs, device: str | None = None) -> list[Job]:
         if countermeasure.repeatable and beginnings[begin] > 1:
             jobs.setdefault(begin, Purify(runs, device, needs, *begin))
             needs = (*needs, jobs[begin])
-        made, pictures = clean[entry.training.data]
+        (made, pictures), (test, _) = clean[entry.training.data], clean[entry.test]
         epochs = countermeasure.adjust(recipe_named(entry.recipe).suited(pictures)).epochs
-        if drawing is None or drawing.trains:
-            jobs[entry] = Train(runs, device, needs, entry, made, epochs, drawing is not None)
+        if plan.trains:
+            jobs[entry] = Train(runs, device, needs, entry, made, test.count, epochs, drawing is not None)
     if drawing:
         drawing.needs = tuple(jobs.values())
     steps = [*jobs.values(), *([drawing] if drawing else [])]
@@ -161,13 +163,13 @@ class Run:
     def _end(self, job: Job, future: Future[Any]) -> None:
         try:
             answer = future.result()
+            said = job.keep(answer)
         except BrokenExecutor:
             self._fail(job, KILLED)
             return
-        except (ValueError, DivergedError, OSError, RuntimeError) as error:
-            self._fail(job, str(error))
+        except (ValueError, DivergedError, OSError, RuntimeError, MemoryError, SafetensorError) as error:
+            self._fail(job, str(error) or repr(error))
             return
-        said = job.keep(answer)
         self._done.add(job)
         if isinstance(job, Train):
             self.times.results.append(answer[0])

@@ -5,18 +5,20 @@
 
 import json
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from unlearnable.atomic import write
 from unlearnable.bench.kept import Kept
 from unlearnable.bench.plan import Entry, TrainingSet
 from unlearnable.bench.sets import Made
-from unlearnable.cells import Cell, Result, weights_of
+from unlearnable.cells import Cell, Result, versions, weights_of
 from unlearnable.countermeasures import countermeasure_named
-from unlearnable.stored import Record, Store
+from unlearnable.stored import CORRUPT, Record, Store, set_aside
+from unlearnable.version import __version__
 
 
 @dataclass(frozen=True)
@@ -27,11 +29,13 @@ class Notes:
         title: of the figure.
         command: that draws it.
         key: of what it shows.
+        numbers: that it shows, a record a row.
     """
 
     title: str
     command: str
     key: str
+    numbers: tuple[dict[str, Any], ...]
 
 
 class Runs:
@@ -47,9 +51,10 @@ class Runs:
 
     def kept(self, fingerprint: str, countermeasure: str = "") -> Kept:
         """Where a set's pictures are kept, or those that a countermeasure makes of it."""
-        made = sha256(repr(countermeasure_named(countermeasure)).encode()).hexdigest()[:16] if countermeasure else ""
-        file = self.folder / "cache" / f"{fingerprint}{made and '-'}{made}.safetensors"
-        return Kept(file, content="" if made else fingerprint)
+        if not countermeasure:
+            return Kept(self.folder / "cache" / f"{fingerprint}.safetensors", content=fingerprint)
+        how = json.dumps([repr(countermeasure_named(countermeasure)), __version__, versions()])
+        return Kept(self.folder / "cache" / f"{fingerprint}-{sha256(how.encode()).hexdigest()[:16]}.safetensors")
 
     def checkpoint(self, what: TrainingSet) -> Path:
         """Where the optimisation of a protection is kept until it is over."""
@@ -64,18 +69,25 @@ class Runs:
         return self.folder / "figures" / f"{name}.png"
 
     def notes(self, name: str) -> Notes | None:
-        """What stands beside the figure of the plan of this name; None where there is no figure, or nothing legible."""
+        """What stands beside the figure of the plan of this name; None where there is no figure, or nothing legible.
+
+        What is not legible is set aside.
+        """
         file = self.figure(name)
         if not file.exists():
             return None
         notes = file.with_suffix(".json")
         try:
             read = json.loads(notes.read_text())
-            return Notes(*(str(read[name]) for name in ("title", "command", "key")))
+            title, command, key = (str(read[name]) for name in ("title", "command", "key"))
+            return Notes(title, command, key, tuple(map(dict, read["numbers"])))
         except (OSError, ValueError, KeyError, TypeError) as error:
             warnings.warn(
-                f"{file} counts as not drawn: expected title, command and key in {notes}, got {error!r}", stacklevel=2
+                f"{file} counts as not drawn: expected title, command, key and numbers in {notes}, got {error!r}",
+                stacklevel=2,
             )
+            if notes.exists():
+                set_aside(notes)
             return None
 
     def cell(self, entry: Entry, weights: str | None = None) -> Cell | None:
@@ -117,7 +129,8 @@ class Runs:
 
     def corrupt(self) -> list[Path]:
         """Files that held no record and were set aside."""
-        return [*self.sets.corrupt(), *self.cells.corrupt()]
+        figures = sorted((self.folder / "figures").glob(f"*{CORRUPT}"))
+        return [*self.sets.corrupt(), *self.cells.corrupt(), *figures]
 
     def records(self, entries: Iterable[Entry]) -> list[Record]:
         """All that is known of these entries: their sets, and then their cells."""
@@ -133,10 +146,13 @@ class Runs:
         Whatever else the file holds, such as other parts of the plan, stays.
 
         Raises:
-            ValueError: a line of the file is no record; it has not been changed.
+            ValueError: a line of the file is no record, or it holds a set that was made otherwise, as another kind of
+                processor may make it; it has not been changed.
         """
         held = _packed(file) if file.exists() else []
-        records = {(type(record), record.key): record for record in [*held, *self.records(entries)]}
+        own = self.records(entries)
+        _check_same(held, {record.key: record for record in own if isinstance(record, Made)}, file)
+        records = {(type(record), record.key): record for record in [*held, *own]}
         file.parent.mkdir(parents=True, exist_ok=True)
         write(file, "".join(record.to_json() for record in records.values()))
         return len(records)
@@ -145,15 +161,29 @@ class Runs:
         """Take in the records of a packed file; how many there were. What is here already is not replaced.
 
         Raises:
-            ValueError: a line is no record; nothing has been taken in.
+            ValueError: a line is no record, or of a set that was made otherwise here; nothing has been taken in.
         """
         records = _packed(file)
+        _check_same(records, {made.key: made for made in self.sets.all()}, file)
         for record in records:
             if isinstance(record, Made) and not self.sets.load(record.key):
                 self.sets.save(record)
             elif isinstance(record, Result) and not self.cells.load(record.key):
                 self.cells.save(record)
         return len(records)
+
+
+def _check_same(packed: Iterable[Made | Result], own: Mapping[str, Made], file: Path) -> None:
+    """No set may be another here than there: the results of one of the two would be lost from sight."""
+    for made in packed:
+        if not isinstance(made, Made) or (same := own.get(made.key)) is None or not same.like(made):
+            continue
+        if same.fingerprint != made.fingerprint:
+            what = f"{made.what.protection} of {made.what.data}"
+            raise ValueError(
+                f"{file} holds {what} as {made.device} made it, {made.fingerprint}; here {same.device} made "
+                f"{same.fingerprint}: keep them apart by another --pack or --out"
+            )
 
 
 def _packed(file: Path) -> list[Made | Result]:

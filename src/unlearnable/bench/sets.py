@@ -99,6 +99,10 @@ class Made(Record):
         """That of the set."""
         return self.what.key
 
+    def like(self, other: "Made") -> bool:
+        """Whether both were made of the same, by the same version."""
+        return (self.clean, self.files, self.version) == (other.clean, other.files, other.version)
+
     def holds(self, clean: str) -> bool:
         """Whether it would be made the same today, of a clean set with this fingerprint."""
         return (self.clean, self.files, self.version) == (clean, _files(self.what), __version__)

@@ -46,7 +46,9 @@ class Times:
         """All that is kept there."""
         return cls(runs.cells.all(), runs.sets.all())
 
-    def training(self, clean: Made, victim: str, countermeasure: str, epochs: int, device: str) -> Guess | None:
+    def training(
+        self, clean: Made, tests: int, victim: str, countermeasure: str, epochs: int, device: str
+    ) -> Guess | None:
         """How long a training takes; None where none has been measured on this device.
 
         Where nothing alike has been (see `seconds_for`), in proportion to the pictures and to what the victim
@@ -54,6 +56,7 @@ class Times:
 
         Args:
             clean: the clean set.
+            tests: pictures of the test set.
             victim: as text.
             countermeasure: as text.
             epochs: for which it is trained.
@@ -65,14 +68,16 @@ class Times:
         same = [result for result in here if result.cell.victim == victim]
         sets = {made.fingerprint: made for made in self.sets}
         paces = [
-            result.seconds / _load(sets[cell.clean], cell.victim, cell.countermeasure, len(result.epochs))
+            result.seconds / _load(sets[cell.clean], tested, cell.victim, cell.countermeasure, len(result.epochs))
             for result in same or here
             if (cell := result.cell).clean in sets
+            for tested in [sum(map(sum, result.confusion))]
         ]
-        return Guess(_load(clean, victim, countermeasure, epochs) * median(paces), alike=False) if paces else None
+        load = _load(clean, tests, victim, countermeasure, epochs)
+        return Guess(load * median(paces), alike=False) if paces else None
 
-    def making(self, what: TrainingSet, clean: Made) -> Guess | None:
-        """How long a set takes to make; None where this protection has never been measured.
+    def making(self, what: TrainingSet, clean: Made, device: str) -> Guess | None:
+        """How long a set takes to make; None where this protection has never been measured on this device.
 
         It takes as long as it did the last time, else as long as others of the same protection, in proportion to the
         number of pixels.
@@ -80,17 +85,21 @@ class Times:
         Args:
             what: it is.
             clean: the clean set of which it is made.
+            device: where it will be made, by name.
         """
-        if last := [made.seconds for made in self.sets if made.key == what.key]:
+        here = [made for made in self.sets if made.device == device]
+        if last := [made.seconds for made in here if made.key == what.key]:
             return Guess(last[-1], alike=True)
-        paces = [made.seconds / _pixels(made) for made in self.sets if made.what.spelled == what.spelled]
+        kind = (what.spelled, what.whole is None)  # a share is mixed of sets that are there already
+        paces = [made.seconds / _pixels(made) for made in here if (made.what.spelled, made.what.whole is None) == kind]
         return Guess(_pixels(clean) * median(paces), alike=False) if paces else None
 
 
-def _load(clean: Made, victim: str, countermeasure: str, epochs: int) -> float:
-    """What a training multiplies, times a constant."""
+def _load(clean: Made, tests: int, victim: str, countermeasure: str, epochs: int) -> float:
+    """What a training multiplies: there and back for each of its pictures, thrice what a test of one takes."""
     trained = countermeasure_named(countermeasure).choose(victim_named(victim))
-    return work(countermeasure, epochs) * clean.count * _multiplications(trained, clean.classes, clean.size)
+    seen = 3 * clean.count * work(countermeasure, epochs) + tests * epochs
+    return seen * _multiplications(trained, clean.classes, clean.size)
 
 
 @cache

@@ -22,7 +22,7 @@ class Column:
 
     Attributes:
         countermeasure, victim, recipe: as text.
-        share: of protected pictures.
+        share: of protected pictures; 0 for clean ones where it varies.
     """
 
     countermeasure: str
@@ -52,7 +52,7 @@ class Beside:
             return ""
         if self.name == "table3":
             name = f"{column.share:g}"
-        elif column.share < 1:
+        elif 0 < column.share < 1:
             return ""
         else:
             name = column.victim if self.name == "table2" else _like(column.countermeasure, self.table.columns)

@@ -1,8 +1,11 @@
 """Everything that a report shows, gathered from records alone."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from unlearnable.bench.figure import Draw
+from unlearnable.bench.jobs import known
 from unlearnable.bench.plan import Entry, Plan
 from unlearnable.bench.runs import Runs
 from unlearnable.bench.sets import Made, Measured
@@ -54,12 +57,21 @@ class Illustration:
         title: of the figure.
         command: that draws it.
         png: the picture.
+        numbers: that it shows, a record a row.
+        trained: keys of the cells whose victims it shows.
     """
 
     name: str
     title: str
     command: str
     png: bytes
+    numbers: tuple[dict[str, Any], ...]
+    trained: tuple[str, ...]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """What there are numbers of."""
+        return tuple(dict.fromkeys(name for record in self.numbers for name in record))
 
     @property
     def file(self) -> str:
@@ -118,15 +130,27 @@ def content(plans: Sequence[Plan], runs: Runs) -> Content:
             of = made(entry)
             if of is None:
                 continue
-            if (out := found.get(entry)) and out.key not in trained:
+            out = result(entry) if plan.trains else None
+            if out and out.key not in trained:
                 trained[out.key] = Trained(out, entry, of, plan.command)
             if of.measured:
                 row = f"{entry.row}, {entry.budget}" if entry.budget else entry.row
                 protected.setdefault(of.key, Protected(row, entry.table, of, of.measured))
-    return Content(shown, trained, tuple(protected.values()), tuple(_illustrations(plans, runs)))
+    drawn = [plan for plan in plans if plan.figure and _drawn(plan, runs)]
+    illustrations = tuple(_illustration(plan, runs, result) for plan in drawn)
+    return Content(shown, trained, tuple(protected.values()), illustrations)
 
 
-def _illustrations(plans: Sequence[Plan], runs: Runs) -> Iterable[Illustration]:
-    for name in (plan.name for plan in plans if plan.figure):
-        if notes := runs.notes(name):
-            yield Illustration(name, notes.title or name, notes.command, runs.figure(name).read_bytes())
+def _drawn(plan: Plan, runs: Runs) -> bool:
+    """Whether its figure is there and shows the sets and trainings that are there now."""
+    try:
+        return Draw(runs, None, (), plan).done
+    except OSError:  # weights that were used are not here, and whether they are the same cannot be told
+        return runs.notes(plan.name) is not None
+
+
+def _illustration(plan: Plan, runs: Runs, result: Callable[[Entry], Result | None]) -> Illustration:
+    notes = known(runs.notes(plan.name))
+    trained = [out.key for entry in plan.entries if (out := result(entry))] if plan.trains else []
+    png = runs.figure(plan.name).read_bytes()
+    return Illustration(plan.name, notes.title or plan.name, notes.command, png, notes.numbers, tuple(trained))

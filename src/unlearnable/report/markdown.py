@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Literal
 
 from unlearnable.report.boards import Board
-from unlearnable.report.content import Content, Protected
+from unlearnable.report.content import Content, Illustration, Protected
 from unlearnable.report.tables import Field, Row, Summary, Table
 from unlearnable.report.text import NONE, cell, duration, percent, points, score, writable
 
@@ -17,10 +17,7 @@ def markdown(content: Content) -> str:
         parts += [_board(board) for board in content.boards() if board.table is table]
     if content.protected:
         parts += ["## Budget and quality of every set", _protected(content.protected)]
-    parts += [
-        f"## {cell(figure.title)}\n\n![{cell(figure.title)}](<{figure.file}>)\n\n`{figure.command}`"
-        for figure in content.illustrations
-    ]
+    parts += [text for figure in content.illustrations for text in _figure(figure)]
     return writable("\n\n".join(parts) + "\n")
 
 
@@ -163,6 +160,13 @@ def _protected(sets: Iterable[Protected]) -> str:
         ]
         lines.append([cell(one.data), cell(one.row), *figures])
     return _table(heads, lines, left=2)
+
+
+def _figure(figure: Illustration) -> list[str]:
+    title = cell(figure.title)
+    lines = [[cell(str(record.get(name, NONE))) for name in figure.columns] for record in figure.numbers]
+    numbers = [_table(list(figure.columns), lines, left=1)] if lines else []
+    return [f"## {title}", f"`{figure.command}`", f"![{title}](<{figure.file}>)", *numbers]
 
 
 def _table(heads: list[str], lines: list[list[str]], left: int) -> str:

@@ -142,8 +142,8 @@ class Table:
 
     def clean(self, column: Column) -> Field | None:
         """The same training on clean pictures, if the plan asks for it."""
-        places = ((row, replace(column, share=1.0)) for row in self.rows if row.protection == CLEAN)
-        return next((self.fields[place] for place in places if place in self.fields), None)
+        clean = {of: field for (row, of), field in self.fields.items() if row.protection == CLEAN}
+        return next((field for of, field in clean.items() if replace(of, share=column.share) == column), None)
 
     def below_clean(self, row: Row, column: Column) -> tuple[float | None, float | None]:
         """How far an accuracy is below that of clean pictures: ours, and the paper's."""
@@ -217,9 +217,11 @@ def _table(
 ) -> Table:
     beside, data = Beside(plan.paper) if plan.paper else None, entries[0].table
     places: dict[tuple[Row, Column], list[Entry]] = {}
+    varied = len({entry.training.share for entry in entries}) > 1
     for entry in entries:
         row = Row(entry.row, entry.budget, entry.training.protection)
-        column = Column(entry.countermeasure, entry.victim, entry.training.share, entry.recipe)
+        share = 0.0 if varied and entry.training.protection == CLEAN else entry.training.share
+        column = Column(entry.countermeasure, entry.victim, share, entry.recipe)
         places.setdefault((row, column), []).append(entry)
     found: dict[tuple[Row, Column], Field] = {}
     for (row, column), asked in places.items():
