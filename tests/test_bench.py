@@ -11,6 +11,7 @@ from commands import run as command
 from plans import TOY, ran, read
 from resuming import save_every_step
 from unlearnable.bench import run as bench_run
+from unlearnable.bench import sets as bench_sets
 from unlearnable.bench.estimate import Estimate
 from unlearnable.bench.jobs import MakeSet, Purify, Train, train_cell
 from unlearnable.bench.places import Here, local
@@ -249,10 +250,12 @@ def test_a_killed_optimisation_goes_on_from_its_checkpoint(tmp_path, monkeypatch
     with pytest.raises(KeyboardInterrupt):
         make(what, clean, checkpoint=checkpoint, device="cpu", on_step=kill)
     done = []
+    monkeypatch.setattr(bench_sets, "spent", lambda file: 1000.0)
     with pytest.warns(UserWarning, match="still wrong"):
         made, _ = make(what, clean, checkpoint=checkpoint, device="cpu", on_step=lambda step: done.append(step.done))
         again, _ = make(what, clean, device="cpu")
     assert done[0] == 3 and made.fingerprint == again.fingerprint
+    assert 1000 < made.seconds < 1900 and again.seconds < 900
 
 
 def test_the_command_says_what_is_left_and_resumes(plan, tmp_path):

@@ -3,11 +3,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from resuming import resumed
+from resuming import KilledError, resumed, save_every_step
 from sets import labelled, noisy
 from unlearnable.diverged import DivergedError
 from unlearnable.protections import optimised
-from unlearnable.protections.optimised import Optimisation, Optimised, Step
+from unlearnable.protections.optimised import Optimisation, Optimised, Step, spent
 from unlearnable.spec import Registry
 
 methods: Registry[Optimised] = Registry("methods")
@@ -116,13 +116,32 @@ def test_a_loss_that_is_not_finite_ends_the_run(data, tmp_path):
     assert not file.exists()
 
 
+def test_the_time_of_a_killed_run_is_counted_with_that_of_the_next(data, tmp_path, monkeypatch):
+    """Steps of 11 s: two are saved, the third is lost."""
+    clock, file = [0.0], tmp_path / "state"
+    monkeypatch.setattr(optimised.time, "monotonic", lambda: clock[0])
+    save_every_step(monkeypatch)
+
+    def on_step(step):
+        clock[0] += 11
+        if step.done == 3:
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        Drift().optimised(data, 3, checkpoint=file, on_step=on_step)
+    assert spent(file) == 22
+    clock[0] = 1000.0
+    Drift(steps=5).optimised(data, 3, checkpoint=file, on_step=lambda step: clock.__setitem__(0, clock[0] + 5))
+    assert spent(file) == 22 + 3 * 5
+
+
 @pytest.mark.parametrize("saving, expected", [(0.5, [3, 6, 8]), (3.0, [3, 8])])
 def test_saving_takes_a_small_part_of_the_time(data, tmp_path, monkeypatch, saving, expected):
     """Steps of 11 s: after 30 s, then after 30 s more, or after twenty times what saving took."""
     clock, saved = [0.0], []
     monkeypatch.setattr(optimised.time, "monotonic", lambda: clock[0])
 
-    def save(optimisation, identity, file):
+    def save(optimisation, identity, file, seconds):
         saved.append(optimisation.done)
         clock[0] += saving
 

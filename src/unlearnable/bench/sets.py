@@ -15,7 +15,7 @@ from unlearnable.budget import Budget
 from unlearnable.cells import file_fingerprint, fingerprint, versions
 from unlearnable.devices import device_named, name_of
 from unlearnable.images import ImageSet
-from unlearnable.protections.optimised import Optimised, Step
+from unlearnable.protections.optimised import Optimised, Step, spent
 from unlearnable.quality import Quality, measure
 from unlearnable.stored import Record
 from unlearnable.version import __version__
@@ -73,7 +73,7 @@ class Made(Record):
         size: their side in pixels.
         classes: how many.
         measured: of the protected pictures; None where there are none.
-        seconds: it took to make.
+        seconds: it took to make, those of a run that was killed included.
         device: on which, by name.
         versions: of Python and of the packages that matter.
         version: of this package.
@@ -131,6 +131,8 @@ def make(
         DivergedError: an optimisation came to nothing.
     """
     start, where = time.perf_counter(), device_named(device)
+    if checkpoint and checkpoint.exists():
+        start -= spent(checkpoint)
     protected = torch.rand(len(clean), generator=torch.Generator().manual_seed(what.seed)).argsort().argsort()
     protected = protected < round(what.share * len(clean))
     protection, measured = what.protecting, None

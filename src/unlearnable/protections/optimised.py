@@ -5,9 +5,11 @@ import json
 import math
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -132,7 +134,9 @@ def run(
     on_step: Callable[[Step], None] | None = None,
 ) -> Float[Tensor, "n 3 h w"]:
     """Take ``optimisation`` to its end; see `Optimised.optimised`. ``identity`` names the run in its checkpoint."""
+    begun = time.monotonic()
     if checkpoint and checkpoint.exists():
+        begun -= spent(checkpoint)
         _load(optimisation, identity, checkpoint)
     due = time.monotonic() + CHECKPOINT_SECONDS
     while not optimisation.finished:
@@ -145,25 +149,42 @@ def run(
             on_step(Step(optimisation.done, optimisation.steps, loss))
         if checkpoint and (optimisation.finished or time.monotonic() > due):
             start = time.monotonic()
-            _save(optimisation, identity, checkpoint)
+            _save(optimisation, identity, checkpoint, start - begun)
             end = time.monotonic()
             due = end + max(CHECKPOINT_SECONDS, (end - start) / CHECKPOINT_SHARE)
     return optimisation.change()
 
 
-def _save(optimisation: Optimisation, identity: str, file: Path) -> None:
+def spent(checkpoint: Path) -> float:
+    """Seconds that have gone into a checkpoint, those of runs that were killed included.
+
+    Raises:
+        ValueError: it is none.
+    """
+    with _opened(checkpoint) as stored:
+        return float((stored.metadata() or {}).get("seconds", 0))
+
+
+@contextmanager
+def _opened(checkpoint: Path) -> Iterator[Any]:
+    try:
+        with safe_open(checkpoint, framework="pt") as stored:
+            yield stored
+    except SafetensorError as error:
+        raise ValueError(f"{checkpoint} is not a checkpoint: {error}; delete it to begin anew") from None
+
+
+def _save(optimisation: Optimisation, identity: str, file: Path, seconds: float) -> None:
+    notes = {"identity": identity, "done": str(optimisation.done), "seconds": f"{seconds:.2f}"}
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in optimisation.state().items()}
     with replacing(file) as temporary:
-        save_file(tensors, temporary, metadata={"identity": identity, "done": str(optimisation.done)})
+        save_file(tensors, temporary, metadata=notes)
 
 
 def _load(optimisation: Optimisation, identity: str, file: Path) -> None:
-    try:
-        with safe_open(file, framework="pt") as stored:
-            notes = stored.metadata() or {}
-            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
-    except SafetensorError as error:
-        raise ValueError(f"{file} is not a checkpoint: {error}; delete it to begin anew") from None
+    with _opened(file) as stored:
+        notes = stored.metadata() or {}
+        tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
     if notes.get("identity") != identity:
         raise ValueError(
             f"{file} holds another run (other pictures, classes, parameters, seed, kind of device, or version of this "
