@@ -38,10 +38,13 @@ protections: {Clean: clean, LSP: lsp, "Deep Hiding (C)": deep_hiding}
 """
 DRAWING = """
 title: Perturbation maps
-figure: maps
+figure: gradcam
 data:
   CIFAR-10: {train: "toy:count=64", test: "toy:count=40,seed=1"}
-protections: {LSP: lsp, "Deep Hiding (C)": deep_hiding}
+victims: [resnet9]
+recipe: quick
+countermeasures: [vanilla]
+protections: {Clean: clean, LSP: lsp, "Deep Hiding (C)": deep_hiding}
 """
 ACCURACIES = {  # after the last epoch of the training with seed 0; one with another seed gets two points more
     ("Clean", "vanilla"): 0.80,

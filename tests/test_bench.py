@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 
 import pytest
+from safetensors import SafetensorError
 
 from commands import run as command
 from plans import TOY, ran, read
@@ -86,7 +87,7 @@ def test_a_second_run_trains_nothing(plan, done, monkeypatch):
     monkeypatch.setattr(bench_run.Run, "_end", None)
     jobs = jobs_of(plan, done)
     Run(jobs, Here(), done)()
-    assert Estimate.of(jobs, Times.of(done)) == Estimate(len(jobs), 0, 0, 0, 0, 0, 0)
+    assert Estimate.of(jobs, Times.of(done)) == Estimate(True, 0, 0, 0, 0, 0, 0)
 
 
 def test_what_is_deleted_alone_is_done_again(plan, done, tmp_path):
@@ -150,15 +151,24 @@ def test_no_first_run_outlives_its_time(plan, tmp_path):
     assert sum(isinstance(job, Train) for job in run.failed) == 10
 
 
-def test_what_fails_takes_what_needs_it_along_and_nothing_else(plan, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ValueError("no such noise"), "no such noise"),
+        (MemoryError(), "MemoryError()"),
+        (SafetensorError("the disk is full"), "the disk is full"),
+    ],
+)
+def test_what_fails_takes_what_needs_it_along_and_nothing_else(plan, tmp_path, monkeypatch, error, said):
     def broken(self, *arguments):
-        raise ValueError("no such noise")
+        raise error
 
-    monkeypatch.setattr("unlearnable.protections.noise.Noise.perturb", broken)
+    where = "bench.jobs.MakeSet.keep" if isinstance(error, SafetensorError) else "protections.noise.Noise.perturb"
+    monkeypatch.setattr(f"unlearnable.{where}", broken)
     runs = Runs(tmp_path)
     run = Run(jobs_of(replace(plan, entries=plan.entries[:8]), runs), Here(), runs)
     run()
-    assert set(run.failed.values()) == {"no such noise"}
+    assert set(run.failed.values()) == {said}
     assert {entry.row for entry in plan.entries[:8] if runs.result(entry)} == {"Clean"}
     assert sum(isinstance(job, MakeSet) for job in run.failed) == 1
 
@@ -206,13 +216,28 @@ def test_a_newer_record_takes_the_place_of_a_packed_one(plan, done, tmp_path):
     assert Runs(tmp_path / "new").sets.load(made.key).seconds == 1e6
 
 
+def test_a_set_that_is_made_otherwise_than_before_leaves_its_results_alone(plan, done, tmp_path):
+    runs, what = copied(done, plan, tmp_path), TrainingSet("toy:count=64", "noise")
+    before = replace(runs.sets.load(what.key), fingerprint="another", device="an abacus")
+    runs.sets.save(before)
+    run = Run(jobs_of(plan, runs), Here(), runs)
+    run()
+    assert runs.sets.load(what.key) == before
+    (said,) = set(run.failed.values())
+    assert "made otherwise before, by an abacus" in said and f"delete {runs.sets.file(what.key)}" in said
+    runs.sets.file(what.key).unlink()
+    again = Run(jobs_of(plan, runs), Here(), runs)
+    again()
+    assert not again.failed and runs.sets.load(what.key).fingerprint == done.sets.load(what.key).fingerprint
+
+
 def test_a_set_that_two_machines_made_differently_is_not_mixed_up(plan, done, tmp_path):
     file = tmp_path / "packed.jsonl"
     done.pack(file, plan.entries)
     packed, runs = file.read_text(), Runs(tmp_path / "runs")
     made = done.sets.load(TrainingSet("toy:count=64", "noise").key)
     runs.sets.save(replace(made, fingerprint="another", device="an abacus"))
-    said = f"holds noise of toy:count=64 as .* made it, {made.fingerprint}; here an abacus made another"
+    said = f"holds noise of toy:count=64 as .* made it, {made.fingerprint}; here an abacus made, by .* another"
     with pytest.raises(ValueError, match=said):
         runs.unpack(file)
     with pytest.raises(ValueError, match=said):

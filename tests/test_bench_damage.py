@@ -32,7 +32,7 @@ def test_a_record_that_is_none_is_said_by_whoever_reads_it(plan, runs, tmp_path)
     assert f"{cell.key}.corrupt is not the record" in said and "3 of 4 trainings shown" in said
     (runs.sets.folder / f"{made.key}.json").write_text("{}")
     said = command("bench", plan.file, "--out", runs.folder, "--dry-run").stderr
-    assert f"{made.key}.corrupt is not the record" in said and "2 cells to train, 1 sets to make" in said
+    assert f"{made.key}.corrupt is not the record" in said and "2 cells to train, 1 set to make" in said
 
 
 def flipped(content: bytes) -> bytes:

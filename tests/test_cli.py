@@ -186,4 +186,6 @@ def test_audit_export_and_fit(tmp_path, weights, monkeypatch):
     assert "epoch 1/1" in shown and backbone.exists()
     run(*words, "--countermeasures", "vanilla", "--backbone", backbone)
     assert "frozen=true" in (tmp_path / "audit" / "audit.md").read_text()
+    robust = f"at+pretrained:weights={backbone},frozen=true"
+    assert "that learns in all layers" in run(*words, "--countermeasures", robust, code=2).output
     assert "expected a new folder" in run("export", "toy", tmp_path / "train", code=2).output

@@ -70,12 +70,16 @@ def test_cells_named_twice_are_one(tmp_path):
         ("grids:", "budgets: [linf]\ngrids:", "linf"),
         ('recipe: "quick:epochs=1"', "recipe: fast", "unknown among the recipes"),
         ("paper: table1", "paper: tabel1", "one of the paper's tables, table1, .* got 'tabel1'"),
-        ("LSP: lsp}", "LSP: }", r"expected protections as dict\[str, str\], got {.*'LSP': None"),
-        ("LSP: lsp}", "LSP: 5}", r"expected protections as dict\[str, str\]"),
-        ("seeds: 2", "seeds: two", "expected seeds as int, got 'two'"),
-        ('recipe: "quick:epochs=1"', "recipe: 5", "expected recipe as str, got 5"),
-        ('[vanilla, "jpeg:quality=50"]', "vanilla", r"expected countermeasures as tuple\[str, ...\], got 'vanilla'"),
-        ('{train: "toy:count=60", test: "toy:count=40,seed=1"}', "toy", r"expected data as dict\[str, dict\["),
+        ("LSP: lsp}", "LSP: }", "expected protections as names and what they stand for, got {.*'LSP': None"),
+        ("LSP: lsp}", "LSP: 5}", "expected protections as names and what they stand for"),
+        ("seeds: 2", "seeds: two", "expected seeds as a whole number, got 'two'"),
+        ('recipe: "quick:epochs=1"', "recipe: 5", "expected recipe as a text, got 5"),
+        ('[vanilla, "jpeg:quality=50"]', "vanilla", "expected countermeasures as a list of texts .*, got 'vanilla'"),
+        (
+            '{train: "toy:count=60", test: "toy:count=40,seed=1"}',
+            "toy",
+            "expected data as names and what they stand for, got {'toy': 'toy'}",
+        ),
     ],
 )
 def test_what_does_not_fit_is_said_with_the_files_name(tmp_path, old, new, said):
@@ -128,11 +132,7 @@ def test_the_key_of_a_set_does_not_depend_on_spelling():
 def test_every_plan_of_ours_can_be_read(file):
     plan = Plan.read(file)
     assert plan.title and plan.entries
-    assert (
-        any(entry.training.protection == "clean" for entry in plan.entries)
-        or plan.paper == "table3"
-        or plan.figure == "maps"
-    )
+    assert any(entry.training.protection == "clean" for entry in plan.entries) or plan.figure == "maps"
 
 
 def test_plans_of_the_same_table_and_data_make_the_same_sets():

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from commands import run
-from reporting import DRAWING, PEAK, filled, plan_in
-from unlearnable.bench.figure import Draw
+from reporting import DRAWING, PEAK, SWEEP, filled, plan_in
+from unlearnable.bench.figure import figure_key
 from unlearnable.bench.plan import Plan, TrainingSet
 from unlearnable.bench.sets import Made
 from unlearnable.report.beside import Beside, Column
@@ -106,6 +106,22 @@ def test_leaderboards_compare_means_over_the_same_columns_alone(table):
         assert [row.name for row, _ in board.beside] == ["Clean"]
     assert {row.label: count for row, count in found[0].incomplete.items()} == {"Deep Hiding (C)": 3}
     assert {row.label: count for row, count in found[2].incomplete.items()} == {"LSP, linf:8": 0}
+
+
+def test_clean_pictures_have_no_share_and_stand_beside_all(tmp_path):
+    text = SWEEP.replace("protections: ", "grids:\n  - protections: {Clean: clean}\n  - protections: ")
+    text = text.replace("Clean: clean, LSP", "LSP") + "    shares: [0.5, 1.0]\n"
+    shares = Plan.read(plan_in(tmp_path, text))
+    (table,) = content([shares], filled(shares, tmp_path / "runs")).tables
+    (board,) = boards(table)
+    clean = next(row for row in table.rows if row.control)
+    assert {column.share for column in table.of(clean)} == {0.0}
+    assert {column.share for column in board.columns} == {0.5, 1.0}
+    ((beside, summary),) = board.beside
+    assert beside == clean and summary.final == pytest.approx((0.60 + 0.65 + 0.75) / 3)
+    lsp = next(row for row in table.rows if row.name == "LSP")
+    column = next(column for column in board.columns if column.countermeasure == "jpeg:quality=90")
+    assert table.below_clean(lsp, column) == (pytest.approx(0.75 - 0.22), None)
 
 
 def test_what_departs_from_the_paper_is_said(table):
@@ -250,7 +266,7 @@ def test_figures_come_with_title_and_command(plan, tmp_path):
             assert not content([drawing], runs).illustrations
     assert {aside.read_text() for aside in runs.corrupt()} == {"", '{"title": ', '{"title": "Maps"}', "[]", "7"}
     rows = [{"protection": "LSP", "rms": 5.9}, {"protection": "AR", "hidden": 3}]
-    shown = {"title": "Maps", "command": "unlearnable bench m", "key": Draw(runs, None, (), drawing).key}
+    shown = {"title": "Maps", "command": "unlearnable bench m", "key": figure_key(drawing, runs.cell)}
     notes.write_text(json.dumps(shown | {"numbers": rows, "key": "of other sets"}))
     assert not content([drawing], runs).illustrations
     notes.write_text(json.dumps(shown | {"numbers": rows}))
@@ -272,4 +288,4 @@ def test_figures_come_with_title_and_command(plan, tmp_path):
     notes.unlink()
     runs.figure("maps").unlink()
     told = run("report", drawing.file, "--runs", runs.folder, "--out", out).output
-    assert f"no figure of {drawing.file} here; `{drawing.command}` draws it" in " ".join(told.split())
+    assert f"{drawing.file} has no figure of this: `{drawing.command}`" in " ".join(told.split())

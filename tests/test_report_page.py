@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from reporting import DRAWING, SWEEP, filled, plan_in
-from unlearnable.bench.figure import Draw
+from unlearnable.bench.figure import figure_key
 from unlearnable.bench.plan import Plan
 from unlearnable.report.content import content
 from unlearnable.report.page import report_page
@@ -31,9 +31,14 @@ def shown(tmp_path_factory):
     runs.figure("maps").parent.mkdir()
     noise = np.random.default_rng(0).integers(0, 255, (200, 900, 3), dtype=np.uint8)
     Image.fromarray(noise).save(runs.figure("maps"))
-    drawing = Draw(runs, None, (), plans[-1])
+    drawing = plans[-1]
     numbers = [{"protection": "LSP", "rms": 5.93}, {"protection": "Deep Hiding (C)", "rms": 7.86, "hidden": 3}]
-    notes = {"title": "Perturbation maps", "command": drawing.plan.command, "key": drawing.key, "numbers": numbers}
+    notes = {
+        "title": "Perturbation maps",
+        "command": drawing.command,
+        "key": figure_key(drawing, runs.cell),
+        "numbers": numbers,
+    }
     runs.figure("maps").with_suffix(".json").write_text(json.dumps(notes))
     return content(plans, runs)
 
@@ -58,6 +63,17 @@ def test_every_link_has_its_target_once(written):
     ids = re.findall(r'\bid="([^"]+)"', written)
     assert len(ids) == len(set(ids))
     assert set(re.findall(r'href="#([^"]+)"', written)) <= set(ids)
+
+
+def test_a_figure_shows_its_numbers_and_leads_to_its_victims(shown, written):
+    (figure,) = shown.illustrations
+    start = written.index('<section aria-labelledby="figures">')
+    section = written[start : written.index("</section>", start)]
+    assert re.findall(r"<td[^>]*>([^<]*)</td>", section) == ["LSP", "5.93", "–", "Deep Hiding (C)", "7.86", "3"]
+    assert len(figure.trained) == 3
+    assert re.findall(r'href="#c-([^"]+)">([^<]+)<', section) == [
+        (key, shown.trained[key].entry.name) for key in figure.trained
+    ]
 
 
 def test_every_training_has_a_record_and_is_led_to(shown, written):

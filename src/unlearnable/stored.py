@@ -70,9 +70,9 @@ class Store(Generic[R]):
     def load(self, key: str) -> R | None:
         """The record of this key, or None; a file that holds no such record is set aside under another name.
 
-        One of another version of this package may have another key today, and stays where it is.
+        One of another version of this package that can be read but has another key today stays where it is.
         """
-        file = self.folder / f"{key}.json"
+        file = self.file(key)
         if not file.is_file():
             return None
         try:
@@ -84,6 +84,10 @@ class Store(Generic[R]):
             return None
         return record if record.key == key else None
 
+    def file(self, key: str) -> Path:
+        """Where the record of this key is, or will be."""
+        return self.folder / f"{key}.json"
+
     def all(self) -> list[R]:
         """Every record, in the order of the keys."""
         records = [self.load(file.stem) for file in sorted(self.folder.glob("*.json"))]
@@ -92,7 +96,7 @@ class Store(Generic[R]):
     def save(self, record: R) -> None:
         """Write a record, whole or not at all."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        write(self.folder / f"{record.key}.json", record.to_json())
+        write(self.file(record.key), record.to_json())
 
     def corrupt(self) -> list[Path]:
         """Files that were set aside."""

@@ -12,7 +12,7 @@ class Estimate:
     """What is still to be done.
 
     Attributes:
-        asked: steps of all kinds, whether done or not.
+        asked: whether there are any steps, done or not.
         cells: to be trained.
         sets: to be made.
         seconds: of those of which something is known, one after the other.
@@ -21,7 +21,7 @@ class Estimate:
         unknown: cells and sets of which nothing is known.
     """
 
-    asked: int
+    asked: bool
     cells: int
     sets: int
     seconds: float
@@ -36,7 +36,7 @@ class Estimate:
         guesses = [job.guess(times) for job in left]
         known = [guess for guess in guesses if guess]
         return cls(
-            asked=len(jobs),
+            asked=bool(jobs),
             cells=sum(isinstance(job, Train) for job in left),
             sets=sum(isinstance(job, MakeSet) for job in left),
             seconds=sum(guess.seconds for guess in known),
@@ -50,13 +50,17 @@ class Estimate:
         steps = self.cells + self.sets
         if not steps:
             return "every cell has its result" if self.asked else "no cell is asked for"
-        todo = f"{self.cells} cells to train, {self.sets} sets to make"
+        todo = f"{_counted(self.cells, 'cell')} to train, {_counted(self.sets, 'set')} to make"
         if self.unknown == steps:
-            return f"{todo}: how long they take is not known, as nothing has been measured here"
+            return f"{todo}: how long that takes is not known, as nothing like it has been measured here"
         hours, minutes = divmod(round(max(self.seconds / workers, self.longest) / 60), 60)
         told = f"{todo}: about {hours} h {minutes} min, judged by what has been measured"
         if self.rough:
             told += f" ({self.rough} of them by other victims or pictures, in proportion)"
         if self.unknown:
-            told += f"; of {self.unknown} of them nothing is known, and they come on top"
+            told += f"; nothing is known of {self.unknown}, which come on top"
         return told
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 
 from jaxtyping import UInt8
@@ -40,14 +40,7 @@ class Draw(Job):
     def done(self) -> bool:
         """It has been drawn from these sets and trainings."""
         notes = self.runs.notes(self.plan.name)
-        return notes is not None and notes.key == self.key
-
-    @property
-    def key(self) -> str:
-        """Of the sets and trainings that it shows, and of how."""
-        cells = [(entry.row, self.runs.cell(entry)) for entry in self._shown()]
-        shown = [[row, cell and cell.key] for row, cell in cells]  # None while a set has not been made
-        return hashlib.sha256(json.dumps([repr(figure_named(self.plan.figure)), shown]).encode()).hexdigest()[:24]
+        return notes is not None and notes.key == figure_key(self.plan, self.runs.cell)
 
     def call(self) -> Call:
         """See `Job`."""
@@ -57,7 +50,7 @@ class Draw(Job):
         """See `Job`."""
         file = self.runs.figure(self.plan.name)
         file.parent.mkdir(parents=True, exist_ok=True)
-        notes = Notes(self.plan.title, self.plan.command, self.key, answer.numbers)
+        notes = Notes(self.plan.title, self.plan.command, figure_key(self.plan, self.runs.cell), answer.numbers)
         write(file, answer.png)
         write(file.with_suffix(".json"), json.dumps(asdict(notes), indent=1) + "\n")
         return f"look at {file}"
@@ -67,7 +60,7 @@ class Draw(Job):
 
     def _panels(self) -> Iterator[Panel]:
         """One of each training, or of each training set where nothing is trained."""
-        for entry in self._shown():
+        for entry in _shown(self.plan):
             cell = known(self.runs.cell(entry))
             clean, protected, test = (self.runs.kept(of).load() for of in (cell.clean, cell.train, cell.test))
             panel = Panel(entry.row, clean, protected, test, hidden=_hidden(entry.training, clean))
@@ -81,11 +74,6 @@ class Draw(Job):
                 )
             yield panel
 
-    def _shown(self) -> list[Entry]:
-        if self.plan.trains:
-            return list(self.plan.entries)
-        return list({entry.training: entry for entry in reversed(self.plan.entries)}.values())[::-1]
-
     def _model(self, entry: Entry, cell: Cell, clean: ImageSet) -> nn.Module:
         victim = countermeasure_named(entry.countermeasure).choose(victim_named(entry.victim))
         model = victim.build(len(clean.classes), clean.images.shape[-1])
@@ -96,3 +84,22 @@ class Draw(Job):
 def _hidden(what: TrainingSet, clean: ImageSet) -> UInt8[Tensor, "n 3 h w"] | None:
     """What a whole set's protection hides, if it hides anything."""
     return what.protecting.hidden(clean, what.seed) if what.protecting else None
+
+
+def figure_key(plan: Plan, cell: Callable[[Entry], Cell | None]) -> str:
+    """Names the sets and trainings that a plan's figure shows, and how it shows them.
+
+    Args:
+        plan: one with a figure.
+        cell: the cell of an entry; None while one of its sets has not been made.
+    """
+    cells = [(entry.row, cell(entry)) for entry in _shown(plan)]
+    shown = [[row, of and of.key] for row, of in cells]
+    return hashlib.sha256(json.dumps([repr(figure_named(plan.figure)), shown]).encode()).hexdigest()[:24]
+
+
+def _shown(plan: Plan) -> list[Entry]:
+    """The entries that are panels: all that are trained, or one of each set."""
+    if plan.trains:
+        return list(plan.entries)
+    return list({entry.training: entry for entry in reversed(plan.entries)}.values())[::-1]

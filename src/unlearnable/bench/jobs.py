@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, TypeVar
 
 from safetensors.torch import save_file
@@ -13,11 +13,12 @@ from unlearnable.bench.kept import Kept, is_whole
 from unlearnable.bench.plan import Entry, TrainingSet
 from unlearnable.bench.runs import Runs
 from unlearnable.bench.sets import Made, make
-from unlearnable.bench.times import Guess, Times
+from unlearnable.bench.times import Guess, Times, Workload
 from unlearnable.cells import Cell, Result
 from unlearnable.countermeasures import Knowledge, countermeasure_named
 from unlearnable.devices import device_named, name_of
 from unlearnable.images import ImageSet
+from unlearnable.protections.optimised import spent
 from unlearnable.victims import network_of
 
 T = TypeVar("T")
@@ -118,6 +119,12 @@ class MakeSet(Job):
     def keep(self, answer: tuple[Made, ImageSet]) -> str:
         """See `Job`."""
         made, pictures = answer
+        before = self.runs.sets.load(self.what.key)
+        if before and before.like(made) and before.fingerprint != made.fingerprint:
+            raise ValueError(
+                f"it was made otherwise before, by {before.device}, other threads or other versions, and has results: "
+                f"go on there, or with another --out, or delete {self.runs.sets.file(self.what.key)} to begin anew"
+            )
         self.runs.kept(made.fingerprint).save(pictures)
         self.runs.sets.save(made)
         self.runs.checkpoint(self.what).unlink(missing_ok=True)
@@ -125,7 +132,11 @@ class MakeSet(Job):
 
     def guess(self, times: Times) -> Guess | None:
         """See `Job`."""
-        return times.making(self.what, self.clean, name_of(device_named(self.device)))
+        guess = times.making(self.what, self.clean, name_of(device_named(self.device)))
+        checkpoint = self.runs.checkpoint(self.what)
+        if guess and is_whole(checkpoint):
+            return replace(guess, seconds=max(0.0, guess.seconds - spent(checkpoint)))
+        return guess
 
 
 @dataclass(eq=False)
@@ -220,8 +231,10 @@ class Train(Job):
 
     def guess(self, times: Times) -> Guess | None:
         """See `Job`."""
-        entry, device = self.entry, name_of(device_named(self.device))
-        return times.training(self.clean, self.tests, entry.victim, entry.countermeasure, self.epochs, device)
+        entry, clean = self.entry, self.clean
+        pictures = round(entry.training.left * clean.count)
+        how = (entry.victim, entry.countermeasure, self.epochs, name_of(device_named(self.device)))
+        return times.training(Workload(clean.fingerprint, pictures, self.tests, clean.classes, clean.size, *how))
 
 
 def purified(countermeasure: str, train: ImageSet) -> ImageSet:

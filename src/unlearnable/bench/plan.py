@@ -9,10 +9,9 @@ import json
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from inspect import formatannotation
 from itertools import accumulate, product
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, get_origin, get_type_hints
 
 import yaml
 
@@ -26,6 +25,12 @@ from unlearnable.report.paper import paper_table
 from unlearnable.stored import typed
 from unlearnable.victims import victim_named
 
+SAID = {
+    dict: "names and what they stand for",
+    tuple: "a list of texts or numbers",
+    str: "a text",
+    int: "a whole number",
+}
 CLEAN, REMAINDER = "clean", "remainder"  # in a protection's place: no picture protected, protected ones left out
 
 
@@ -44,6 +49,11 @@ class TrainingSet:
     protection: str = CLEAN
     seed: int = 0
     share: float = 1.0
+
+    @property
+    def left(self) -> float:
+        """Which part of the data set it holds: all of it, unless it is a remainder."""
+        return 1 - self.share if self.protection == REMAINDER else 1.0
 
     @property
     def key(self) -> str:
@@ -134,7 +144,7 @@ class Grid:
         if not self.protections or not self.data:
             raise ValueError("expected protections and data in every grid, or at the top of the plan")
         for name, sets in self.data.items():
-            if not isinstance(sets, dict) or set(sets) != {"train", "test"}:
+            if set(sets) != {"train", "test"}:
                 raise ValueError(f"expected train and test of the data set {name}, got {sets!r}")
         for share in self.shares:
             if not 0 < share <= 1:
@@ -291,4 +301,4 @@ def _value(name: str, value: Any, kind: Any) -> Any:
     try:
         return typed(value, kind)
     except TypeError:
-        raise ValueError(f"expected {name} as {formatannotation(kind)}, got {value!r:.80}") from None
+        raise ValueError(f"expected {name} as {SAID[get_origin(kind) or kind]}, got {value!r:.80}") from None

@@ -171,10 +171,8 @@ class Run:
             self._fail(job, str(error) or repr(error))
             return
         self._done.add(job)
-        if isinstance(job, Train):
-            self.times.results.append(answer[0])
-        if isinstance(job, MakeSet):
-            self.times.sets.append(answer[0])
+        if isinstance(job, (MakeSet, Train)):
+            self.times.add(answer[0])
         self._tell(job, said)
 
     def _seconds(self, job: Job) -> float | None:

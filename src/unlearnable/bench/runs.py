@@ -86,7 +86,7 @@ class Runs:
                 f"{file} counts as not drawn: expected title, command, key and numbers in {notes}, got {error!r}",
                 stacklevel=2,
             )
-            if notes.exists():
+            if not isinstance(error, OSError):
                 set_aside(notes)
             return None
 
@@ -146,8 +146,8 @@ class Runs:
         Whatever else the file holds, such as other parts of the plan, stays.
 
         Raises:
-            ValueError: a line of the file is no record, or it holds a set that was made otherwise, as another kind of
-                processor may make it; it has not been changed.
+            ValueError: a line of the file is no record, or of a set that was made otherwise here (see
+                `MakeSet.keep`); the file has not been changed.
         """
         held = _packed(file) if file.exists() else []
         own = self.records(entries)
@@ -181,8 +181,8 @@ def _check_same(packed: Iterable[Made | Result], own: Mapping[str, Made], file: 
         if same.fingerprint != made.fingerprint:
             what = f"{made.what.protection} of {made.what.data}"
             raise ValueError(
-                f"{file} holds {what} as {made.device} made it, {made.fingerprint}; here {same.device} made "
-                f"{same.fingerprint}: keep them apart by another --pack or --out"
+                f"{file} holds {what} as {made.device} made it, {made.fingerprint}; here {same.device} made, by other "
+                f"threads or versions, {same.fingerprint}: keep them apart by another --pack or --out"
             )
 
 

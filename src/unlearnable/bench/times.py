@@ -1,5 +1,6 @@
 """How long the steps of a run take, judged by what has been measured."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from statistics import median
@@ -12,7 +13,7 @@ from unlearnable.bench.runs import Runs
 from unlearnable.bench.sets import Made
 from unlearnable.cells import Result
 from unlearnable.countermeasures import countermeasure_named
-from unlearnable.pace import seconds_for, work
+from unlearnable.pace import work
 from unlearnable.victims import Victim, victim_named
 
 
@@ -21,7 +22,7 @@ class Guess:
     """How long a step takes, about.
 
     Attributes:
-        seconds: alone.
+        seconds: it takes.
         alike: whether the like of it has been measured; else something else has, and this is in proportion.
     """
 
@@ -29,52 +30,89 @@ class Guess:
     alike: bool
 
 
-@dataclass
+@dataclass(frozen=True)
+class Workload:
+    """A training, as far as its time depends on it.
+
+    Attributes:
+        clean: fingerprint of the clean set.
+        pictures: of the training set.
+        tests: pictures of the test set.
+        classes: how many.
+        size: side of the pictures in pixels.
+        victim: as text.
+        countermeasure: as text.
+        epochs: for which it is trained.
+        device: where, by name.
+    """
+
+    clean: str
+    pictures: int
+    tests: int
+    classes: int
+    size: int
+    victim: str
+    countermeasure: str
+    epochs: int
+    device: str
+
+    @classmethod
+    def of(cls, result: Result, sets: Mapping[str, Made]) -> "Workload | None":
+        """What a measured one was; None where its set is not among ``sets``, by their fingerprints."""
+        cell, tests = result.cell, sum(map(sum, result.confusion))
+        if (made := sets.get(cell.train)) is None:
+            return None
+        how = (cell.victim, cell.countermeasure, len(result.epochs), result.device)
+        return cls(cell.clean, made.count, tests, made.classes, made.size, *how)
+
+    @property
+    def multiplications(self) -> float:
+        """About so many, in units of the same size for all."""
+        victim = countermeasure_named(self.countermeasure).choose(victim_named(self.victim))
+        passes = 1 if victim.frozen else 3  # there, and back through weights and features
+        seen = passes * self.pictures * work(self.countermeasure, self.epochs) + self.tests * self.epochs
+        return seen * _multiplications(victim, self.classes, self.size)
+
+
 class Times:
     """What trainings and sets took.
 
-    Attributes:
-        results: of trainings.
-        sets: those on which they were trained among them.
+    Args:
+        records: of sets, and then of trainings on them.
     """
 
-    results: list[Result]
-    sets: list[Made]
+    def __init__(self, records: Iterable[Made | Result]) -> None:
+        self._sets: list[Made] = []
+        self._paces: list[tuple[Workload, float]] = []
+        for record in records:
+            self.add(record)
 
     @classmethod
     def of(cls, runs: Runs) -> "Times":
         """All that is kept there."""
-        return cls(runs.cells.all(), runs.sets.all())
+        return cls([*runs.sets.all(), *runs.cells.all()])
 
-    def training(
-        self, clean: Made, tests: int, victim: str, countermeasure: str, epochs: int, device: str
-    ) -> Guess | None:
-        """How long a training takes; None where none has been measured on this device.
+    def add(self, record: Made | Result) -> None:
+        """One more has been measured."""
+        if isinstance(record, Made):
+            self._sets.append(record)
+        elif done := Workload.of(record, {made.fingerprint: made for made in self._sets}):
+            self._paces.append((done, record.seconds / done.multiplications))
 
-        Where nothing alike has been (see `seconds_for`), in proportion to the pictures and to what the victim
-        multiplies to classify one: by trainings of the same victim on other pictures, else of any victim.
+    def training(self, asked: Workload) -> Guess | None:
+        """How long a training takes; None where none has been measured on its device.
 
-        Args:
-            clean: the clean set.
-            tests: pictures of the test set.
-            victim: as text.
-            countermeasure: as text.
-            epochs: for which it is trained.
-            device: where it will be trained, by name.
+        In proportion to what is multiplied, by the likest that have been measured: on pictures of the same clean set
+        with the same victim, and the same countermeasure where there is such a one; else with the same victim on other
+        pictures; else by all.
         """
-        if seconds := seconds_for(clean.fingerprint, victim, countermeasure, epochs, self.results, device):
-            return Guess(seconds, alike=True)
-        here = [result for result in self.results if result.device == device]
-        same = [result for result in here if result.cell.victim == victim]
-        sets = {made.fingerprint: made for made in self.sets}
-        paces = [
-            result.seconds / _load(sets[cell.clean], tested, cell.victim, cell.countermeasure, len(result.epochs))
-            for result in same or here
-            if (cell := result.cell).clean in sets
-            for tested in [sum(map(sum, result.confusion))]
-        ]
-        load = _load(clean, tests, victim, countermeasure, epochs)
-        return Guess(load * median(paces), alike=False) if paces else None
+        here = [(done, pace) for done, pace in self._paces if done.device == asked.device]
+        victim = [(done, pace) for done, pace in here if done.victim == asked.victim]
+        alike = [(done, pace) for done, pace in victim if done.clean == asked.clean]
+        same = [(done, pace) for done, pace in alike if done.countermeasure == asked.countermeasure]
+        if not (nearest := same or alike or victim or here):
+            return None
+        return Guess(asked.multiplications * median(pace for _, pace in nearest), bool(alike))
 
     def making(self, what: TrainingSet, clean: Made, device: str) -> Guess | None:
         """How long a set takes to make; None where this protection has never been measured on this device.
@@ -87,19 +125,12 @@ class Times:
             clean: the clean set of which it is made.
             device: where it will be made, by name.
         """
-        here = [made for made in self.sets if made.device == device]
+        here = [made for made in self._sets if made.device == device]
         if last := [made.seconds for made in here if made.key == what.key]:
             return Guess(last[-1], alike=True)
         kind = (what.spelled, what.whole is None)  # a share is mixed of sets that are there already
         paces = [made.seconds / _pixels(made) for made in here if (made.what.spelled, made.what.whole is None) == kind]
         return Guess(_pixels(clean) * median(paces), alike=False) if paces else None
-
-
-def _load(clean: Made, tests: int, victim: str, countermeasure: str, epochs: int) -> float:
-    """What a training multiplies: there and back for each of its pictures, thrice what a test of one takes."""
-    trained = countermeasure_named(countermeasure).choose(victim_named(victim))
-    seen = 3 * clean.count * work(countermeasure, epochs) + tests * epochs
-    return seen * _multiplications(trained, clean.classes, clean.size)
 
 
 @cache

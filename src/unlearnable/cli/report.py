@@ -50,5 +50,8 @@ def report(
     drawn = [figure.name for figure in shown.illustrations]
     for plan in read:
         if plan.figure and plan.name not in drawn:
-            say(f"no figure of {plan.file} here; `{plan.command}` draws it")
+            where = (
+                f"a pack holds no figures, and {plan.file} draws one" if pack else f"{plan.file} has no figure of this"
+            )
+            say(f"{where}: `{plan.command}`")
     say(f"{measured} of {asked} trainings shown; look at {out / 'report.html'}")

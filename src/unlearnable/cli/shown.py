@@ -90,7 +90,7 @@ def say(text: str) -> None:
 def say_aside(files: Iterable[Path]) -> None:
     """Say which files were set aside because they hold no record."""
     for file in files:
-        say(f"{file} is not the record of a set or of a training; it was set aside, and what it was of has no result")
+        say(f"{file} is not the record of a set, a training or a figure; it was set aside, and what it was of is open")
 
 
 def print_json(value: Any) -> None:

@@ -4,8 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from unlearnable.bench.figure import Draw
-from unlearnable.bench.jobs import known
+from unlearnable.bench.figure import figure_key
 from unlearnable.bench.plan import Entry, Plan
 from unlearnable.bench.runs import Runs
 from unlearnable.bench.sets import Made, Measured
@@ -106,9 +105,6 @@ def content(plans: Sequence[Plan], runs: Runs) -> Content:
     Args:
         plans: whose trainings, sets and figures are shown.
         runs: what there is.
-
-    Raises:
-        ValueError: a plan names a table that the paper does not have.
     """
     found: dict[Entry, Result | None] = {}
 
@@ -136,21 +132,17 @@ def content(plans: Sequence[Plan], runs: Runs) -> Content:
             if of.measured:
                 row = f"{entry.row}, {entry.budget}" if entry.budget else entry.row
                 protected.setdefault(of.key, Protected(row, entry.table, of, of.measured))
-    drawn = [plan for plan in plans if plan.figure and _drawn(plan, runs)]
-    illustrations = tuple(_illustration(plan, runs, result) for plan in drawn)
-    return Content(shown, trained, tuple(protected.values()), illustrations)
+    drawn = filter(None, (_illustration(plan, runs, result) for plan in plans if plan.figure))
+    return Content(shown, trained, tuple(protected.values()), tuple(drawn))
 
 
-def _drawn(plan: Plan, runs: Runs) -> bool:
-    """Whether its figure is there and shows the sets and trainings that are there now."""
-    try:
-        return Draw(runs, None, (), plan).done
-    except OSError:  # weights that were used are not here, and whether they are the same cannot be told
-        return runs.notes(plan.name) is not None
-
-
-def _illustration(plan: Plan, runs: Runs, result: Callable[[Entry], Result | None]) -> Illustration:
-    notes = known(runs.notes(plan.name))
-    trained = [out.key for entry in plan.entries if (out := result(entry))] if plan.trains else []
+def _illustration(plan: Plan, runs: Runs, result: Callable[[Entry], Result | None]) -> Illustration | None:
+    """A plan's figure; None where it is not there, or shows other sets and trainings than there are now."""
+    notes = runs.notes(plan.name)
+    results = {entry: result(entry) for entry in plan.entries} if plan.trains else {}
+    cells = {entry: out.cell if out else None for entry, out in results.items()} if plan.trains else None
+    if notes is None or notes.key != figure_key(plan, cells.get if cells else runs.cell):
+        return None
+    trained = tuple(out.key for out in results.values() if out)
     png = runs.figure(plan.name).read_bytes()
-    return Illustration(plan.name, notes.title or plan.name, notes.command, png, notes.numbers, tuple(trained))
+    return Illustration(plan.name, notes.title or plan.name, notes.command, png, notes.numbers, trained)

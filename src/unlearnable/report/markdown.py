@@ -27,9 +27,12 @@ def caveats(table: Table) -> list[str]:
     if missing := table.asked - table.measured:
         found.append(f"{missing} of {table.asked} trainings are not done; their places show {NONE}.")
     if departures := table.departures():
+        below = [table.below_clean(*place) for place in table.fields]
+        compared = "; what can be is how far each is below clean pictures" if any(ours for ours, _ in below) else ""
+        beside = ", ours beside the paper's" if any(paper for _, paper in below) else ""
         found.append(
             f"This is not the paper's protocol: {'; '.join(departures)}. Its accuracies are not to be compared one by "
-            "one; what can be is how far each is below clean pictures: ours beside the paper's."
+            f"one{compared}{beside}."
         )
     if len({frozenset(summary.columns) for row in table.rows if (summary := table.summary(row))}) > 1:
         found.append(

@@ -140,6 +140,11 @@ class Table:
         """The columns of which the plan asks for this row."""
         return tuple(column for column in self.columns if (row, column) in self.fields)
 
+    def at(self, row: Row, column: Column) -> Field | None:
+        """The field of a row in a column; clean pictures, which have no share, are the same in all shares."""
+        clean = self.clean(column) if row.protection == CLEAN else None
+        return self.fields.get((row, column)) or clean
+
     def clean(self, column: Column) -> Field | None:
         """The same training on clean pictures, if the plan asks for it."""
         clean = {of: field for (row, of), field in self.fields.items() if row.protection == CLEAN}
@@ -156,7 +161,7 @@ class Table:
     def summary(self, row: Row, columns: Iterable[Column] | None = None) -> Summary | None:
         """A row over ``columns``, or over all; what has not been measured is left out. None where nothing has been."""
         wanted = self.of(row) if columns is None else columns
-        measured = {column: self.fields[row, column] for column in wanted if (row, column) in self.fields}
+        measured = {column: field for column in wanted if (field := self.at(row, column))}
         finals = {column: field.final.mean for column, field in measured.items() if field.final}
         peaks = {column: field.peak.mean for column, field in measured.items() if field.peak}
         if not finals:
@@ -195,9 +200,6 @@ def tables(
         plan: what is asked for.
         result: what came out of an entry, if anything did.
         made: what is known of a set, if anything is.
-
-    Raises:
-        ValueError: the plan names a table that the paper does not have.
     """
     by_data: dict[tuple[str, str, str], list[Entry]] = {}
     for entry in plan.entries:
