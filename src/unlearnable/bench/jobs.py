@@ -120,7 +120,7 @@ class MakeSet(Job):
         """See `Job`."""
         made, pictures = answer
         before = self.runs.sets.load(self.what.key)
-        if before and before.like(made) and before.fingerprint != made.fingerprint:
+        if before and before.contradicts(made):
             raise ValueError(
                 f"it was made otherwise before, by {before.device}, other threads or other versions, and has results: "
                 f"go on there, or with another --out, or delete {self.runs.sets.file(self.what.key)} to begin anew"

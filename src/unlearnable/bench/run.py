@@ -111,6 +111,7 @@ class Run:
 
     Attributes:
         failed: why a step was not done.
+        times: what steps took, by which it is judged what others will take.
     """
 
     def __init__(

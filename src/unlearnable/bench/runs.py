@@ -176,9 +176,7 @@ class Runs:
 def _check_same(packed: Iterable[Made | Result], own: Mapping[str, Made], file: Path) -> None:
     """No set may be another here than there: the results of one of the two would be lost from sight."""
     for made in packed:
-        if not isinstance(made, Made) or (same := own.get(made.key)) is None or not same.like(made):
-            continue
-        if same.fingerprint != made.fingerprint:
+        if isinstance(made, Made) and (same := own.get(made.key)) and same.contradicts(made):
             what = f"{made.what.protection} of {made.what.data}"
             raise ValueError(
                 f"{file} holds {what} as {made.device} made it, {made.fingerprint}; here {same.device} made, by other "

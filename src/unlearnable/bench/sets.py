@@ -99,9 +99,10 @@ class Made(Record):
         """That of the set."""
         return self.what.key
 
-    def like(self, other: "Made") -> bool:
-        """Whether both were made of the same, by the same version."""
-        return (self.clean, self.files, self.version) == (other.clean, other.files, other.version)
+    def contradicts(self, other: "Made") -> bool:
+        """Whether it is another set, though both were made of the same, by the same version."""
+        same = (self.clean, self.files, self.version) == (other.clean, other.files, other.version)
+        return same and self.fingerprint != other.fingerprint
 
     def holds(self, clean: str) -> bool:
         """Whether it would be made the same today, of a clean set with this fingerprint."""

@@ -83,6 +83,7 @@ class Times:
 
     def __init__(self, records: Iterable[Made | Result]) -> None:
         self._sets: list[Made] = []
+        self._contents: dict[str, Made] = {}
         self._paces: list[tuple[Workload, float]] = []
         for record in records:
             self.add(record)
@@ -96,7 +97,8 @@ class Times:
         """One more has been measured."""
         if isinstance(record, Made):
             self._sets.append(record)
-        elif done := Workload.of(record, {made.fingerprint: made for made in self._sets}):
+            self._contents[record.fingerprint] = record
+        elif done := Workload.of(record, self._contents):
             self._paces.append((done, record.seconds / done.multiplications))
 
     def training(self, asked: Workload) -> Guess | None:

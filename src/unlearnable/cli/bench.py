@@ -45,7 +45,6 @@ def bench(
     from unlearnable.bench.plan import Plan
     from unlearnable.bench.run import Event, Run, jobs_of
     from unlearnable.bench.runs import Runs
-    from unlearnable.bench.times import Times
     from unlearnable.devices import device_named
 
     end = None if minutes is None else time.monotonic() + 60 * minutes
@@ -60,16 +59,16 @@ def bench(
             say(f"{runs.unpack(pack)} records read from {pack}")
         jobs = jobs_of(chosen, runs, device)
         with _place(workers, ray, cpus_per_cell, gpus_per_cell) as place, stages() as on_stage:
-            say(Estimate.of(jobs, Times.of(runs)).told(place.slots))
-            say_aside(runs.corrupt())
-            if dry_run:
-                return
 
             def on_event(event: Event) -> None:
                 on_stage("training", event.done, event.total)
                 say(f"{event.done}/{event.total} {event.name}: {'not done: ' if event.failed else ''}{event.said}")
 
             run = Run(jobs, place, runs, end, on_event)
+            say(Estimate.of(jobs, run.times).told(place.slots))
+            say_aside(runs.corrupt())
+            if dry_run:
+                return
             try:
                 run()
             finally:

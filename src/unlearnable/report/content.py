@@ -8,7 +8,7 @@ from unlearnable.bench.figure import figure_key
 from unlearnable.bench.plan import Entry, Plan
 from unlearnable.bench.runs import Runs
 from unlearnable.bench.sets import Made, Measured
-from unlearnable.cells import Result
+from unlearnable.cells import Cell, Result
 from unlearnable.report.boards import Board, boards
 from unlearnable.report.tables import Table, tables
 
@@ -138,11 +138,14 @@ def content(plans: Sequence[Plan], runs: Runs) -> Content:
 
 def _illustration(plan: Plan, runs: Runs, result: Callable[[Entry], Result | None]) -> Illustration | None:
     """A plan's figure; None where it is not there, or shows other sets and trainings than there are now."""
+
+    def trained_cell(entry: Entry) -> Cell | None:
+        out = result(entry)
+        return out.cell if out else None
+
     notes = runs.notes(plan.name)
-    results = {entry: result(entry) for entry in plan.entries} if plan.trains else {}
-    cells = {entry: out.cell if out else None for entry, out in results.items()} if plan.trains else None
-    if notes is None or notes.key != figure_key(plan, cells.get if cells else runs.cell):
+    if notes is None or notes.key != figure_key(plan, trained_cell if plan.trains else runs.cell):
         return None
-    trained = tuple(out.key for out in results.values() if out)
+    trained = tuple(out.key for entry in plan.entries if plan.trains and (out := result(entry)))
     png = runs.figure(plan.name).read_bytes()
     return Illustration(plan.name, notes.title or plan.name, notes.command, png, notes.numbers, trained)

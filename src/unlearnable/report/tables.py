@@ -142,8 +142,7 @@ class Table:
 
     def at(self, row: Row, column: Column) -> Field | None:
         """The field of a row in a column; clean pictures, which have no share, are the same in all shares."""
-        clean = self.clean(column) if row.protection == CLEAN else None
-        return self.fields.get((row, column)) or clean
+        return self.fields.get((row, column)) or (self.clean(column) if row.protection == CLEAN else None)
 
     def clean(self, column: Column) -> Field | None:
         """The same training on clean pictures, if the plan asks for it."""
