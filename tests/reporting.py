@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from unlearnable.bench.plan import CLEAN, Entry, Plan, TrainingSet
+from unlearnable.bench.entry import CLEAN, Entry, TrainingSet
+from unlearnable.bench.plan import Plan
 from unlearnable.bench.runs import Runs
 from unlearnable.bench.sets import Made, Measured
 from unlearnable.cells import Result

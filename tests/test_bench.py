@@ -13,10 +13,11 @@ from plans import TOY, ran, read
 from resuming import save_every_step
 from unlearnable.bench import run as bench_run
 from unlearnable.bench import sets as bench_sets
+from unlearnable.bench.entry import TrainingSet
 from unlearnable.bench.estimate import Estimate
 from unlearnable.bench.jobs import MakeSet, Purify, Train, train_cell
 from unlearnable.bench.places import Here, local
-from unlearnable.bench.plan import Plan, TrainingSet
+from unlearnable.bench.plan import Plan
 from unlearnable.bench.run import Run, jobs_of
 from unlearnable.bench.runs import Runs
 from unlearnable.bench.sets import Made, make

@@ -8,8 +8,9 @@ import pytest
 
 from commands import run
 from reporting import DRAWING, PEAK, SWEEP, filled, plan_in
+from unlearnable.bench.entry import TrainingSet
 from unlearnable.bench.figure import figure_key
-from unlearnable.bench.plan import Plan, TrainingSet
+from unlearnable.bench.plan import Plan
 from unlearnable.bench.sets import Made
 from unlearnable.report.beside import Beside, Column
 from unlearnable.report.boards import boards

@@ -3,13 +3,14 @@ from dataclasses import replace
 import pytest
 
 from plans import TOY, ran, read
+from unlearnable.bench.entry import TrainingSet
 from unlearnable.bench.estimate import Estimate
 from unlearnable.bench.jobs import MakeSet, Train
-from unlearnable.bench.plan import TrainingSet
 from unlearnable.bench.run import jobs_of
 from unlearnable.bench.runs import Runs
-from unlearnable.bench.times import Guess, Times, Workload
+from unlearnable.bench.times import Times
 from unlearnable.devices import device_named, name_of
+from unlearnable.pace import Guess, Workload
 from unlearnable.victims import save_weights, victim_named
 
 HERE = name_of(device_named(None))
@@ -45,10 +46,10 @@ def times(sets, result) -> Times:
 
 
 @pytest.fixture
-def load(sets, result) -> Workload:
+def load(result) -> Workload:
     """That training."""
-    load = Workload.of(result, {made.fingerprint: made for made in sets})
-    assert (load.pictures, load.tests, load.classes, load.size, load.device) == (64, 40, 4, 16, HERE)
+    load = Workload.of(result, 64)
+    assert (load.tests, load.classes, load.size, load.device) == (40, 4, 16, HERE)
     return load
 
 

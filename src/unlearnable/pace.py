@@ -1,37 +1,97 @@
 """How long a training will take, judged by those that have been measured."""
 
 import time
-from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
 from statistics import median
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from unlearnable.cells import Result
 from unlearnable.countermeasures import countermeasure_named
+from unlearnable.victims import Victim, victim_named
 
 
-def seconds_for(
-    clean: str, victim: str, countermeasure: str, epochs: int, measured: Iterable[Result], device: str
-) -> float | None:
-    """How long a training takes, about; None where nothing like it has been measured.
+@dataclass(frozen=True)
+class Guess:
+    """How long a step takes, about.
 
-    Like it is what was trained on the same device, on pictures of the same clean set, with the same victim; with the
-    same countermeasure where there is such a one, else in proportion to what the countermeasures take.
+    Attributes:
+        seconds: it takes.
+        alike: whether the like of it has been measured; else something else has, and this is in proportion.
+    """
 
-    Args:
+    seconds: float
+    alike: bool
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A training, as far as its time depends on it.
+
+    Attributes:
         clean: fingerprint of the clean set.
+        pictures: of the training set.
+        tests: pictures of the test set.
+        classes: how many.
+        size: side of the pictures in pixels.
         victim: as text.
         countermeasure: as text.
         epochs: for which it is trained.
-        measured: results to judge by.
-        device: where it will be trained, by name.
+        device: where, by name.
     """
-    alike = [
-        result
-        for result in measured
-        if (result.cell.clean, result.cell.victim, result.device) == (clean, victim, device)
-    ]
-    same = [result for result in alike if result.cell.countermeasure == countermeasure]
-    paces = [result.seconds / work(result.cell.countermeasure, len(result.epochs)) for result in same or alike]
-    return work(countermeasure, epochs) * median(paces) if paces else None
+
+    clean: str
+    pictures: int
+    tests: int
+    classes: int
+    size: int
+    victim: str
+    countermeasure: str
+    epochs: int
+    device: str
+
+    @classmethod
+    def of(cls, result: Result, pictures: int) -> "Workload":
+        """What a measured one was, on a training set of so many pictures."""
+        cell, tests = result.cell, sum(map(sum, result.confusion))
+        how = (cell.victim, cell.countermeasure, len(result.epochs), result.device)
+        return cls(cell.clean, pictures, tests, len(result.confusion), cell.size, *how)
+
+    @property
+    def multiplications(self) -> float:
+        """About so many, in units of the same size for all."""
+        victim = countermeasure_named(self.countermeasure).choose(victim_named(self.victim))
+        passes = 1 if victim.frozen else 3  # there, and back through weights and features
+        seen = passes * self.pictures * work(self.countermeasure, self.epochs) + self.tests * self.epochs
+        return seen * _multiplications(victim, self.classes, self.size)
+
+
+class Paces:
+    """What trainings took."""
+
+    def __init__(self) -> None:
+        self._measured: list[tuple[Workload, float]] = []
+
+    def add(self, done: Workload, seconds: float) -> None:
+        """One more has been measured."""
+        self._measured.append((done, seconds / done.multiplications))
+
+    def guess(self, asked: Workload) -> Guess | None:
+        """How long a training takes; None where none has been measured on its device.
+
+        In proportion to what is multiplied, by the likest that have been measured: on pictures of the same clean set
+        with the same victim, and the same countermeasure where there is such a one; else with the same victim on other
+        pictures; else by all.
+        """
+        here = [(done, pace) for done, pace in self._measured if done.device == asked.device]
+        victim = [(done, pace) for done, pace in here if done.victim == asked.victim]
+        alike = [(done, pace) for done, pace in victim if done.clean == asked.clean]
+        same = [(done, pace) for done, pace in alike if done.countermeasure == asked.countermeasure]
+        if not (nearest := same or alike or victim or here):
+            return None
+        return Guess(asked.multiplications * median(pace for _, pace in nearest), bool(alike))
 
 
 def too_late(needed: float | None, end: float) -> str:
@@ -51,3 +111,14 @@ def too_late(needed: float | None, end: float) -> str:
 def work(countermeasure: str, epochs: int) -> float:
     """What a training takes, in epochs without a countermeasure."""
     return countermeasure_named(countermeasure).effort * epochs
+
+
+@cache
+def _multiplications(victim: Victim, classes: int, size: int) -> int:
+    """What a victim multiplies to classify one picture of ``size`` px."""
+    with torch.device("meta"):
+        network, picture = victim.network(classes, size).eval(), torch.zeros(1, 3, size, size)
+    with FlopCounterMode(display=False) as counter:
+        network(picture)
+    flops: int = counter.get_total_flops()
+    return flops // 2

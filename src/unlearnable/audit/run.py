@@ -19,7 +19,7 @@ from unlearnable.cells import Cell, Result, fingerprint
 from unlearnable.countermeasures import countermeasure_named
 from unlearnable.devices import device_named, name_of
 from unlearnable.diverged import DivergedError
-from unlearnable.pace import seconds_for, too_late, work
+from unlearnable.pace import Paces, Workload, too_late, work
 from unlearnable.recipes import recipe_named
 from unlearnable.stored import Store
 from unlearnable.training import Epoch
@@ -157,6 +157,9 @@ class Run:
         stored = {task.cell.key: store.load(task.cell.key) for task in tasks}
         self.results = {key: result for key, result in stored.items() if result}
         self.missing: dict[str, str] = {}
+        self._paces = Paces()
+        for result in self.results.values():
+            self._measured(result)
 
     def train(self, on_progress: Callable[[Progress], None] | None) -> None:
         """Train what has no result yet."""
@@ -208,10 +211,18 @@ class Run:
         result = Result.of(task.cell, trained, name_of(self.device))
         self.store.save(result)
         self.results[task.cell.key] = result
+        self._measured(result)
+
+    def _measured(self, result: Result) -> None:
+        self._paces.add(Workload.of(result, len(self.sets.clean)), result.seconds)
 
     def _seconds(self, task: Task) -> float | None:
-        cell, device = task.cell, name_of(self.device)
-        return seconds_for(cell.clean, cell.victim, cell.countermeasure, task.epochs, self.results.values(), device)
+        """How long it takes, about; None where nothing has been measured on this device. Both sets are as large."""
+        cell, clean = task.cell, self.sets.clean
+        how = (cell.victim, cell.countermeasure, task.epochs, name_of(self.device))
+        asked = Workload(cell.clean, len(clean), len(self.sets.test), len(clean.classes), cell.size, *how)
+        guess = self._paces.guess(asked)
+        return guess.seconds if guess else None
 
 
 def summary(outcome: Outcome) -> dict[str, object]:
@@ -244,10 +255,7 @@ def _check_place(out: Path, sets: list[Path]) -> None:
 
 def _check_victims(victim: Victim, names: tuple[str, ...], classes: int, size: int) -> None:
     """Build every victim that will be trained, and show it a picture: what cannot be is found before any training."""
-    made = [countermeasure_named(name) for name in names]
-    for countermeasure in made:
-        countermeasure.check_trains(countermeasure.choose(victim))
-    for chosen in dict.fromkeys(countermeasure.choose(victim) for countermeasure in made):
+    for chosen in dict.fromkeys(countermeasure_named(name).chosen(victim) for name in names):
         check_takes(chosen.build(classes, size), chosen, size, size)
 
 

@@ -4,7 +4,8 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from unlearnable.bench.plan import REMAINDER, Plan, TrainingSet
+from unlearnable.bench.entry import REMAINDER, TrainingSet
+from unlearnable.bench.plan import Plan
 from unlearnable.countermeasures import countermeasure_named
 from unlearnable.datasets.checks import duplicates, matched
 from unlearnable.images import ImageSet
@@ -61,8 +62,7 @@ def _check_training(what: TrainingSet, clean: ImageSet) -> None:
 def _check_trained(victim: str, name: str, clean: ImageSet) -> None:
     countermeasure = countermeasure_named(name)
     countermeasure.check_serves(clean)
-    chosen, (height, width) = countermeasure.choose(victim_named(victim)), clean.images.shape[-2:]
-    countermeasure.check_trains(chosen)
+    chosen, (height, width) = countermeasure.chosen(victim_named(victim)), clean.images.shape[-2:]
     check_takes(chosen.build(len(clean.classes), width), chosen, height, width)
 
 

@@ -10,8 +10,9 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from unlearnable.atomic import write
+from unlearnable.bench.entry import Entry, TrainingSet
 from unlearnable.bench.jobs import Call, Job, known
-from unlearnable.bench.plan import Entry, Plan, TrainingSet
+from unlearnable.bench.plan import Plan
 from unlearnable.bench.runs import Notes
 from unlearnable.cells import Cell
 from unlearnable.countermeasures import countermeasure_named

@@ -9,15 +9,16 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from unlearnable.atomic import replacing
+from unlearnable.bench.entry import Entry, TrainingSet
 from unlearnable.bench.kept import Kept, is_whole
-from unlearnable.bench.plan import Entry, TrainingSet
 from unlearnable.bench.runs import Runs
 from unlearnable.bench.sets import Made, make
-from unlearnable.bench.times import Guess, Times, Workload
+from unlearnable.bench.times import Times
 from unlearnable.cells import Cell, Result
 from unlearnable.countermeasures import Knowledge, countermeasure_named
 from unlearnable.devices import device_named, name_of
 from unlearnable.images import ImageSet
+from unlearnable.pace import Guess, Workload
 from unlearnable.protections.optimised import spent
 from unlearnable.victims import network_of
 

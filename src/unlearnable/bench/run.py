@@ -9,10 +9,11 @@ from typing import Any
 from safetensors import SafetensorError
 
 from unlearnable.bench.checks import check
+from unlearnable.bench.entry import Entry, TrainingSet
 from unlearnable.bench.figure import Draw
 from unlearnable.bench.jobs import Job, MakeSet, Purify, Train
 from unlearnable.bench.places import Here, Place
-from unlearnable.bench.plan import Entry, Plan, TrainingSet
+from unlearnable.bench.plan import Plan
 from unlearnable.bench.runs import Runs
 from unlearnable.bench.sets import Made, make
 from unlearnable.bench.times import Times

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from unlearnable.atomic import write
+from unlearnable.bench.entry import Entry, TrainingSet
 from unlearnable.bench.kept import Kept
-from unlearnable.bench.plan import Entry, TrainingSet
 from unlearnable.bench.sets import Made
 from unlearnable.cells import Cell, Result, versions, weights_of
 from unlearnable.countermeasures import countermeasure_named

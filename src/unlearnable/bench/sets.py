@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import torch
 
-from unlearnable.bench.plan import REMAINDER, TrainingSet
+from unlearnable.bench.entry import REMAINDER, TrainingSet
 from unlearnable.budget import Budget
 from unlearnable.cells import file_fingerprint, fingerprint, versions
 from unlearnable.devices import device_named, name_of

@@ -92,6 +92,16 @@ class Countermeasure:
         """The victim to train."""
         return victim
 
+    def chosen(self, victim: Victim) -> Victim:
+        """The same, where it can be trained.
+
+        Raises:
+            ValueError: it cannot.
+        """
+        chosen = self.choose(victim)
+        self.check_trains(chosen)
+        return chosen
+
     def adjust(self, recipe: Recipe) -> Recipe:
         """The recipe to train it by."""
         return recipe

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from unlearnable.bench.plan import protecting
+from unlearnable.bench.entry import protecting
 from unlearnable.bench.sets import Made
 from unlearnable.countermeasures import countermeasure_named
 from unlearnable.countermeasures.adversarial import AdversarialTraining

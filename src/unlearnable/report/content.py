@@ -4,8 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from unlearnable.bench.entry import Entry
 from unlearnable.bench.figure import figure_key
-from unlearnable.bench.plan import Entry, Plan
+from unlearnable.bench.plan import Plan
 from unlearnable.bench.runs import Runs
 from unlearnable.bench.sets import Made, Measured
 from unlearnable.cells import Cell, Result

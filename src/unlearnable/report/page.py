@@ -7,7 +7,7 @@ from functools import cache
 from jinja2 import Template
 from markupsafe import Markup, escape
 
-from unlearnable.bench.plan import protecting
+from unlearnable.bench.entry import protecting
 from unlearnable.report.boards import Board, boards
 from unlearnable.report.content import Content, Trained
 from unlearnable.report.curves import PLOT, height_of, line
