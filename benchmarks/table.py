@@ -6,30 +6,53 @@ The plan runs once as `unlearnable bench --workers 2` runs it: a set is made onc
 countermeasure makes of it is kept, each process trains one victim on one core. Then every cell runs as a plan of its
 own, in a new process with all cores, and an empty folder. The plan is the quick Table 1 with fewer pictures, so that
 both end within an hour; rows whose optimisation takes as long however few pictures there are (SEM, REM) are left out,
-since fewer pictures would make of them more of the whole than they are. One JSON object: seconds a cell both ways,
-their ratio, and the overhead, which is whatever the processes' time was spent on that is neither training nor making a
-set, in parts of the training.
+since fewer pictures would make of them more of the whole than they are.
+
+One JSON object: seconds a cell both ways, and their ratio; the overhead of the cells, which is what the plan's
+processes took for them beside training, in parts of the training; and idle, the part of the processes' time in which
+they had nothing to do, or not yet. What has been measured is kept in `--work`: a benchmark that was killed goes on from
+there.
 """
 
 import argparse
+import hashlib
 import json
+import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import yaml
 
 from unlearnable.atomic import write
+from unlearnable.bench.places import Workers
+from unlearnable.bench.plan import Plan
+from unlearnable.bench.run import Run, jobs_of
 from unlearnable.bench.runs import Runs
-from unlearnable.cells import versions
+from unlearnable.cells import Result, versions
 
 WORKERS = 2
 FEW = ["vanilla", "jpeg:quality=10", "gray"]
 ROWS = ("Clean", "LSP", "AR", "OPS", "EM", "TAP", "EM (S)", "CUDA", "EntF", "Deep Hiding (C)")
+
+
+class Timed(Workers):
+    """Notes of every step its record and the seconds from its beginning to its answer."""
+
+    def __init__(self, slots: int) -> None:
+        super().__init__(slots)
+        self.took: list[tuple[Any, float]] = []
+
+    def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        """See `Workers`."""
+        start = time.perf_counter()
+        future = super().submit(function, *arguments)
+        future.add_done_callback(lambda done: self.took.append((done.result()[0], time.perf_counter() - start)))
+        return future
 
 
 def smaller(plan: Path, per_class: int, rows: list[str]) -> dict[str, Any]:
@@ -50,15 +73,49 @@ def alone(content: dict[str, Any]) -> Iterator[dict[str, Any]]:
             yield content | {"protections": {row: protection}, "countermeasures": [countermeasure]}
 
 
-def seconds(content: dict[str, Any], folder: Path, workers: int) -> float:
-    """How long the command takes that runs a plan into ``folder``."""
-    folder.mkdir()
-    plan = folder / "plan.yaml"
-    plan.write_text(yaml.safe_dump(content))
-    words = [sys.executable, "-m", "unlearnable", "bench", plan, "--out", folder / "runs", "--workers", str(workers)]
+def together(plan: Path, out: Path) -> dict[str, Any]:
+    """Run a plan as the command does, in this process and its workers."""
     start = time.perf_counter()
+    runs, place = Runs(out), Timed(WORKERS)
+    try:
+        run = Run(jobs_of(Plan.read(plan), runs), place, runs)
+        run()
+    finally:
+        place.end()
+    if run.failed:
+        raise SystemExit("; ".join(run.failed.values()))
+    cells = [(record.seconds, took) for record, took in place.took if isinstance(record, Result)]
+    return {
+        "seconds": time.perf_counter() - start,
+        "training": sum(seconds for seconds, _ in cells),
+        "cells": sum(took for _, took in cells),
+        "steps": sum(took for _, took in place.took),
+        "device": ", ".join(sorted({result.device for result in runs.cells.all()})),
+    }
+
+
+def process(plan: Path, out: Path) -> dict[str, Any]:
+    """Run a plan by the command, in a process of its own."""
+    start = time.perf_counter()
+    words = [sys.executable, "-m", "unlearnable", "bench", plan, "--out", out, "--workers", "1"]
     subprocess.run(words, check=True, capture_output=True)
-    return time.perf_counter() - start
+    return {"seconds": time.perf_counter() - start}
+
+
+def measured(how: Callable[[Path, Path], dict[str, Any]], content: dict[str, Any], work: Path) -> dict[str, Any]:
+    """What was measured of a plan in ``work``; if nothing was, it runs now, in an empty folder there."""
+    text = yaml.safe_dump(content, sort_keys=False)
+    folder = work / hashlib.sha256(f"{how.__name__} {text}".encode()).hexdigest()[:12]
+    kept = folder / "measured.json"
+    if not kept.exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        plan, out = folder / "plan.yaml", folder / "runs"
+        plan.write_text(text)
+        write(kept, json.dumps(how(plan, out)))
+        shutil.rmtree(out, ignore_errors=True)
+    answer: dict[str, Any] = json.loads(kept.read_text())
+    return answer
 
 
 def main() -> None:
@@ -66,26 +123,23 @@ def main() -> None:
     parser.add_argument("--plan", type=Path, default=Path("plans/table1_quick.yaml"))
     parser.add_argument("--per-class", type=int, default=200)
     parser.add_argument("--rows", default=",".join(ROWS), help="of the plan")
+    parser.add_argument("--work", type=Path, default=Path("runs/table"), help="folder for what has been measured")
     parser.add_argument("--out", type=Path, help="file for the result")
     options = parser.parse_args()
     content = smaller(options.plan, options.per_class, options.rows.split(","))
-    with TemporaryDirectory() as work:
-        ours = seconds(content, Path(work) / "all", WORKERS)
-        runs = Runs(Path(work) / "all" / "runs")
-        training = sum(result.seconds for result in runs.cells.all())
-        making = sum(made.seconds for made in runs.sets.all())
-        plain = [seconds(one, Path(work) / str(number), 1) for number, one in enumerate(alone(content))]
-        devices = {result.device for result in runs.cells.all()}
+    ours = measured(together, content, options.work)
+    plain = [measured(process, one, options.work)["seconds"] for one in alone(content)]
     result = {
         "rows": list(content["protections"]),
         "per_class": options.per_class,
         "cells": len(plain),
         "workers": WORKERS,
-        "seconds_per_cell": round(ours / len(plain), 2),
+        "seconds_per_cell": round(ours["seconds"] / len(plain), 2),
         "one_by_one_seconds_per_cell": round(sum(plain) / len(plain), 2),
-        "ratio": round(sum(plain) / ours, 2),
-        "overhead": round((WORKERS * ours - training - making) / training, 3),
-        "device": ", ".join(sorted(devices)),
+        "ratio": round(sum(plain) / ours["seconds"], 2),
+        "overhead": round(ours["cells"] / ours["training"] - 1, 3),
+        "idle": round(1 - ours["steps"] / (WORKERS * ours["seconds"]), 3),
+        "device": ours["device"],
         "versions": versions(),
     }
     print(json.dumps(result))

@@ -1,11 +1,11 @@
 import json
 import sys
-from types import SimpleNamespace
 
 import pytest
 import table as benchmark
 import yaml
 
+from plans import TOY
 from unlearnable.bench.plan import Plan
 
 PLAN = """
@@ -38,19 +38,42 @@ def test_the_same_cells_smaller_and_each_alone(file, tmp_path):
 
 
 def test_the_line(file, tmp_path, monkeypatch, capsys):
-    """Of commands that take no time and train nothing: two workers for the whole, one for each cell."""
+    """Of plans that take no time and train nothing: one for the whole, one for each cell."""
     asked = []
-    monkeypatch.setattr(benchmark, "seconds", lambda content, folder, workers: asked.append(workers) or 6.0 / workers)
-    runs = SimpleNamespace(
-        cells=SimpleNamespace(all=lambda: [SimpleNamespace(seconds=2.0, device="a processor")] * 2),
-        sets=SimpleNamespace(all=lambda: []),
-    )
-    monkeypatch.setattr(benchmark, "Runs", lambda folder: runs)
-    words = ["table.py", "--plan", str(file), "--rows", "LSP", "--out", str(tmp_path / "out.json")]
-    monkeypatch.setattr(sys, "argv", words)
+
+    def together(plan, out):
+        asked.append(len(Plan.read(plan).entries))
+        return {"seconds": 3.0, "training": 4.0, "cells": 4.2, "steps": 4.8, "device": "a processor"}
+
+    def process(plan, out):
+        asked.append(len(Plan.read(plan).entries))
+        return {"seconds": 6.0}
+
+    monkeypatch.setattr(benchmark, "together", together)
+    monkeypatch.setattr(benchmark, "process", process)
+    words = ["table.py", "--plan", file, "--rows", "LSP", "--work", tmp_path / "work", "--out", tmp_path / "out.json"]
+    monkeypatch.setattr(sys, "argv", list(map(str, words)))
     benchmark.main()
     line = json.loads(capsys.readouterr().out)
-    assert asked == [2, 1, 1, 1]
+    assert asked == [3, 1, 1, 1]
     assert (line["seconds_per_cell"], line["one_by_one_seconds_per_cell"], line["ratio"]) == (1.0, 6.0, 6.0)
-    assert line["overhead"] == 0.5 and line["device"] == "a processor"  # 2 x 3 s, of which 4 s trained
+    assert (line["overhead"], line["idle"], line["device"]) == (0.05, 0.2, "a processor")
     assert json.loads((tmp_path / "out.json").read_text()) == line
+    benchmark.main()
+    assert len(asked) == 4  # what has been measured is not measured again
+
+
+def test_both_ways_train_the_same_cells(tmp_path):
+    content = yaml.safe_load(TOY) | {"protections": {"Noise": "noise"}}
+    ours = benchmark.measured(benchmark.together, content, tmp_path)
+    assert 0 < ours["training"] < ours["cells"] < ours["steps"] < benchmark.WORKERS * ours["seconds"]
+    one, _ = benchmark.alone(content)
+    assert benchmark.measured(benchmark.process, one, tmp_path)["seconds"] > 0
+    assert [file.name for file in tmp_path.rglob("*.json")] == ["measured.json"] * 2
+
+
+def test_a_cell_that_fails_is_no_measurement(tmp_path):
+    content = yaml.safe_load(TOY) | {"protections": {"Clean": "clean"}, "recipe": "quick:epochs=3,learning_rate=1e30"}
+    with pytest.raises(SystemExit, match="finite"):
+        benchmark.measured(benchmark.together, content, tmp_path)
+    assert not list(tmp_path.rglob("measured.json"))
