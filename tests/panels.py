@@ -5,8 +5,8 @@ from dataclasses import replace
 import torch
 
 from sets import tinted
+from unlearnable.figures import Panel
 from unlearnable.images import ImageSet
-from unlearnable.report.figures import Panel
 from unlearnable.victims import victim_named
 
 

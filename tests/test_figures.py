@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from panels import panels
-from unlearnable.report.changes import absolute, magnified
-from unlearnable.report.figures.base import correlation, in_turn
-from unlearnable.report.figures.grid import Tile, draw_grid, wrapped
+from unlearnable.figures.base import correlation, in_turn
+from unlearnable.figures.changes import absolute, magnified
+from unlearnable.figures.grid import Tile, draw_grid, wrapped
 
 
 def test_pictures_of_different_classes_come_first():

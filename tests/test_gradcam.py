@@ -8,8 +8,8 @@ from torch import nn
 
 from panels import panels
 from sets import noisy
-from unlearnable.report.figures import figure_named
-from unlearnable.report.figures.gradcam import class_activation_maps, on_grid, overlay
+from unlearnable.figures import figure_named
+from unlearnable.figures.gradcam import class_activation_maps, on_grid, overlay
 from unlearnable.victims import Frozen, victim_named
 
 WEIGHTS = torch.tensor([[1.0, -2.0, 0.0], [-1.0, 0.0, 3.0]])

@@ -5,9 +5,9 @@ from statistics import fmean
 
 import pytest
 
-from unlearnable.audit.columns import TABLE1
 from unlearnable.bench.plan import Plan
-from unlearnable.report.paper import TABLES, paper_table
+from unlearnable.countermeasures.columns import TABLE1
+from unlearnable.paper import TABLES, paper_table
 from unlearnable.victims import victim_named
 
 NOT_THE_MEAN = {  # table, data and row: what is printed, and what the row gives

@@ -5,8 +5,8 @@ import torch
 
 from panels import panels
 from sets import smooth
+from unlearnable.figures import Panel, figure_named, perturbation_maps
 from unlearnable.protections import protection_named
-from unlearnable.report.figures import Panel, figure_named, perturbation_maps
 
 
 @pytest.fixture

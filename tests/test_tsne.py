@@ -3,8 +3,8 @@ import pytest
 import torch
 
 from panels import panels
-from unlearnable.report.figures import figure_named
-from unlearnable.report.figures.tsne import embed, model_features
+from unlearnable.figures import figure_named
+from unlearnable.figures.tsne import embed, model_features
 from unlearnable.victims import penultimate
 
 

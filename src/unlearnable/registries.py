@@ -4,9 +4,9 @@ from typing import Any
 
 from unlearnable.countermeasures import countermeasures
 from unlearnable.datasets import datasets
+from unlearnable.figures import figures
 from unlearnable.protections import protections
 from unlearnable.recipes import recipes
-from unlearnable.report.figures import figures
 from unlearnable.spec import Registry
 from unlearnable.victims import victims
 

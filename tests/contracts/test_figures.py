@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from panels import panels
-from unlearnable.report.figures import figure_named, figures
+from unlearnable.figures import figure_named, figures
 
 SMALL = {"tsne": "tsne:points=40,perplexity=5"}
 

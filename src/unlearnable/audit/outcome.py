@@ -1,33 +1,16 @@
 """What an audit found: the rows of its table, and what stands beside them."""
 
 from dataclasses import asdict, dataclass
-from statistics import fmean, stdev
+from statistics import fmean
 
 from jaxtyping import UInt8
 from numpy import ndarray
 
 from unlearnable.cells import Result
 from unlearnable.quality import Quality
+from unlearnable.score import Score
 
 Picture = UInt8[ndarray, "h w 3"]
-
-
-@dataclass(frozen=True)
-class Score:
-    """An accuracy over seeds, in [0, 1].
-
-    Attributes:
-        mean: over the seeds.
-        deviation: standard deviation over them; None with one seed.
-    """
-
-    mean: float
-    deviation: float | None
-
-    @classmethod
-    def of(cls, values: list[float]) -> "Score":
-        """Mean and sample standard deviation."""
-        return cls(fmean(values), stdev(values) if len(values) > 1 else None)
 
 
 @dataclass(frozen=True)

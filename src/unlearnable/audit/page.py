@@ -10,13 +10,14 @@ from jinja2 import Template
 from markupsafe import Markup
 from PIL import Image
 
-from unlearnable.audit.outcome import Outcome, Picture, Published, Row, Sample, Score
+from unlearnable.audit.outcome import Outcome, Picture, Published, Row, Sample
 from unlearnable.audit.verdict import CHANGES_NOTHING, against, most, ordinary, percent, status, verdict
 from unlearnable.cells import Result
-from unlearnable.report.changes import GAIN, magnified
+from unlearnable.figures.changes import GAIN, magnified
 from unlearnable.report.curves import PLOT, Line, height_of, line
 from unlearnable.report.html import data_uri, html_environment
 from unlearnable.report.text import cell, duration, score, writable
+from unlearnable.score import Score
 
 SAMPLES = 10
 NAMED_CLASSES = 20  # more make a table of confusions that nobody can read

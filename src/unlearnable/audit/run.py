@@ -10,13 +10,13 @@ from typing import Literal
 import torch
 
 from unlearnable.atomic import write
-from unlearnable.audit.columns import columns
 from unlearnable.audit.outcome import Outcome, Row
 from unlearnable.audit.page import audit_page, markdown_table
 from unlearnable.audit.sets import Sets, load_sets
 from unlearnable.audit.verdict import verdict
 from unlearnable.cells import Cell, Result, fingerprint
 from unlearnable.countermeasures import countermeasure_named
+from unlearnable.countermeasures.columns import columns
 from unlearnable.devices import device_named, name_of
 from unlearnable.diverged import DivergedError
 from unlearnable.pace import Paces, Workload, too_late, work

@@ -16,8 +16,8 @@ from unlearnable.bench.plan import Plan
 from unlearnable.bench.runs import Notes
 from unlearnable.cells import Cell
 from unlearnable.countermeasures import countermeasure_named
+from unlearnable.figures import Drawing, Panel, figure_named
 from unlearnable.images import ImageSet
-from unlearnable.report.figures import Drawing, Panel, figure_named
 from unlearnable.victims import network_of, victim_named
 
 

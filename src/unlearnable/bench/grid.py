@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any, get_origin, get_type_hints
 
-from unlearnable.audit.columns import columns
 from unlearnable.bench.entry import CLEAN, Entry, TrainingSet, protecting
 from unlearnable.budget import Budget
+from unlearnable.countermeasures.columns import columns
 from unlearnable.recipes import recipe_named
 from unlearnable.stored import typed
 from unlearnable.victims import victim_named

@@ -16,8 +16,8 @@ import yaml
 from unlearnable.bench.entry import REMAINDER, Entry
 from unlearnable.bench.grid import Grid
 from unlearnable.countermeasures import countermeasure_named
-from unlearnable.report.figures import figure_named
-from unlearnable.report.paper import paper_table
+from unlearnable.figures import figure_named
+from unlearnable.paper import paper_table
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,1 @@
-"""Pictures and tables of what was done."""
+"""Tables, plots and pages of what was done."""

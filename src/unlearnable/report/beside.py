@@ -8,10 +8,10 @@ from unlearnable.bench.entry import protecting
 from unlearnable.bench.sets import Made
 from unlearnable.countermeasures import countermeasure_named
 from unlearnable.countermeasures.adversarial import AdversarialTraining
+from unlearnable.paper import RECIPE, SETTINGS, SIZES, VICTIM, PaperTable, paper_table
 from unlearnable.protections import protection_named
 from unlearnable.protections.optimised import Optimised
 from unlearnable.recipes import recipe_named
-from unlearnable.report.paper import RECIPE, SETTINGS, SIZES, VICTIM, PaperTable, paper_table
 
 OTHERWISE = ("table2", "table3")  # whose columns are no countermeasures: victims, shares of protected pictures
 

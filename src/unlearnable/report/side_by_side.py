@@ -8,6 +8,7 @@ from jaxtyping import UInt8
 from matplotlib.figure import Figure
 from numpy import ndarray
 
+from unlearnable.figures.changes import GAIN, magnified
 from unlearnable.folder.job import working_picture
 from unlearnable.folder.manifest import Entry, Report, read_manifest
 from unlearnable.folder.reveal import reveal_photo
@@ -15,7 +16,6 @@ from unlearnable.hiding.inference import prepare, shipped_weights
 from unlearnable.hiding.network import Hider
 from unlearnable.keys import Key
 from unlearnable.photos import read_limited, read_photo
-from unlearnable.report.changes import GAIN, magnified
 from unlearnable.semantics.render import render
 
 COLUMNS = ("original", "protected", f"difference x{GAIN}", "hidden", "revealed")

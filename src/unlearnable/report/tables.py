@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields, replace
 from statistics import fmean
 
-from unlearnable.audit.outcome import Score
 from unlearnable.bench.entry import CLEAN, Entry, TrainingSet, protecting
 from unlearnable.bench.plan import Plan
 from unlearnable.bench.sets import Made
 from unlearnable.cells import Result
 from unlearnable.report.beside import Beside, Column
+from unlearnable.score import Score
 
 
 @dataclass(frozen=True)

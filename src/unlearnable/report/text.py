@@ -1,6 +1,6 @@
 """Figures and names as every report writes them."""
 
-from unlearnable.audit.outcome import Score
+from unlearnable.score import Score
 
 NONE = "–"  # in place of a figure that is not there
 

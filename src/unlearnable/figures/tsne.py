@@ -13,9 +13,9 @@ from jaxtyping import Float, Int64
 from numpy import ndarray
 from torch import Tensor, nn
 
+from unlearnable.figures.base import Drawing, Figure, Panel, Record, figures, in_turn, unit
+from unlearnable.figures.grid import FONT, INK, TITLE_FONT, WIDTH, png, wrapped
 from unlearnable.hiding.extractor import as_picture
-from unlearnable.report.figures.base import Drawing, Figure, Panel, Record, figures, in_turn, unit
-from unlearnable.report.figures.grid import FONT, INK, TITLE_FONT, WIDTH, png, wrapped
 from unlearnable.victims import penultimate
 
 COMPONENTS = 50  # of the PCA before, as the authors of t-SNE advise

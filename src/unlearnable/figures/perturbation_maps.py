@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from unlearnable.budget import difference
-from unlearnable.report.changes import GAIN, absolute, magnified
-from unlearnable.report.figures.base import Drawing, Figure, Panel, Record, channels_last, correlation, figures, in_turn
-from unlearnable.report.figures.grid import Tile, draw_grid
+from unlearnable.figures.base import Drawing, Figure, Panel, Record, channels_last, correlation, figures, in_turn
+from unlearnable.figures.changes import GAIN, absolute, magnified
+from unlearnable.figures.grid import Tile, draw_grid
 
 VIEWS = {"absolute": absolute, "signed": magnified}
 TITLES = {

@@ -1,6 +1,6 @@
 """Which countermeasures an audit measures."""
 
-from unlearnable.countermeasures import countermeasure_named
+from unlearnable.countermeasures.base import countermeasure_named
 
 TABLE1 = (
     "vanilla",

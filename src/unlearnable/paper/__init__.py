@@ -82,7 +82,7 @@ def paper_table(name: str) -> PaperTable:
     """
     if name not in TABLES:
         raise ValueError(f"expected one of the paper's tables, {', '.join(TABLES)}, got {name!r}")
-    lines = csv.DictReader(files("unlearnable.report.paper").joinpath(f"{name}.csv").read_text().splitlines())
+    lines = csv.DictReader(files("unlearnable.paper").joinpath(f"{name}.csv").read_text().splitlines())
     accuracies: dict[tuple[str, str, str], float] = {}
     means: dict[tuple[str, str], float] = {}
     if name == "table4":

@@ -15,9 +15,7 @@ from numpy import ndarray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from unlearnable.images import ImageSet
-from unlearnable.luma import LUMA
-from unlearnable.report.figures.base import (
+from unlearnable.figures.base import (
     Drawing,
     Figure,
     Panel,
@@ -28,7 +26,9 @@ from unlearnable.report.figures.base import (
     in_turn,
     unit,
 )
-from unlearnable.report.figures.grid import Scale, Tile, draw_grid
+from unlearnable.figures.grid import Scale, Tile, draw_grid
+from unlearnable.images import ImageSet
+from unlearnable.luma import LUMA
 from unlearnable.victims import network_of
 
 COLOURS = "inferno"  # even to the eye and to the colour-blind; the paper's is a rainbow
