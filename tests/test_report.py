@@ -167,7 +167,8 @@ def test_the_papers_protocol_is_recognised():
     assert beside.column(replace(column, countermeasure="at:radius=4")) == ""
     assert beside.column(replace(column, countermeasure="jpeg:quality=20")) == ""
     assert beside.column(replace(column, share=0.5)) == ""
-    assert Beside("table2").column(Column("vanilla", "vit", 1.0, "paper")) == "vit"
+    for victim, of in {"vit": "vit", "vgg19:multiplier=0.25": "vgg19", "vit:patch=8": "", "resnet9": ""}.items():
+        assert Beside("table2").column(Column("vanilla", victim, 1.0, "paper")) == of
     assert Beside("table3").column(Column("vanilla", "resnet18", 0.8, "paper")) == "0.8"
     assert Beside("table3").column(Column("gray", "resnet18", 0.8, "paper")) == ""
     assert Beside("table1").misprints("CIFAR-10", ["TAP", "LSP", "CUDA"]) == [
@@ -178,7 +179,10 @@ def test_the_papers_protocol_is_recognised():
 @pytest.mark.parametrize(
     "name, labels",
     [
-        ("table2_quick", ["resnet18", "resnet50", "vgg19", "densenet121", "vit"]),
+        (
+            "table2_quick",
+            [f"{name}:multiplier=0.25" for name in ("resnet18", "resnet50", "vgg19", "densenet121", "vit")],
+        ),
         (
             "table3_quick",
             [f"{share} protected" for share in ("0%", "20%", "40%", "60%", "80%", "90%", "95%", "99%", "100%")],

@@ -105,6 +105,18 @@ def test_resnet9_is_as_wide_as_told():
     assert 3.5 < counts[1] / counts[0] < 4
 
 
+@pytest.mark.parametrize("name", [name for name in victims if "multiplier" in victims.parameters(name)])
+def test_narrower(name):
+    wide, narrow = (victim_named(f"{name}:multiplier={part}").build(2, 32) for part in (1, 0.25))
+    layers = [sum(isinstance(layer, nn.Conv2d | nn.Linear) for layer in model.modules()) for model in (wide, narrow)]
+    assert abs(layers[0] - layers[1]) <= 1  # ResNet's first convolution stays as wide: its first shortcut is another
+    weights = [sum(weight.numel() for weight in model.parameters()) for model in (wide, narrow)]
+    assert 14 < weights[0] / weights[1] < 16.5
+    assert narrow(torch.rand(2, 3, 32, 32)).shape == (2, 2)
+    with pytest.raises(ValueError, match="above 0 and up to 1"):
+        victim_named(f"{name}:multiplier=2")
+
+
 def test_names():
     assert victim_named("convnext_atto") == victims.make("timm:model=convnext_atto")
     assert victim_named("convnext_atto:frozen=true,pretrained=/a,b") == victims.make(

@@ -1,7 +1,8 @@
 """The classifiers that are trained: five by the names of the paper, a fast small one, and any other timm model.
 
 timm's stems are made for 224 px. Below 64 px ResNet and DenseNet get a 3x3 stem of stride 1 without pooling, ViT
-patches of 4 px, and VGG a linear head on its averaged features, as is usual for CIFAR.
+patches of 4 px, and VGG a linear head on its averaged features, as is usual for CIFAR. For CPUs the five come narrower,
+too: with a part of the channels in every layer, and all of the layers.
 """
 
 from abc import ABC, abstractmethod
@@ -16,6 +17,7 @@ import torch
 from jaxtyping import Float
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from timm.models.vgg import VGG, cfgs
 from torch import Tensor, nn
 
 from unlearnable.atomic import replacing
@@ -112,46 +114,69 @@ class ResNet9Victim(Victim):
         return ResNet9(classes, self.width, stride=1 if size <= SMALL_SIDE else 2)
 
 
+@dataclass(frozen=True)
+class Scalable(Victim):
+    """A victim that can be had narrower.
+
+    Attributes:
+        multiplier: of the channels of all layers, above 0, at most 1.
+    """
+
+    multiplier: float = field(default=1.0, kw_only=True)
+
+    def __post_init__(self) -> None:
+        if not 0 < self.multiplier <= 1:
+            raise ValueError(f"expected a multiplier above 0 and up to 1, got {self.multiplier}")
+
+    def scaled(self, channels: int) -> int:
+        """So many channels, or the part of them that is to be, at least one."""
+        return max(1, round(channels * self.multiplier))
+
+
 @victims.register("resnet18")
-class ResNet18(Victim):
+class ResNet18(Scalable):
     """ResNet-18 (He et al., 2016), the paper's main victim.
 
     Attributes:
         pretrained: safetensors file of weights.
         frozen: train the last layer alone.
+        multiplier: of the channels of all layers but the first convolution.
     """
 
     def network(self, classes: int, size: int) -> nn.Module:
         """timm's, with a small stem for small pictures."""
-        return _resnet("resnet18", classes, size)
+        return _resnet(self, "resnet18", classes, size)
 
 
 @victims.register("resnet50")
-class ResNet50(Victim):
+class ResNet50(Scalable):
     """ResNet-50 (He et al., 2016).
 
     Attributes:
         pretrained: safetensors file of weights.
         frozen: train the last layer alone.
+        multiplier: of the channels of all layers but the first convolution.
     """
 
     def network(self, classes: int, size: int) -> nn.Module:
         """timm's, with a small stem for small pictures."""
-        return _resnet("resnet50", classes, size)
+        return _resnet(self, "resnet50", classes, size)
 
 
 @victims.register("vgg19")
-class Vgg19(Victim):
+class Vgg19(Scalable):
     """VGG-19 with batch norm (Simonyan and Zisserman, 2015).
 
     Attributes:
         pretrained: safetensors file of weights.
         frozen: train the last layer alone.
+        multiplier: of the channels of all convolutions.
     """
 
     def network(self, classes: int, size: int) -> nn.Module:
         """timm's; for small pictures one linear layer in place of the three, which expect 7x7 features."""
-        model: Any = timm.create_model("vgg19_bn", num_classes=classes)
+        layers = [layer if isinstance(layer, str) else self.scaled(layer) for layer in cfgs["vgg19"]]
+        model: Any = VGG(layers, num_classes=classes, norm_layer=nn.BatchNorm2d)
         if size <= SMALL_SIDE:
             model.pre_logits = nn.Identity()
             model.head.fc = nn.Linear(model.num_features, classes)
@@ -161,31 +186,33 @@ class Vgg19(Victim):
 
 
 @victims.register("densenet121")
-class DenseNet121(Victim):
+class DenseNet121(Scalable):
     """DenseNet-121 (Huang et al., 2017).
 
     Attributes:
         pretrained: safetensors file of weights.
         frozen: train the last layer alone.
+        multiplier: of the growth, and with it of the channels of all layers.
     """
 
     def network(self, classes: int, size: int) -> nn.Module:
         """timm's, with a small stem for small pictures."""
-        model: Any = timm.create_model("densenet121", num_classes=classes)
+        model: Any = timm.create_model("densenet121", num_classes=classes, growth_rate=self.scaled(32))
         if size <= SMALL_SIDE:
-            model.features.conv0 = nn.Conv2d(3, 64, 3, padding=1, bias=False)
+            model.features.conv0 = nn.Conv2d(3, model.features.conv0.out_channels, 3, padding=1, bias=False)
             model.features.pool0 = nn.Identity()
         network: nn.Module = model
         return network
 
 
 @victims.register("vit")
-class ViT(Victim):
+class ViT(Scalable):
     """A small vision transformer (Dosovitskiy et al., 2021): timm's ViT-S with averaged tokens.
 
     Attributes:
         pretrained: safetensors file of weights.
         frozen: train the last layer alone.
+        multiplier: of the features of all layers, whose six heads stay.
         patch: side of a token in pixels; 0 for 4 up to 64 px and 16 above.
     """
 
@@ -197,7 +224,12 @@ class ViT(Victim):
         if size % patch:
             raise ValueError(f"expected pictures whose side is a multiple of {patch} px for vit, got {size} px")
         shape: dict[str, Any] = {"img_size": size, "patch_size": patch, "class_token": False, "global_pool": "avg"}
-        return timm.create_model("vit_small_patch16_224", num_classes=classes, **shape)
+        shape["embed_dim"] = 6 * self.scaled(64)
+        model: Any = timm.create_model("vit_small_patch16_224", num_classes=classes, **shape)
+        for block in model.blocks:  # fused, its gradient is not repeatable on CUDA, and slower on CPUs
+            block.attn.fused_attn = False
+        network: nn.Module = model
+        return network
 
 
 @victims.register("timm")
@@ -267,8 +299,9 @@ def save_weights(model: nn.Module, file: Path) -> None:
         save_file({name: tensor.contiguous() for name, tensor in inner.state_dict().items()}, temporary)
 
 
-def _resnet(name: str, classes: int, size: int) -> nn.Module:
-    model = timm.create_model(name, num_classes=classes)
+def _resnet(victim: Scalable, name: str, classes: int, size: int) -> nn.Module:
+    channels = tuple(map(victim.scaled, (64, 128, 256, 512)))
+    model = timm.create_model(name, num_classes=classes, channels=channels)
     if size <= SMALL_SIDE:
         model.conv1 = nn.Conv2d(3, 64, 3, padding=1, bias=False)
         model.maxpool = nn.Identity()

@@ -12,6 +12,7 @@ from unlearnable.paper import RECIPE, SETTINGS, SIZES, VICTIM, PaperTable, paper
 from unlearnable.protections import protection_named
 from unlearnable.protections.optimised import Optimised
 from unlearnable.recipes import recipe_named
+from unlearnable.victims import Scalable, victim_named
 
 OTHERWISE = ("table2", "table3")  # whose columns are no countermeasures: victims, shares of protected pictures
 
@@ -50,13 +51,12 @@ class Beside:
         """The paper's column that a column of ours stands beside; empty where there is none."""
         if self.name in OTHERWISE and column.countermeasure != "vanilla":
             return ""
+        columns = self.table.columns
         if self.name == "table3":
-            name = f"{column.share:g}"
-        elif 0 < column.share < 1:
+            return share if (share := f"{column.share:g}") in columns else ""
+        if 0 < column.share < 1:
             return ""
-        else:
-            name = column.victim if self.name == "table2" else _like(column.countermeasure, self.table.columns)
-        return name if name in self.table.columns else ""
+        return _wide(column.victim, columns) if self.name == "table2" else _like(column.countermeasure, columns)
 
     def accuracy(self, data: str, row: str, column: Column) -> float | None:
         """The paper's accuracy in [0, 1]; None where it has none."""
@@ -87,7 +87,7 @@ class Beside:
         expected = self.table.columns if self.name == "table2" else (VICTIM,)
         for victim in dict.fromkeys(column.victim for column in columns):
             if victim not in expected:
-                found.append(f"victim {victim}, in the paper {', '.join(expected)}")
+                found.append(f"victim {victim}, in the paper {_wide(victim, expected) or ', '.join(expected)}")
         if size := SIZES.get(data):
             counts = [(train, "training pictures", size.train), (test, "test pictures", size.test)]
             found += [
@@ -138,3 +138,11 @@ def _like(text: str, names: Iterable[str]) -> str:
     if isinstance(made, AdversarialTraining):
         made = countermeasure_named(f"at:radius={made.radius:g}")
     return next((name for name in names if countermeasure_named(name) == made), "")
+
+
+def _wide(text: str, names: Iterable[str]) -> str:
+    """The victim among ``names`` that ``text`` is, or is but for its width."""
+    made = victim_named(text)
+    if isinstance(made, Scalable):
+        made = replace(made, multiplier=1.0)
+    return next((name for name in names if victim_named(name) == made), "")
