@@ -181,7 +181,8 @@ def test_the_papers_protocol_is_recognised():
     [
         (
             "table2_quick",
-            [f"{name}:multiplier=0.25" for name in ("resnet18", "resnet50", "vgg19", "densenet121", "vit")],
+            [f"{name}:multiplier=0.25, quick" for name in ("resnet18", "resnet50", "vgg19", "densenet121")]
+            + ["vit:multiplier=0.25, quick:learning_rate=0.02"],
         ),
         (
             "table3_quick",
