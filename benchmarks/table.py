@@ -2,16 +2,16 @@
 
     python benchmarks/table.py --out results/table.json
 
-The plan runs once as `unlearnable bench --workers 2` runs it: a set is made once for all its cells, what a
-countermeasure makes of it is kept, each process trains one victim on one core. Then every cell runs as a plan of its
-own, in a new process with all cores, and an empty folder. The plan is the quick Table 1 with fewer pictures, so that
-both end within an hour; rows whose optimisation takes as long however few pictures there are (SEM, REM) are left out,
-since fewer pictures would make of them more of the whole than they are.
+The plan runs once as `unlearnable bench --workers 2` runs it, but for the start of the first process: a set is made
+once for all its cells, each process trains one victim on one core. Then every cell runs as a plan of its own, in a new
+process with all cores, and an empty folder. The plan is the quick Table 1 with fewer pictures, so that both end within
+an hour; rows whose optimisation takes as long however few pictures there are (SEM, REM) are left out, since fewer
+pictures would make of them more of the whole than they are.
 
 One JSON object: seconds a cell both ways, and their ratio; the overhead of the cells, which is what the plan's
-processes took for them beside training, in parts of the training; and idle, the part of the processes' time in which
-they had nothing to do, or not yet. What has been measured is kept in `--work`: a benchmark that was killed goes on from
-there.
+processes took for them beside training, their own start included, in parts of the training; and idle, the part of the
+processes' time in which they had nothing to do. What has been measured is kept in `--work`: a benchmark that was killed
+goes on from there.
 """
 
 import argparse
@@ -41,7 +41,7 @@ ROWS = ("Clean", "LSP", "AR", "OPS", "EM", "TAP", "EM (S)", "CUDA", "EntF", "Dee
 
 
 class Timed(Workers):
-    """Notes of every step its record and the seconds from its beginning to its answer."""
+    """Notes of every step that is done its answer and the seconds from its beginning to that."""
 
     def __init__(self, slots: int) -> None:
         super().__init__(slots)
@@ -51,8 +51,12 @@ class Timed(Workers):
         """See `Workers`."""
         start = time.perf_counter()
         future = super().submit(function, *arguments)
-        future.add_done_callback(lambda done: self.took.append((done.result()[0], time.perf_counter() - start)))
+        future.add_done_callback(lambda done: self._note(done, time.perf_counter() - start))
         return future
+
+    def _note(self, done: Future[Any], seconds: float) -> None:
+        if not done.cancelled() and not done.exception():
+            self.took.append((done.result(), seconds))
 
 
 def smaller(plan: Path, per_class: int, rows: list[str]) -> dict[str, Any]:
@@ -80,15 +84,19 @@ def together(plan: Path, out: Path) -> dict[str, Any]:
     try:
         run = Run(jobs_of(Plan.read(plan), runs), place, runs)
         run()
+    except BaseException:
+        place.stop()
+        raise
     finally:
         place.end()
     if run.failed:
         raise SystemExit("; ".join(run.failed.values()))
-    cells = [(record.seconds, took) for record, took in place.took if isinstance(record, Result)]
+    trained = [(answer[0], took) for answer, took in place.took if isinstance(answer, tuple)]
+    cells = [(record.seconds, took) for record, took in trained if isinstance(record, Result)]
     return {
         "seconds": time.perf_counter() - start,
         "training": sum(seconds for seconds, _ in cells),
-        "cells": sum(took for _, took in cells),
+        "cell_seconds": sum(took for _, took in cells),
         "steps": sum(took for _, took in place.took),
         "device": ", ".join(sorted({result.device for result in runs.cells.all()})),
     }
@@ -98,14 +106,16 @@ def process(plan: Path, out: Path) -> dict[str, Any]:
     """Run a plan by the command, in a process of its own."""
     start = time.perf_counter()
     words = [sys.executable, "-m", "unlearnable", "bench", plan, "--out", out, "--workers", "1"]
-    subprocess.run(words, check=True, capture_output=True)
+    done = subprocess.run(words, capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(done.stderr)
     return {"seconds": time.perf_counter() - start}
 
 
 def measured(how: Callable[[Path, Path], dict[str, Any]], content: dict[str, Any], work: Path) -> dict[str, Any]:
-    """What was measured of a plan in ``work``; if nothing was, it runs now, in an empty folder there."""
+    """What was measured of a plan in ``work`` by the same versions; else it runs now, in an empty folder there."""
     text = yaml.safe_dump(content, sort_keys=False)
-    folder = work / hashlib.sha256(f"{how.__name__} {text}".encode()).hexdigest()[:12]
+    folder = work / hashlib.sha256(f"{how.__name__} {versions()} {text}".encode()).hexdigest()[:12]
     kept = folder / "measured.json"
     if not kept.exists():
         shutil.rmtree(folder, ignore_errors=True)
@@ -137,7 +147,7 @@ def main() -> None:
         "seconds_per_cell": round(ours["seconds"] / len(plain), 2),
         "one_by_one_seconds_per_cell": round(sum(plain) / len(plain), 2),
         "ratio": round(sum(plain) / ours["seconds"], 2),
-        "overhead": round(ours["cells"] / ours["training"] - 1, 3),
+        "overhead": round(ours["cell_seconds"] / ours["training"] - 1, 3),
         "idle": round(1 - ours["steps"] / (WORKERS * ours["seconds"]), 3),
         "device": ours["device"],
         "versions": versions(),

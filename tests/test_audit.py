@@ -78,6 +78,16 @@ def test_starts_nothing_that_cannot_end_in_time(folders):
     assert run(folders, countermeasures="vanilla,gray", minutes=10).rows
 
 
+def test_foresees_by_what_has_been_measured(folders):
+    """Both countermeasures train as long; a week was measured for one of them."""
+    run(folders, countermeasures="vanilla")
+    for file in (folders / "out" / CELLS).iterdir():
+        file.write_text(json.dumps(json.loads(file.read_text()) | {"seconds": 604_800.0}))
+    outcome = run(folders, countermeasures="vanilla,gray", minutes=10)
+    assert [row.countermeasure for row in outcome.rows] == ["vanilla"]
+    assert "it takes about 10080 min" in outcome.missing["gray"]
+
+
 def test_one_protected_class_among_clean_ones(folders):
     for name in ("disc", "square", "triangle"):
         shutil.rmtree(folders / "protected" / name)

@@ -112,7 +112,8 @@ def test_narrower(name):
     assert abs(layers[0] - layers[1]) <= 1  # ResNet's first convolution stays as wide: its first shortcut is another
     weights = [sum(weight.numel() for weight in model.parameters()) for model in (wide, narrow)]
     assert 14 < weights[0] / weights[1] < 16.5
-    assert narrow(torch.rand(2, 3, 32, 32)).shape == (2, 2)
+    for victim, size in ((f"{name}:multiplier=0.25", 32), (f"{name}:multiplier=0.1", 96)):
+        assert victim_named(victim).build(2, size)(torch.rand(2, 3, size, size)).shape == (2, 2)
     with pytest.raises(ValueError, match="above 0 and up to 1"):
         victim_named(f"{name}:multiplier=2")
 

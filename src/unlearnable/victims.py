@@ -1,8 +1,8 @@
 """The classifiers that are trained: five by the names of the paper, a fast small one, and any other timm model.
 
-timm's stems are made for 224 px. Below 64 px ResNet and DenseNet get a 3x3 stem of stride 1 without pooling, ViT
+timm's stems are made for 224 px. Up to 64 px ResNet and DenseNet get a 3x3 stem of stride 1 without pooling, ViT
 patches of 4 px, and VGG a linear head on its averaged features, as is usual for CIFAR. For CPUs the five come narrower,
-too: with a part of the channels in every layer, and all of the layers.
+too: each says which of its layers have fewer channels.
 """
 
 from abc import ABC, abstractmethod
@@ -119,7 +119,7 @@ class Scalable(Victim):
     """A victim that can be had narrower.
 
     Attributes:
-        multiplier: of the channels of all layers, above 0, at most 1.
+        multiplier: of the channels of most layers, above 0, at most 1; every victim says of which.
     """
 
     multiplier: float = field(default=1.0, kw_only=True)
@@ -170,7 +170,7 @@ class Vgg19(Scalable):
     Attributes:
         pretrained: safetensors file of weights.
         frozen: train the last layer alone.
-        multiplier: of the channels of all convolutions.
+        multiplier: of the channels of its sixteen convolutions; above 64 px the two layers of 4,096 stay.
     """
 
     def network(self, classes: int, size: int) -> nn.Module:
@@ -192,7 +192,7 @@ class DenseNet121(Scalable):
     Attributes:
         pretrained: safetensors file of weights.
         frozen: train the last layer alone.
-        multiplier: of the growth, and with it of the channels of all layers.
+        multiplier: of the growth of 32, rounded, and with it of the channels of all layers.
     """
 
     def network(self, classes: int, size: int) -> nn.Module:
@@ -212,7 +212,7 @@ class ViT(Scalable):
     Attributes:
         pretrained: safetensors file of weights.
         frozen: train the last layer alone.
-        multiplier: of the features of all layers, whose six heads stay.
+        multiplier: of the 64 features of each of the six heads, rounded.
         patch: side of a token in pixels; 0 for 4 up to 64 px and 16 above.
     """
 
@@ -226,7 +226,7 @@ class ViT(Scalable):
         shape: dict[str, Any] = {"img_size": size, "patch_size": patch, "class_token": False, "global_pool": "avg"}
         shape["embed_dim"] = 6 * self.scaled(64)
         model: Any = timm.create_model("vit_small_patch16_224", num_classes=classes, **shape)
-        for block in model.blocks:  # fused, its gradient is not repeatable on CUDA, and slower on CPUs
+        for block in model.blocks:  # fused, its gradient took longer on CPUs
             block.attn.fused_attn = False
         network: nn.Module = model
         return network
@@ -324,6 +324,6 @@ def _load_backbone(model: Any, file: Path) -> None:
     if missing := sorted(set(wanted) - set(fitting)):
         raise ValueError(
             f"{file} lacks {len(missing)} of {len(wanted)} tensors of this network, {missing[0]} among them; "
-            "expected weights in timm's names, saved for pictures of this size"
+            "expected weights in timm's names, of a network as wide, saved for pictures of this size"
         )
     model.load_state_dict(fitting, strict=False)

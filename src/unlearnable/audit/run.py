@@ -157,9 +157,6 @@ class Run:
         stored = {task.cell.key: store.load(task.cell.key) for task in tasks}
         self.results = {key: result for key, result in stored.items() if result}
         self.missing: dict[str, str] = {}
-        self._paces = Paces()
-        for result in self.results.values():
-            self._measured(result)
 
     def train(self, on_progress: Callable[[Progress], None] | None) -> None:
         """Train what has no result yet."""
@@ -211,17 +208,15 @@ class Run:
         result = Result.of(task.cell, trained, name_of(self.device))
         self.store.save(result)
         self.results[task.cell.key] = result
-        self._measured(result)
-
-    def _measured(self, result: Result) -> None:
-        self._paces.add(Workload.of(result, len(self.sets.clean)), result.seconds)
 
     def _seconds(self, task: Task) -> float | None:
         """How long it takes, about; None where nothing has been measured on this device. Both sets are as large."""
-        cell, clean = task.cell, self.sets.clean
+        cell, clean, paces = task.cell, self.sets.clean, Paces()
+        for result in self.results.values():
+            paces.add(Workload.of(result, len(clean)), result.seconds)
         how = (cell.victim, cell.countermeasure, task.epochs, name_of(self.device))
         asked = Workload(cell.clean, len(clean), len(self.sets.test), len(clean.classes), cell.size, *how)
-        guess = self._paces.guess(asked)
+        guess = paces.guess(asked)
         return guess.seconds if guess else None
 
 

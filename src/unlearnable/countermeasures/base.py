@@ -43,7 +43,9 @@ class Knowledge:
 
 
 class Countermeasure:
-    """A frozen dataclass of defaulted parameters that overrides one of these hooks, all of which do nothing.
+    """A frozen dataclass of defaulted parameters that overrides one of these hooks, which all do nothing.
+
+    `chosen` is no hook: it asks `choose` and `check_trains`.
 
     Attributes:
         repeatable: whether what `purify` makes depends on the training set alone, so that it can be kept.

@@ -1,4 +1,4 @@
-"""Which countermeasures an audit measures."""
+"""The columns of a table: those of Table 1, others, and what a list of names and groups stands for."""
 
 from unlearnable.countermeasures.base import countermeasure_named
 

@@ -53,10 +53,13 @@ class Beside:
             return ""
         columns = self.table.columns
         if self.name == "table3":
-            return share if (share := f"{column.share:g}") in columns else ""
+            share = f"{column.share:g}"
+            return share if share in columns else ""
         if 0 < column.share < 1:
             return ""
-        return _wide(column.victim, columns) if self.name == "table2" else _like(column.countermeasure, columns)
+        if self.name == "table2":
+            return _at_full_width(column.victim, columns)
+        return _like(column.countermeasure, columns)
 
     def accuracy(self, data: str, row: str, column: Column) -> float | None:
         """The paper's accuracy in [0, 1]; None where it has none."""
@@ -86,8 +89,8 @@ class Beside:
                 found.append(f"recipe {text}, {own.epochs} epochs, in the paper {usual.epochs} or {usual.long_epochs}")
         expected = self.table.columns if self.name == "table2" else (VICTIM,)
         for victim in dict.fromkeys(column.victim for column in columns):
-            if victim not in expected:
-                found.append(f"victim {victim}, in the paper {_wide(victim, expected) or ', '.join(expected)}")
+            if victim_named(victim) not in map(victim_named, expected):
+                found.append(f"victim {victim}, in the paper {_at_full_width(victim, expected) or ', '.join(expected)}")
         if size := SIZES.get(data):
             counts = [(train, "training pictures", size.train), (test, "test pictures", size.test)]
             found += [
@@ -140,7 +143,7 @@ def _like(text: str, names: Iterable[str]) -> str:
     return next((name for name in names if countermeasure_named(name) == made), "")
 
 
-def _wide(text: str, names: Iterable[str]) -> str:
+def _at_full_width(text: str, names: Iterable[str]) -> str:
     """The victim among ``names`` that ``text`` is, or is but for its width."""
     made = victim_named(text)
     if isinstance(made, Scalable):

@@ -47,7 +47,7 @@ def over(table: Table, board: Board) -> str:
     """What the means of a leaderboard are over."""
     if len(board.columns) == 1:
         return f"{table.label(board.columns[0])} alone"
-    names = ", ".join(table.label(column) for column in board.columns)
+    names = "; ".join(table.label(column) for column in board.columns)
     return f"{len(board.columns)} columns ({names})"
 
 
