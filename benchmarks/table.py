@@ -29,7 +29,7 @@ from typing import Any
 import yaml
 
 from unlearnable.atomic import write
-from unlearnable.bench.places import Workers
+from unlearnable.bench.places import Workers, ending
 from unlearnable.bench.plan import Plan
 from unlearnable.bench.run import Run, jobs_of
 from unlearnable.bench.runs import Runs
@@ -80,15 +80,10 @@ def alone(content: dict[str, Any]) -> Iterator[dict[str, Any]]:
 def together(plan: Path, out: Path) -> dict[str, Any]:
     """Run a plan as the command does, in this process and its workers."""
     start = time.perf_counter()
-    runs, place = Runs(out), Timed(WORKERS)
-    try:
+    runs = Runs(out)
+    with ending(Timed(WORKERS)) as place:
         run = Run(jobs_of(Plan.read(plan), runs), place, runs)
         run()
-    except BaseException:
-        place.stop()
-        raise
-    finally:
-        place.end()
     if run.failed:
         raise SystemExit("; ".join(run.failed.values()))
     trained = [(answer[0], took) for answer, took in place.took if isinstance(answer, tuple)]

@@ -11,7 +11,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import get_context
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
@@ -86,13 +86,22 @@ class Workers(Place):
         return ProcessPoolExecutor(self._slots, get_context("spawn"), torch.set_num_threads, (threads,))
 
 
+W = TypeVar("W", bound=Workers)
+
+
 @contextmanager
 def local(workers: int) -> Iterator[Place]:
     """This process for one worker, else so many others; those are stopped when something is raised here."""
     if workers == 1:
         yield Here()
         return
-    place = Workers(workers)
+    with ending(Workers(workers)) as place:
+        yield place
+
+
+@contextmanager
+def ending(place: W) -> Iterator[W]:
+    """Processes that end with the block, at once where something is raised in it."""
     try:
         yield place
     except BaseException:
