@@ -179,7 +179,7 @@ def test_a_pretrained_backbone(tmp_path, frozen):
     countermeasure = countermeasure_named(f"pretrained:weights={file},frozen={frozen}")
     data = smooth(8, side=16)
     trained = fit(victim, data, data, countermeasure, recipes.make("quick:epochs=1,batch_size=4,learning_rate=0.01"))
-    inner = trained.model.model if frozen else trained.model
+    inner = (trained.model.model if frozen else trained.model).cpu()
     before, after = stored.state_dict(), inner.state_dict()
     changed = {name for name in after if name != "head.weight" and not torch.equal(before[name], after[name])}
     assert after["head.weight"].shape == (4, 32)

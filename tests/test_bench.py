@@ -126,7 +126,7 @@ def test_training_on_what_was_kept_is_training_with_the_countermeasure(plan, don
     entry = next(entry for entry in plan.entries if entry.countermeasure == "jpeg:quality=50")
     result = done.result(entry)
     train, test = load("toy:count=64"), load("toy:count=40,seed=1")
-    again, weights = train_cell(result.cell, train, test, train, True, False, "cpu")
+    again, weights = train_cell(result.cell, train, test, train, True, False, None)
     assert not weights
     assert replace(again, seconds=0) == replace(result, seconds=0)
 

@@ -63,7 +63,7 @@ class InverseNetwork(Countermeasure):
         """Subtract the predicted perturbation."""
         from unlearnable.protections import protection_named
 
-        own = knowledge.few(self.per_class)
+        own = knowledge.few(self.per_class).on(torch.device("cpu"))  # where protections work
         protect = protection_named(self.protection)
         seeds = [OWN_KEYS + knowledge.seed + key for key in range(self.keys)]
         protected = torch.cat([protect(own, seed=seed).images for seed in seeds])

@@ -65,7 +65,7 @@ class Protection(ABC):
         """What to add to every picture, in grey levels of 255; the budget is not its business."""
 
     def __call__(self, data: ImageSet, seed: int = 0) -> ImageSet:
-        """The published set: perturbed, and published as `publish` does."""
+        """The published set: perturbed, and published as `publish` does; both sets on the CPU."""
         return self.publish(data, self.changes(data, seed))
 
     def changes(self, data: ImageSet, seed: int) -> Float[Tensor, "n 3 h w"]:
