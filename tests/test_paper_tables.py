@@ -63,7 +63,7 @@ def test_plans_call_rows_and_data_as_the_paper_does(file):
     table = paper_table(plan.paper)
     for data in {entry.table for entry in plan.entries}:
         assert data in table.data
-        if "quick" not in file.name:
+        if "quick" not in file.name and "few" not in file.name:
             assert {entry.row for entry in plan.entries if entry.table == data} >= set(table.rows(data))
 
 

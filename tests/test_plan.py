@@ -147,4 +147,9 @@ def test_plans_of_the_same_table_and_data_make_the_same_sets():
 def test_every_plan_has_a_quick_variant():
     names = {file.stem for file in PLANS}
     whole = {"table1" if name == "table1_cifar10" else name for name in names}
-    assert {f"{name}_quick" for name in whole if "quick" not in name} <= names
+    assert {f"{name}_quick" for name in whole if "quick" not in name and "few" not in name} <= names
+
+
+def test_a_plan_of_few_cells_is_a_part_of_the_whole_one():
+    few, whole = (Plan.read(Path("plans") / f"table1_cifar10{part}.yaml").entries for part in ("_few", ""))
+    assert set(few) < set(whole)
