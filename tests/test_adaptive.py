@@ -8,11 +8,12 @@ from unlearnable.countermeasures import Knowledge, countermeasure_named
 from unlearnable.countermeasures.orthogonal import OrthogonalProjection
 from unlearnable.countermeasures.reveal import _class_means
 from unlearnable.images import ImageSet
+from unlearnable.networks import save_weights
 from unlearnable.protections import protections
 from unlearnable.protections.deep_hiding import DeepHiding
 from unlearnable.recipes import recipes
 from unlearnable.training import fit
-from unlearnable.victims import save_weights, victim_named
+from unlearnable.victims import victim_named
 
 
 def with_pattern(count: int, amplitude: int = 12) -> ImageSet:

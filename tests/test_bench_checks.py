@@ -14,9 +14,10 @@ from unlearnable.bench.places import Here
 from unlearnable.bench.run import Run, jobs_of
 from unlearnable.bench.runs import Runs
 from unlearnable.images import ImageSet
+from unlearnable.networks import save_weights
 from unlearnable.protections import protection_named
 from unlearnable.report.content import content
-from unlearnable.victims import save_weights, victim_named
+from unlearnable.victims import victim_named
 
 CLEAN = "protections: {Clean: clean}\n"
 

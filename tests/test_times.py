@@ -10,8 +10,9 @@ from unlearnable.bench.run import jobs_of
 from unlearnable.bench.runs import Runs
 from unlearnable.bench.times import Times
 from unlearnable.devices import device_named, name_of
+from unlearnable.networks import save_weights
 from unlearnable.pace import Guess, Workload
-from unlearnable.victims import save_weights, victim_named
+from unlearnable.victims import victim_named
 
 HERE = name_of(device_named(None))
 PLAN = TOY.replace('[vanilla, "jpeg:quality=50"]', "[vanilla]") + "protections: {Noise: noise}"

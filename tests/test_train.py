@@ -19,8 +19,9 @@ from unlearnable.hiding.recipe import Recipe
 from unlearnable.hiding.run import Run
 from unlearnable.hiding.sources import FolderCrops, RandomDrawings
 from unlearnable.hiding.train import CHECKPOINT, train
+from unlearnable.networks import save_weights
 from unlearnable.semantics.bank import BANK, SHEET
-from unlearnable.victims import ResNet18, save_weights
+from unlearnable.victims import ResNet18
 
 TINY = Recipe(blocks=2, growth=4, steps=8, sizes=(16, 32), pixels=1024, warmup=2)
 

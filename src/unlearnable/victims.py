@@ -6,21 +6,16 @@ too: each says which of its layers have fewer channels.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import timm
 import torch
-from jaxtyping import Float
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from timm.models.vgg import VGG, cfgs
-from torch import Tensor, nn
+from torch import nn
 
-from unlearnable.atomic import replacing
+from unlearnable.networks import Frozen, evaluating, load_backbone
 from unlearnable.recipes import SMALL_SIDE
 from unlearnable.resnet9 import ResNet9
 from unlearnable.spec import Registry
@@ -55,7 +50,7 @@ class Victim(ABC):
         """
         model = self.network(classes, size)
         if self.pretrained:
-            _load_backbone(model, Path(self.pretrained))
+            load_backbone(model, Path(self.pretrained))
         elif self.frozen:
             raise ValueError("a frozen victim needs pretrained=FILE: its random features would never be trained")
         return Frozen(model) if self.frozen else model
@@ -74,27 +69,6 @@ def victim_named(spec: str) -> Victim:
     if name in victims or not timm.is_model(name):
         return victims.make(spec)
     return victims.make(f"timm:model={name}" + (f",{rest}" if rest else ""))
-
-
-class Frozen(nn.Module):
-    """A network whose last layer alone learns; the rest stays in evaluation mode, batch norm included."""
-
-    def __init__(self, model: Any) -> None:
-        super().__init__()
-        self.model = model.requires_grad_(False)
-        model.get_classifier().requires_grad_(True)
-
-    def train(self, mode: bool = True) -> "Frozen":
-        """Set the last layer's mode."""
-        super().train(mode)
-        self.model.eval()
-        self.model.get_classifier().train(mode)
-        return self
-
-    def forward(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n k"]:
-        """Logits."""
-        logits: Tensor = self.model(images)
-        return logits
 
 
 @victims.register("resnet9")
@@ -254,17 +228,6 @@ class Timm(Victim):
             return timm.create_model(self.model, num_classes=classes)
 
 
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Inside, ``model`` is in evaluation mode."""
-    was_training = model.training
-    model.eval()
-    try:
-        yield
-    finally:
-        model.train(was_training)
-
-
 @torch.inference_mode()
 def check_takes(model: nn.Module, victim: Victim, height: int, width: int) -> None:
     """Show a built ``victim`` a picture of so many pixels.
@@ -280,25 +243,6 @@ def check_takes(model: nn.Module, victim: Victim, height: int, width: int) -> No
         raise ValueError(f"expected pictures that {victim} can take, got {width}x{height} px: {error}") from None
 
 
-def network_of(model: nn.Module) -> Any:
-    """The network itself, with timm's ``forward_features`` and ``forward_head``, whether or not it is frozen."""
-    return model.model if isinstance(model, Frozen) else model
-
-
-def penultimate(model: nn.Module, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n c"]:
-    """What the last layer of a victim sees."""
-    network = network_of(model)
-    features: Tensor = network.forward_head(network.forward_features(images), pre_logits=True)
-    return features
-
-
-def save_weights(model: nn.Module, file: Path) -> None:
-    """Write a victim's weights for ``pretrained=``, atomically and without pickle."""
-    inner = network_of(model)
-    with replacing(file) as temporary:
-        save_file({name: tensor.contiguous() for name, tensor in inner.state_dict().items()}, temporary)
-
-
 def _resnet(victim: Scalable, name: str, classes: int, size: int) -> nn.Module:
     channels = tuple(map(victim.scaled, (64, 128, 256, 512)))
     model = timm.create_model(name, num_classes=classes, channels=channels)
@@ -306,24 +250,3 @@ def _resnet(victim: Scalable, name: str, classes: int, size: int) -> nn.Module:
         model.conv1 = nn.Conv2d(3, 64, 3, padding=1, bias=False)
         model.maxpool = nn.Identity()
     return model
-
-
-def _load_backbone(model: Any, file: Path) -> None:
-    """Fill everything but the last layer from a safetensors file."""
-    if not file.is_file():
-        raise ValueError(f"expected a safetensors file of weights, found none at {file}")
-    try:
-        stored = load_file(file)
-    except SafetensorError as error:
-        raise ValueError(
-            f"{file} is no safetensors file ({error}); pickled weights are never opened, convert them first"
-        ) from None
-    head = {id(tensor) for tensor in model.get_classifier().parameters()}
-    wanted = {name: tensor for name, tensor in model.state_dict(keep_vars=True).items() if id(tensor) not in head}
-    fitting = {name: stored[name] for name in wanted if name in stored and stored[name].shape == wanted[name].shape}
-    if missing := sorted(set(wanted) - set(fitting)):
-        raise ValueError(
-            f"{file} lacks {len(missing)} of {len(wanted)} tensors of this network, {missing[0]} among them; "
-            "expected weights in timm's names, of a network as wide, saved for pictures of this size"
-        )
-    model.load_state_dict(fitting, strict=False)

@@ -18,7 +18,8 @@ from unlearnable.cells import Cell
 from unlearnable.countermeasures import countermeasure_named
 from unlearnable.figures import Drawing, Panel, figure_named
 from unlearnable.images import ImageSet
-from unlearnable.victims import network_of, victim_named
+from unlearnable.networks import network_of
+from unlearnable.victims import victim_named
 
 
 @dataclass(eq=False)

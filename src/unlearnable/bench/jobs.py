@@ -18,9 +18,9 @@ from unlearnable.cells import Cell, Result
 from unlearnable.countermeasures import Knowledge, countermeasure_named
 from unlearnable.devices import device_named, name_of
 from unlearnable.images import ImageSet
+from unlearnable.networks import network_of
 from unlearnable.pace import Guess, Workload
 from unlearnable.protections.optimised import spent
-from unlearnable.victims import network_of
 
 T = TypeVar("T")
 Call = tuple[Callable[..., Any], tuple[Any, ...]]

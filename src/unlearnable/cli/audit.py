@@ -88,9 +88,10 @@ def fit(
     from unlearnable.datasets import load
     from unlearnable.devices import device_named
     from unlearnable.diverged import DivergedError
+    from unlearnable.networks import save_weights
     from unlearnable.recipes import recipe_named
     from unlearnable.training import Epoch, fit
-    from unlearnable.victims import save_weights, victim_named
+    from unlearnable.victims import victim_named
 
     def on_epoch(epoch: int, epochs: int, now: Epoch) -> None:
         say(f"epoch {epoch}/{epochs}  train {now.train_accuracy:.1%}  test {now.test_accuracy:.1%}")

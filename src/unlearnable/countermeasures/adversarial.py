@@ -4,9 +4,10 @@ from torch import Tensor, nn
 
 from unlearnable.countermeasures.base import Countermeasure, Targets, countermeasures
 from unlearnable.images import Images
+from unlearnable.networks import evaluating
 from unlearnable.pgd import PGD, loss_gradient
 from unlearnable.recipes import Recipe
-from unlearnable.victims import Victim, evaluating
+from unlearnable.victims import Victim
 
 
 @countermeasures.register("at")

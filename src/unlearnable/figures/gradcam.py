@@ -29,7 +29,7 @@ from unlearnable.figures.base import (
 from unlearnable.figures.grid import Scale, Tile, draw_grid
 from unlearnable.images import ImageSet
 from unlearnable.luma import LUMA
-from unlearnable.victims import network_of
+from unlearnable.networks import network_of
 
 COLOURS = "inferno"  # even to the eye and to the colour-blind; the paper's is a rainbow
 FIRST = {"test": "test picture", "published": "clean picture"}  # what a row shows before its maps

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from unlearnable.figures.base import Drawing, Figure, Panel, Record, figures, in_turn, unit
 from unlearnable.figures.grid import FONT, INK, TITLE_FONT, WIDTH, png, wrapped
 from unlearnable.hiding.extractor import as_picture
-from unlearnable.victims import penultimate
+from unlearnable.networks import penultimate
 
 COMPONENTS = 50  # of the PCA before, as the authors of t-SNE advise
 BATCH = 256

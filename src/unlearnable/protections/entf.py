@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from unlearnable.countermeasures import countermeasure_named
 from unlearnable.devices import at_once, fast
 from unlearnable.images import Images, ImageSet
+from unlearnable.networks import penultimate
 from unlearnable.protections.base import protections
 from unlearnable.protections.sign_steps import Objective, SignStepped, SignSteps
-from unlearnable.victims import penultimate
 
 Features = Float[Tensor, "n c"]
 
