@@ -121,7 +121,7 @@ def fit(
             data = countermeasure.purify(data, Knowledge(clean and clean.on(device), seed))
         if len(data) < 2:
             raise ValueError(f"expected at least 2 pictures to train on, got {len(data)}")
-        model = countermeasure.chosen(victim).build(len(train.classes), train.images.shape[-1])
+        model = countermeasure.trainable(victim).build(len(train.classes), train.images.shape[-1])
         model = model.to(device).to(memory_format=torch.channels_last)
         seen = replace(test.on(device), images=countermeasure.deploy(test.images.to(device)))
         epochs: list[Epoch] = []

@@ -250,7 +250,7 @@ def _check_place(out: Path, sets: list[Path]) -> None:
 
 def _check_victims(victim: Victim, names: tuple[str, ...], classes: int, size: int) -> None:
     """Build every victim that will be trained, and show it a picture: what cannot be is found before any training."""
-    for chosen in dict.fromkeys(countermeasure_named(name).chosen(victim) for name in names):
+    for chosen in dict.fromkeys(countermeasure_named(name).trainable(victim) for name in names):
         check_takes(chosen.build(classes, size), chosen, size, size)
 
 

@@ -45,7 +45,7 @@ class Knowledge:
 class Countermeasure:
     """A frozen dataclass of defaulted parameters that overrides one of these hooks, which all do nothing.
 
-    `chosen` is no hook: it asks `choose` and `check_trains`.
+    `trainable` is no hook: it asks `choose` and `check_trains`.
 
     Attributes:
         repeatable: whether what `purify` makes depends on the training set alone, so that it can be kept.
@@ -94,7 +94,7 @@ class Countermeasure:
         """The victim to train."""
         return victim
 
-    def chosen(self, victim: Victim) -> Victim:
+    def trainable(self, victim: Victim) -> Victim:
         """The same, where it can be trained.
 
         Raises:

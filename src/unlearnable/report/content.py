@@ -139,14 +139,14 @@ def content(plans: Sequence[Plan], runs: Runs) -> Content:
 
 def _illustration(plan: Plan, runs: Runs, result: Callable[[Entry], Result | None]) -> Illustration | None:
     """A plan's figure; None where it is not there, or shows other sets and trainings than there are now."""
+    results = {entry: out for entry in plan.entries if plan.trains and (out := result(entry))}
 
     def trained_cell(entry: Entry) -> Cell | None:
-        out = result(entry)
-        return out.cell if out else None
+        return results[entry].cell if entry in results else None
 
     notes = runs.notes(plan.name)
     if notes is None or notes.key != figure_key(plan, trained_cell if plan.trains else runs.cell):
         return None
-    trained = tuple(out.key for entry in plan.entries if plan.trains and (out := result(entry)))
+    trained = tuple(out.key for out in results.values())
     png = runs.figure(plan.name).read_bytes()
     return Illustration(plan.name, notes.title or plan.name, notes.command, png, notes.numbers, trained)
