@@ -1,7 +1,7 @@
 """Steps of the paper's training, by how many processes share one device, in one run.
 
-So many processes train at the same time, each a victim of its own on random pictures; of the first phase, which is one
-process alone, all the others are counted as multiples. The last line is one JSON object.
+So many processes train at the same time, each a victim of its own on random pictures; the ratios are to the first
+phase, by default one process alone. The last line is one JSON object.
 """
 
 import argparse
@@ -11,7 +11,7 @@ from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Barrier
 
 import torch
-from torch.multiprocessing import get_context
+from torch.multiprocessing import get_context, spawn
 
 from unlearnable.countermeasures import countermeasure_named
 from unlearnable.devices import best_device, name_of, seeded
@@ -50,13 +50,8 @@ def main() -> None:
     arguments = parser.parse_args()
     phases, context = arguments.processes, get_context("spawn")
     barrier, seconds = context.Barrier(max(phases)), context.Queue()
-    settings = (phases, arguments.victim, arguments.pictures, barrier, seconds)
-    workers = [context.Process(target=train, args=(rank, *settings)) for rank in range(max(phases))]
-    for worker in workers:
-        worker.start()
+    spawn(train, (phases, arguments.victim, arguments.pictures, barrier, seconds), max(phases))
     taken = [seconds.get() for _ in range(sum(phases))]
-    for worker in workers:
-        worker.join()
     slowest = {phase: max(took for processes, took in taken if processes == phase) for phase in phases}
     steps = arguments.pictures / recipe_named("paper").batch_size
     rates = {phase: phase * steps / slowest[phase] for phase in phases}
