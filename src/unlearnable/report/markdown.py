@@ -113,7 +113,7 @@ def _board(board: Board) -> str:
         ["", cell(row.label), *[NONE] * 6, f"{count} of {len(board.columns)} columns measured"]
         for row, count in board.incomplete.items()
     ]
-    heads = ["", "", "mean, final", "mean, peak", "worst, final", "worst, peak", "worst in", "paper's mean", ""]
+    heads = ["", "", "mean, final", "mean, peak", "worst, final", "worst, peak", "worst peak in", "paper's mean", ""]
     return f"### Leaderboard over {cell(over(board.table, board))}\n\n{_table(heads, lines, left=2)}"
 
 

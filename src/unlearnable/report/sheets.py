@@ -61,7 +61,7 @@ def _summary(summary: Summary, table: Table) -> dict[str, str]:
         "mean_peak": _percent(summary.peak),
         "worst_final": _percent(summary.worst_final),
         "worst_peak": _percent(summary.worst_peak),
-        "worst_in": table.label(summary.worst),
+        "worst_peak_in": table.label(summary.worst),
         "paper_mean": _percent(summary.paper),
     }
 
