@@ -17,7 +17,7 @@ from unlearnable.countermeasures import countermeasure_named
 from unlearnable.devices import best_device, name_of, seeded
 from unlearnable.images import ImageSet
 from unlearnable.recipes import recipe_named
-from unlearnable.training import sgd, train_epoch
+from unlearnable.training import train_epoch
 from unlearnable.victims import victim_named
 
 CLASSES = tuple("abcdefghij")
@@ -31,7 +31,7 @@ def train(rank: int, phases: list[int], victim: str, pictures: int, barrier: Bar
         images = torch.randint(0, 256, (pictures, 3, 32, 32), dtype=torch.uint8)
         data = ImageSet(images, torch.randint(0, len(CLASSES), (pictures,)), CLASSES).on(device)
         model = victim_named(victim).build(len(CLASSES), 32).to(device).to(memory_format=torch.channels_last)
-        optimizer = sgd(model, recipe)
+        optimizer = recipe.optimizer(model)
         train_epoch(model, optimizer, data[: 2 * recipe.batch_size], vanilla, recipe, 0)  # warm up
         for processes in phases:
             barrier.wait()

@@ -20,6 +20,34 @@ def test_the_papers():
     assert (paper.nesterov, paper.label_smoothing, paper.schedule) == (False, 0, "cosine")
 
 
+def a_model():
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.Linear(3, 2))
+    model[0].requires_grad_(False)
+    return model
+
+
+@pytest.mark.parametrize("name", list(recipes))
+def test_the_optimiser_moves_what_learns(name):
+    model, recipe = a_model(), recipes.make(name)
+    optimizer = recipe.optimizer(model)
+    (group,) = optimizer.param_groups
+    assert (group["lr"], group["weight_decay"]) == (recipe.learning_rate, recipe.weight_decay)
+    before = [parameter.clone() for parameter in model.parameters()]
+    model(torch.ones(5, 4)).square().sum().backward()
+    optimizer.step()
+    moved = [not torch.equal(old, new) for old, new in zip(before, model.parameters(), strict=True)]
+    assert moved == [False, False, True, True]
+
+
+def test_the_transformers_weights_decay_without_a_gradient():
+    model, recipe = a_model(), recipes.make("transformer:learning_rate=0.1,weight_decay=0.5")
+    before = model[1].weight.detach().clone()
+    (0 * model(torch.ones(5, 4)).sum()).backward()
+    recipe.optimizer(model).step()
+    torch.testing.assert_close(model[1].weight.detach(), 0.95 * before)
+
+
 def test_cosine():
     rate = recipes.make("paper").rate
     assert [rate(progress) for progress in (0, 1 / 3, 0.5, 1)] == pytest.approx([1, 0.75, 0.5, 0])
@@ -58,7 +86,8 @@ def test_what_takes_longer(side, classes, is_long):
         ("quick:long_epochs=-1", "at least one epoch"),
         ("quick:batch_size=0", "one picture a batch"),
         ("paper:epochs=many", "paper:epochs"),
-        ("papers", "known: paper, quick"),
+        ("transformer:nesterov=true", "nesterov=false"),
+        ("papers", "known: paper, quick, transformer"),
     ],
 )
 def test_bad_recipes(text, message):

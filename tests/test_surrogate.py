@@ -8,7 +8,7 @@ from torch.nn import functional as F
 from sets import labelled, linear, noisy
 from unlearnable.protections import protection_named
 from unlearnable.protections.surrogate import Surrogate
-from unlearnable.recipes import recipe_named
+from unlearnable.recipes import recipe_named, recipes
 
 
 @pytest.fixture
@@ -16,13 +16,14 @@ def data():
     return labelled(noisy(6, 12, 12), 3)
 
 
-def surrogate(data, seed=0):
+def surrogate(data, seed=0, recipe="paper"):
     torch.manual_seed(seed)
-    return Surrogate.of("resnet9:width=4", recipe_named("paper"), data)
+    return Surrogate.of("resnet9:width=4", recipe_named(recipe), data)
 
 
-def test_restored_it_learns_on_as_it_would_have(data):
-    images, first, second = data.images / 255, surrogate(data), surrogate(data, seed=1)
+@pytest.mark.parametrize("recipe", list(recipes))
+def test_restored_it_learns_on_as_it_would_have(data, recipe):
+    images, first, second = data.images / 255, surrogate(data, 0, recipe), surrogate(data, 1, recipe)
     first.learn(images, data.labels)
     kept = {name: tensor.clone() for name, tensor in first.state().items()}
     first.learn(images, data.labels)

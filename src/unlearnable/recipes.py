@@ -1,8 +1,12 @@
-"""How a victim is trained: epochs, batches, step size."""
+"""How a victim is trained: epochs, batches, optimiser, step size."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
+
+import torch
+from torch import nn
 
 from unlearnable.images import ImageSet
 from unlearnable.spec import Registry
@@ -14,7 +18,7 @@ SMALL_SIDE = 64  # pictures up to this side are cropped as CIFAR is, larger ones
 
 @dataclass(frozen=True)
 class Recipe:
-    """Stochastic gradient descent with momentum from scratch.
+    """A training from scratch, by stochastic gradient descent with momentum unless a recipe has another `optimizer`.
 
     Attributes:
         epochs: passes over the training set.
@@ -22,7 +26,7 @@ class Recipe:
             above 64 px; 0 for as many as anywhere.
         batch_size: at most so many pictures a step.
         learning_rate: its peak.
-        momentum: of SGD.
+        momentum: of SGD; how much of the mean of the gradients stays, in other optimisers.
         nesterov: whether the momentum looks ahead.
         weight_decay: on every parameter.
         label_smoothing: of the cross-entropy.
@@ -45,6 +49,16 @@ class Recipe:
             raise ValueError(f"expected schedule=cosine or schedule=onecycle, got {self.schedule!r}")
         if min(self.epochs, self.batch_size) < 1 or self.long_epochs < 0:
             raise ValueError("expected at least one epoch and one picture a batch")
+
+    def optimizer(self, model: nn.Module) -> torch.optim.Optimizer:
+        """Of whatever in ``model`` learns."""
+        return torch.optim.SGD(
+            _learning(model),
+            lr=self.learning_rate,
+            momentum=self.momentum,
+            nesterov=self.nesterov,
+            weight_decay=self.weight_decay,
+        )
 
     def rate(self, progress: float) -> float:
         """The step size as a part of its peak, after ``progress`` in [0, 1] of the training."""
@@ -118,3 +132,50 @@ class Quick(Recipe):
     weight_decay: float = 5e-4
     label_smoothing: float = 0.0
     schedule: str = "onecycle"
+
+
+@recipes.register("transformer")
+class Transformer(Recipe):
+    """AdamW, as vision transformers are trained (DeiT, arXiv 2012.12877), in which SGD learns slowly.
+
+    Attributes:
+        epochs: 60, as in the paper's protocol.
+        long_epochs: 100 for adversarial training, CIFAR-100 and ImageNet.
+        batch_size: 128.
+        learning_rate: 1e-3 (How to train your ViT, arXiv 2106.10270).
+        momentum: 0.9, Adam's beta_1; its beta_2 is 0.999.
+        nesterov: no; AdamW has none.
+        weight_decay: 0.05 (DeiT), not through the gradient but of the weights themselves.
+        label_smoothing: none.
+        schedule: onecycle, which warms up.
+    """
+
+    epochs: int = 60
+    long_epochs: int = 100
+    batch_size: int = 128
+    learning_rate: float = 1e-3
+    momentum: float = 0.9
+    nesterov: bool = False
+    weight_decay: float = 0.05
+    label_smoothing: float = 0.0
+    schedule: str = "onecycle"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.nesterov:
+            raise ValueError(
+                "expected nesterov=false: AdamW's momentum does not look ahead; take paper or quick for SGD"
+            )
+
+    def optimizer(self, model: nn.Module) -> torch.optim.Optimizer:
+        """See `Recipe`."""
+        return torch.optim.AdamW(
+            _learning(model),
+            lr=self.learning_rate,
+            betas=(self.momentum, 0.999),
+            weight_decay=self.weight_decay,
+        )
+
+
+def _learning(model: nn.Module) -> Iterator[nn.Parameter]:
+    return (parameter for parameter in model.parameters() if parameter.requires_grad)

@@ -126,7 +126,7 @@ def fit(
         seen = replace(test.on(device), images=countermeasure.deploy(test.images.to(device)))
         epochs: list[Epoch] = []
         best = confusion = torch.zeros(0)
-        optimizer = sgd(model, recipe)
+        optimizer = recipe.optimizer(model)
         for number in range(recipe.epochs):
             loss, accuracy = train_epoch(model, optimizer, data, countermeasure, recipe, number)
             confusion = confusion_matrix(model, seen)
@@ -183,17 +183,6 @@ def shifted(images: Shaped[Tensor, "n 3 h w"], padding: int = PADDING) -> Shaped
 def in_batches(order: Int64[Tensor, " n"], size: int) -> tuple[Int64[Tensor, " m"], ...]:
     """Parts of ``order``, of about ``size`` at most and as equal as can be: batch norm needs two pictures in each."""
     return order.tensor_split(min(math.ceil(len(order) / size), len(order) // 2))
-
-
-def sgd(model: nn.Module, recipe: Recipe) -> torch.optim.SGD:
-    """The recipe's optimiser of whatever in ``model`` learns."""
-    return torch.optim.SGD(
-        [parameter for parameter in model.parameters() if parameter.requires_grad],
-        lr=recipe.learning_rate,
-        momentum=recipe.momentum,
-        nesterov=recipe.nesterov,
-        weight_decay=recipe.weight_decay,
-    )
 
 
 def train_epoch(

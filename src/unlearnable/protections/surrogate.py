@@ -1,5 +1,6 @@
 """The classifier on which a perturbation is optimised, in place of the victims that nobody knows yet."""
 
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,6 @@ from unlearnable.images import Images, ImageSet
 from unlearnable.pgd import loss_gradient
 from unlearnable.protections.optimised import Optimised
 from unlearnable.recipes import Recipe
-from unlearnable.training import sgd
 from unlearnable.victims import check_takes, victim_named
 
 
@@ -27,13 +27,13 @@ class Surrogate:
     """
 
     model: nn.Module
-    optimizer: torch.optim.SGD
+    optimizer: torch.optim.Optimizer
 
     @classmethod
     def of(cls, victim: str, recipe: Recipe, data: ImageSet) -> "Surrogate":
         """A new ``victim`` for ``data``, on their device; see `built`."""
         model = built(victim, data).to(data.images.device).to(memory_format=torch.channels_last)
-        return cls(model, sgd(model, recipe))
+        return cls(model, recipe.optimizer(model))
 
     def learn(self, images: Images, labels: Int64[Tensor, " n"], clip: float = 0.0) -> float:
         """One step in training mode, gradients clipped to a norm of ``clip`` unless it is 0: its loss."""
@@ -62,11 +62,10 @@ class Surrogate:
         return F.cross_entropy(logits, labels).item(), int((logits.argmax(1) != labels).sum())
 
     def state(self) -> dict[str, Tensor]:
-        """Weights and momenta under flat names."""
+        """Weights and what the optimiser remembers of each, under flat names."""
         flat = {f"weight.{name}": tensor for name, tensor in self.model.state_dict().items()}
-        for index, moments in self.optimizer.state_dict()["state"].items():
-            if moments.get("momentum_buffer") is not None:
-                flat[f"momentum.{index}"] = moments["momentum_buffer"]
+        for index, memory in self.optimizer.state_dict()["state"].items():
+            flat |= {f"memory.{index}.{name}": tensor for name, tensor in memory.items() if tensor is not None}
         return flat
 
     def restore(self, state: dict[str, Tensor]) -> None:
@@ -74,13 +73,13 @@ class Surrogate:
         self.model.load_state_dict(
             {name.removeprefix("weight."): tensor for name, tensor in state.items() if name.startswith("weight.")}
         )
-        momenta = {
-            int(name.removeprefix("momentum.")): {"momentum_buffer": tensor}
-            for name, tensor in state.items()
-            if name.startswith("momentum.")
-        }
+        memories: defaultdict[int, dict[str, Tensor]] = defaultdict(dict)
+        for flat, tensor in state.items():
+            if flat.startswith("memory."):
+                _, index, name = flat.split(".")
+                memories[int(index)][name] = tensor
         groups = self.optimizer.state_dict()["param_groups"]
-        self.optimizer.load_state_dict({"state": momenta, "param_groups": groups})
+        self.optimizer.load_state_dict({"state": dict(memories), "param_groups": groups})
 
 
 def built(victim: str, data: ImageSet) -> nn.Module:
