@@ -7,7 +7,7 @@ from unlearnable.bench.plan import Plan
 from unlearnable.bench.runs import Runs
 from unlearnable.bench.sets import Made, Measured
 from unlearnable.cells import Result
-from unlearnable.training import Epoch
+from unlearnable.course import Epoch
 
 PLAN = """
 title: Made up <b>figures</b>

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from torch import Tensor
 
+from unlearnable import checkpoint
 from unlearnable.images import ImageSet
-from unlearnable.protections import optimised
 from unlearnable.protections.optimised import Optimised, Step
 
 
@@ -16,9 +16,9 @@ class KilledError(Exception):
 
 
 def save_every_step(patch: pytest.MonkeyPatch) -> None:
-    """Optimisations write a checkpoint after every step."""
-    patch.setattr(optimised, "CHECKPOINT_SECONDS", -1)
-    patch.setattr(optimised, "CHECKPOINT_SHARE", math.inf)
+    """Optimisations write a checkpoint after every step, trainings after every epoch."""
+    patch.setattr(checkpoint, "CHECKPOINT_SECONDS", -1)
+    patch.setattr(checkpoint, "CHECKPOINT_SHARE", math.inf)
 
 
 def resumed(method: Optimised, data: ImageSet, file: Path, after: int, seed: int = 0) -> Tensor:

@@ -6,6 +6,7 @@ import shutil
 import pytest
 from PIL import Image
 
+from resuming import KilledError, save_every_step
 from unlearnable import load
 from unlearnable.audit.run import CELLS, PAGE, SUMMARY, TABLE, audit_folder
 from unlearnable.audit.sets import load_sets, usual_side
@@ -69,6 +70,28 @@ def test_resumes_without_training_anything_twice(folders):
     again = run(folders, countermeasures="vanilla,gray", on_progress=seen.append)
     assert again.rows[0] == first.rows[0]
     assert {now.what for now in seen} == {"gray, clean", "gray, protected"}
+
+
+def test_a_killed_training_goes_on_from_its_last_epoch(folders, monkeypatch):
+    epochs = []
+
+    def kill(now):
+        if now.accuracy is not None:
+            epochs.append(now.done)
+            if len(epochs) == 1:
+                raise KilledError
+
+    save_every_step(monkeypatch)
+    with pytest.raises(KilledError):
+        run(folders, countermeasures="vanilla", on_progress=kill)
+    assert len(list((folders / "out" / CELLS).glob("*.training"))) == 1
+    killed = run(folders, countermeasures="vanilla", on_progress=kill)
+    assert len(epochs) == 1 + 1 + 2  # one, killed; one more; two of the protected pictures
+    assert all(file.suffix == ".json" for file in (folders / "out" / CELLS).iterdir())
+    shutil.rmtree(folders / "out")
+    whole = run(folders, countermeasures="vanilla")
+    (one,), (other,) = killed.rows[0].clean, whole.rows[0].clean
+    assert one.epochs == other.epochs and one.confusion == other.confusion
 
 
 def test_starts_nothing_that_cannot_end_in_time(folders):

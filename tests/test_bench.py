@@ -10,7 +10,8 @@ from safetensors import SafetensorError
 
 from commands import run as command
 from plans import TOY, ran, read
-from resuming import save_every_step
+from resuming import KilledError, save_every_step
+from unlearnable import training
 from unlearnable.bench import run as bench_run
 from unlearnable.bench import sets as bench_sets
 from unlearnable.bench.entry import TrainingSet
@@ -23,6 +24,7 @@ from unlearnable.bench.runs import Runs
 from unlearnable.bench.sets import Made, make
 from unlearnable.bench.times import Times
 from unlearnable.cells import Result, fingerprint
+from unlearnable.checkpoint import spent
 from unlearnable.datasets import load
 
 PLAN = (
@@ -122,13 +124,37 @@ def test_what_a_countermeasure_makes_is_kept_where_it_is_needed_twice(plan, tmp_
     assert all(any(isinstance(need, Purify) for need in job.needs) for job in trains)
 
 
-def test_training_on_what_was_kept_is_training_with_the_countermeasure(plan, done):
+def test_training_on_what_was_kept_is_training_with_the_countermeasure(plan, done, tmp_path):
     entry = next(entry for entry in plan.entries if entry.countermeasure == "jpeg:quality=50")
     result = done.result(entry)
     train, test = load("toy:count=64"), load("toy:count=40,seed=1")
-    again, weights = train_cell(result.cell, train, test, train, True, False, None)
+    again, weights = train_cell(result.cell, train, test, train, True, False, tmp_path / "training", None)
     assert not weights
     assert replace(again, seconds=0) == replace(result, seconds=0)
+
+
+def test_a_killed_training_goes_on_from_its_last_epoch(plan, done, tmp_path, monkeypatch):
+    entry = next(entry for entry in plan.entries if entry.countermeasure == "jpeg:quality=50")
+    cell = replace(done.result(entry).cell, recipe="quick:epochs=3,batch_size=16")
+    train, test, runs = load("toy:count=64"), load("toy:count=40,seed=1"), Runs(tmp_path)
+    whole, _ = train_cell(cell, train, test, train, True, False, runs.training(cell), None)
+    begun, epoch = [], training.train_epoch
+
+    def killed(model, optimizer, data, countermeasure, recipe, number):
+        begun.append(number)
+        if begun == [0, 1]:
+            raise KilledError
+        return epoch(model, optimizer, data, countermeasure, recipe, number)
+
+    save_every_step(monkeypatch)
+    monkeypatch.setattr(training, "train_epoch", killed)
+    with pytest.raises(KilledError):
+        train_cell(cell, train, test, train, True, False, runs.training(cell), None)
+    assert spent(runs.training(cell)) > 0
+    again, _ = train_cell(cell, train, test, train, True, False, runs.training(cell), None)
+    assert begun == [0, 1, 1, 2]
+    assert replace(again, seconds=0) == replace(whole, seconds=0)
+    assert not runs.training(cell).exists()
 
 
 def test_no_time_left(plan, done, tmp_path):

@@ -5,8 +5,8 @@ import pytest
 
 from unlearnable import load
 from unlearnable.cells import Cell, Result, fingerprint
+from unlearnable.course import Epoch
 from unlearnable.stored import Store
-from unlearnable.training import Epoch
 
 CELL = Cell("a", "b", "c", "", 16, "resnet9", "vanilla", "quick", 0)
 RESULT = Result(

@@ -2,12 +2,14 @@ from dataclasses import replace
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from resuming import KilledError, resumed, save_every_step
 from sets import labelled, noisy
+from unlearnable import checkpoint
+from unlearnable.checkpoint import spent
 from unlearnable.diverged import DivergedError
-from unlearnable.protections import optimised
-from unlearnable.protections.optimised import Optimisation, Optimised, Step, spent
+from unlearnable.protections.optimised import Optimisation, Optimised, Step
 from unlearnable.spec import Registry
 
 methods: Registry[Optimised] = Registry("methods")
@@ -119,7 +121,7 @@ def test_a_loss_that_is_not_finite_ends_the_run(data, tmp_path):
 def test_the_time_of_a_killed_run_is_counted_with_that_of_the_next(data, tmp_path, monkeypatch):
     """Steps of 11 s: two are saved, the third is lost."""
     clock, file = [0.0], tmp_path / "state"
-    monkeypatch.setattr(optimised.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(checkpoint.time, "monotonic", lambda: clock[0])
     save_every_step(monkeypatch)
 
     def on_step(step):
@@ -139,15 +141,16 @@ def test_the_time_of_a_killed_run_is_counted_with_that_of_the_next(data, tmp_pat
 def test_saving_takes_a_small_part_of_the_time(data, tmp_path, monkeypatch, saving, expected):
     """Steps of 11 s: after 30 s, then after 30 s more, or after twenty times what saving took."""
     clock, saved = [0.0], []
-    monkeypatch.setattr(optimised.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(checkpoint.time, "monotonic", lambda: clock[0])
 
-    def save(optimisation, identity, file, seconds):
-        saved.append(optimisation.done)
+    def save(tensors, file, metadata):
+        save_file(tensors, file, metadata)
+        saved.append(int(metadata["done"]))
         clock[0] += saving
 
     def on_step(step):
         clock[0] += 11
 
-    monkeypatch.setattr(optimised, "_save", save)
+    monkeypatch.setattr(checkpoint, "save_file", save)
     Drift(steps=8).optimised(data, 3, checkpoint=tmp_path / "state", on_step=on_step)
     assert saved == expected

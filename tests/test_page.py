@@ -15,8 +15,8 @@ from PIL import Image
 from unlearnable.audit.outcome import Outcome, Published, Row, Sample
 from unlearnable.audit.page import audit_page, markdown_table
 from unlearnable.cells import Cell, Result
+from unlearnable.course import Epoch
 from unlearnable.quality import Quality
-from unlearnable.training import Epoch
 
 NASTY = '<script>alert("x")</script>&.png'
 CHROMIUM = shutil.which("chromium")

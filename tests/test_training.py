@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
 
+from resuming import KilledError, save_every_step
 from sets import labelled, noisy, smooth
+from unlearnable.checkpoint import Checkpoint
 from unlearnable.countermeasures import countermeasure_named
 from unlearnable.datasets import load
 from unlearnable.devices import best_device
@@ -36,6 +38,18 @@ def trained(train: ImageSet, test: ImageSet, countermeasure: str = "vanilla", re
     return fit(VICTIM, train, test, countermeasure_named(countermeasure), recipe, **settings)
 
 
+def same(first: Fit, second: Fit) -> bool:
+    """Whether two trainings came to the same, bit by bit."""
+    one, other = first.model.state_dict(), second.model.state_dict()
+    return (
+        first.epochs == second.epochs
+        and torch.equal(first.confusion, second.confusion)
+        and torch.equal(first.peak_confusion, second.peak_confusion)
+        and one.keys() == other.keys()
+        and all(torch.equal(tensor, other[name]) for name, tensor in one.items())
+    )
+
+
 def window(picture: torch.Tensor, top: int, left: int, flip: bool) -> torch.Tensor:
     """Pixel by pixel: 4 px of black around, a window of the old size, maybe mirrored."""
     _, height, width = picture.shape
@@ -53,11 +67,32 @@ def test_same_seed_same_training(toy, test_set, countermeasure):
     first = trained(toy, test_set, countermeasure, seed=5)
     torch.manual_seed(2)
     second = trained(toy, test_set, countermeasure, seed=5)
-    assert first.epochs == second.epochs
-    assert torch.equal(first.confusion, second.confusion) and torch.equal(first.peak_confusion, second.peak_confusion)
-    weights = zip(first.model.parameters(), second.model.parameters(), strict=True)
-    assert all(torch.equal(one, other) for one, other in weights)
+    assert same(first, second)
     assert trained(toy, test_set, countermeasure, seed=6).epochs != first.epochs
+
+
+@pytest.mark.parametrize("after", [1, 2, 3])
+@pytest.mark.parametrize("recipe", list(recipes))
+@pytest.mark.parametrize("countermeasure", ["vanilla", "cutmix+gaussn", "randaugment", "at:steps=1", "ueraser:repeats=2"])
+def test_a_killed_training_goes_on_as_if_it_had_not_been(toy, test_set, tmp_path, countermeasure, recipe, after):
+    how = {"countermeasure": countermeasure, "recipe": recipes.make(f"{recipe}:epochs=3,long_epochs=3,batch_size=16")}
+    file, seen = tmp_path / "training", []
+
+    def kill(number, epochs, epoch):
+        if number == after:
+            raise KilledError
+
+    with pytest.MonkeyPatch.context() as patch:
+        save_every_step(patch)
+        with pytest.raises(KilledError):
+            trained(toy, test_set, **how, checkpoint=Checkpoint(file, "it"), on_epoch=kill)
+    torch.manual_seed(after)
+    resumed = trained(toy, test_set, **how, checkpoint=Checkpoint(file, "it"), on_epoch=lambda *now: seen.append(now))
+    whole = trained(toy, test_set, **how)
+    assert [number for number, _, _ in seen] == list(range(after + 1, 4))
+    assert same(resumed, whole)
+    with pytest.raises(ValueError, match="holds another run"):
+        trained(toy, test_set, **how, checkpoint=Checkpoint(file, "another"))
 
 
 def test_nothing_outside_depends_on_a_training(toy, test_set):

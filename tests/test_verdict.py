@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from unlearnable.audit.outcome import Outcome, Published, Row
 from unlearnable.audit.verdict import LIMITS, against, status, verdict
 from unlearnable.cells import Cell, Result
+from unlearnable.course import Epoch
 from unlearnable.quality import Quality
-from unlearnable.training import Epoch
 
 
 def matrix(accuracy, classes, answer=None):

@@ -15,11 +15,14 @@ from typing import ClassVar
 
 import torch
 
+from unlearnable.checkpoint import Checkpoint
 from unlearnable.countermeasures import countermeasure_named
+from unlearnable.course import Epoch
+from unlearnable.devices import fastest_dtype
 from unlearnable.images import ImageSet
 from unlearnable.recipes import recipe_named
 from unlearnable.stored import Record
-from unlearnable.training import Epoch, Fit, fit
+from unlearnable.training import Fit, fit
 from unlearnable.version import __version__
 from unlearnable.victims import victim_named
 
@@ -80,9 +83,25 @@ class Cell:
         device: torch.device,
         *,
         purify: bool = True,
+        checkpoint: Path | None = None,
         on_epoch: Callable[[int, int, Epoch], None] | None = None,
     ) -> Fit:
-        """Train it on its sets, those of its fingerprints; see `unlearnable.training.fit`."""
+        """Train it on its sets, those of its fingerprints; see `unlearnable.training.fit`.
+
+        Args:
+            train: purified already unless ``purify``.
+            test: what it is tested on.
+            clean: what the trainer holds.
+            device: where.
+            purify: whether to purify.
+            checkpoint: file for the state of the training, with which it goes on where there is one; it stays there.
+            on_epoch: called after each epoch.
+
+        Raises:
+            ValueError: the sets do not fit the countermeasure or the victim, or the checkpoint is of another training.
+            DivergedError: the loss was not finite.
+        """
+        where = [torch.__version__, device.type, str(fastest_dtype(device)), purify]
         return fit(
             victim_named(self.victim),
             train,
@@ -93,6 +112,7 @@ class Cell:
             clean=clean,
             purify=purify,
             device=device,
+            checkpoint=Checkpoint(checkpoint, json.dumps([self.key, *where])) if checkpoint else None,
             on_epoch=on_epoch,
         )
 

@@ -14,7 +14,9 @@ from jaxtyping import Float, Int64, Shaped, UInt8
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from unlearnable.checkpoint import Checkpoint
 from unlearnable.countermeasures import Countermeasure, Knowledge
+from unlearnable.course import Course, Epoch
 from unlearnable.devices import at_once, best_device, fast, seeded
 from unlearnable.diverged import DivergedError
 from unlearnable.images import ImageSet
@@ -24,23 +26,6 @@ from unlearnable.victims import Victim
 Pictures = UInt8[Tensor, "n 3 h w"]
 PADDING = 4  # px around small pictures before they are cropped (He et al., 2016)
 AREA, RATIO = (0.08, 1.0), (3 / 4, 4 / 3)  # of crops of large pictures (Szegedy et al., 2015)
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """One pass over the training set.
-
-    Attributes:
-        loss: mean over the pass.
-        train_accuracy: in [0, 1], on the pictures as the network saw them, augmented and attacked.
-        test_accuracy: in [0, 1], after the pass, on the test set.
-        recalls: the same for each class.
-    """
-
-    loss: float
-    train_accuracy: float
-    test_accuracy: float
-    recalls: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -83,6 +68,7 @@ def fit(
     clean: ImageSet | None = None,
     purify: bool = True,
     device: torch.device | None = None,
+    checkpoint: Checkpoint | None = None,
     on_epoch: Callable[[int, int, Epoch], None] | None = None,
 ) -> Fit:
     """Train ``victim`` on ``train`` with ``countermeasure`` by ``recipe``.
@@ -100,10 +86,12 @@ def fit(
         clean: clean pictures that the trainer holds; some countermeasures need them.
         purify: whether ``train`` has still to be purified; False for a caller who keeps what he has purified.
         device: where; CUDA where there is one when None.
+        checkpoint: of this very training, which it goes on from; it comes to the same as one that was never killed.
         on_epoch: called after each epoch with its number from 1, how many there are, and what came out.
 
     Raises:
-        ValueError: the sets do not fit each other, or the countermeasure lacks something or cannot train this victim.
+        ValueError: the sets do not fit each other, the countermeasure lacks something or cannot train this victim, or
+            the checkpoint is of another training.
         DivergedError: the loss became infinite or undefined.
     """
     for what, other in {"test set": test, "set of clean pictures": clean or test}.items():
@@ -124,20 +112,18 @@ def fit(
         model = countermeasure.trainable(victim).build(len(train.classes), train.images.shape[-1])
         model = model.to(device).to(memory_format=torch.channels_last)
         seen = replace(test.on(device), images=countermeasure.deploy(test.images.to(device)))
-        epochs: list[Epoch] = []
-        best = confusion = torch.zeros(0)
-        optimizer = recipe.optimizer(model)
-        for number in range(recipe.epochs):
-            loss, accuracy = train_epoch(model, optimizer, data, countermeasure, recipe, number)
-            confusion = confusion_matrix(model, seen)
-            recalls = confusion.diagonal() / confusion.sum(1).clamp_min(1)
-            epoch = Epoch(loss, accuracy, float(confusion.trace() / confusion.sum()), tuple(recalls.tolist()))
-            if not epochs or epoch.test_accuracy > max(past.test_accuracy for past in epochs):
-                best = confusion
-            epochs.append(epoch)
+        course = Course(model, recipe.optimizer(model), device)
+        if checkpoint:
+            course.resume(checkpoint)
+        for number in range(len(course.epochs), recipe.epochs):
+            loss, accuracy = train_epoch(model, course.optimizer, data, countermeasure, recipe, number)
+            epoch = course.add(loss, accuracy, confusion_matrix(model, seen))
+            if checkpoint and checkpoint.due:
+                course.save(checkpoint)
             if on_epoch:
-                on_epoch(len(epochs), recipe.epochs, epoch)
-    return Fit(model.eval(), tuple(epochs), confusion, best, time.perf_counter() - start)
+                on_epoch(number + 1, recipe.epochs, epoch)
+    seconds = checkpoint.seconds if checkpoint else time.perf_counter() - start
+    return Fit(model.eval(), tuple(course.epochs), course.confusion, course.peak_confusion, seconds)
 
 
 @torch.inference_mode()

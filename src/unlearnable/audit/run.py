@@ -17,12 +17,12 @@ from unlearnable.audit.verdict import verdict
 from unlearnable.cells import Cell, Result, fingerprint
 from unlearnable.countermeasures import countermeasure_named
 from unlearnable.countermeasures.columns import columns
+from unlearnable.course import Epoch
 from unlearnable.devices import device_named, name_of
 from unlearnable.diverged import DivergedError
 from unlearnable.pace import Paces, Workload, too_late, work
 from unlearnable.recipes import recipe_named
 from unlearnable.stored import Store
-from unlearnable.training import Epoch
 from unlearnable.victims import Victim, check_takes, victim_named
 
 PAGE, TABLE, SUMMARY, CELLS = "audit.html", "audit.md", "audit.json", "cells"
@@ -204,9 +204,13 @@ class Run:
         if on_progress:
             on_progress(now)
         train = self.sets.protected if task.which == "protected" else self.sets.clean
-        trained = task.cell.fit(train, self.sets.test, self.sets.clean, self.device, on_epoch=on_epoch)
+        checkpoint = self.store.file(task.cell.key).with_suffix(".training")
+        trained = task.cell.fit(
+            train, self.sets.test, self.sets.clean, self.device, checkpoint=checkpoint, on_epoch=on_epoch
+        )
         result = Result.of(task.cell, trained, name_of(self.device))
         self.store.save(result)
+        checkpoint.unlink(missing_ok=True)
         self.results[task.cell.key] = result
 
     def _seconds(self, task: Task) -> float | None:

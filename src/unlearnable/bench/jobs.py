@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 from safetensors.torch import save_file
@@ -15,12 +16,12 @@ from unlearnable.bench.runs import Runs
 from unlearnable.bench.sets import Made, make
 from unlearnable.bench.times import Times
 from unlearnable.cells import Cell, Result
+from unlearnable.checkpoint import spent
 from unlearnable.countermeasures import Knowledge, countermeasure_named
 from unlearnable.devices import device_named, name_of
 from unlearnable.images import ImageSet
 from unlearnable.networks import network_of
 from unlearnable.pace import Guess, Workload
-from unlearnable.protections.optimised import spent
 
 T = TypeVar("T")
 Call = tuple[Callable[..., Any], tuple[Any, ...]]
@@ -134,10 +135,7 @@ class MakeSet(Job):
     def guess(self, times: Times) -> Guess | None:
         """See `Job`."""
         guess = times.making(self.what, self.clean, name_of(device_named(self.device)))
-        checkpoint = self.runs.checkpoint(self.what)
-        if guess and is_whole(checkpoint):
-            return replace(guess, seconds=max(0.0, guess.seconds - spent(checkpoint)))
-        return guess
+        return _left(guess, self.runs.checkpoint(self.what))
 
 
 @dataclass(eq=False)
@@ -218,7 +216,8 @@ class Train(Job):
         purified = any(isinstance(job, Purify) for job in self.needs)
         train = self.runs.kept(cell.train, self.entry.countermeasure if purified else "")
         test, clean = self.runs.kept(cell.test), self.runs.kept(cell.clean)
-        return train_cell, (cell, train, test, clean, not purified, self.drawn, self.device)
+        how = (not purified, self.drawn, self.runs.training(cell), self.device)
+        return train_cell, (cell, train, test, clean, *how)
 
     def keep(self, answer: tuple[Result, dict[str, Tensor]]) -> str:
         """See `Job`."""
@@ -235,7 +234,9 @@ class Train(Job):
         entry, clean = self.entry, self.clean
         pictures = round(entry.training.left * clean.count)
         how = (entry.victim, entry.countermeasure, self.epochs, name_of(device_named(self.device)))
-        return times.training(Workload(clean.fingerprint, pictures, self.tests, clean.classes, clean.size, *how))
+        asked = Workload(clean.fingerprint, pictures, self.tests, clean.classes, clean.size, *how)
+        cell = self.runs.cell(entry)
+        return _left(times.training(asked), self.runs.training(cell) if cell else None)
 
 
 def purified(countermeasure: str, train: ImageSet) -> ImageSet:
@@ -244,7 +245,14 @@ def purified(countermeasure: str, train: ImageSet) -> ImageSet:
 
 
 def train_cell(
-    cell: Cell, train: ImageSet, test: ImageSet, clean: ImageSet, purify: bool, drawn: bool, device: str | None
+    cell: Cell,
+    train: ImageSet,
+    test: ImageSet,
+    clean: ImageSet,
+    purify: bool,
+    drawn: bool,
+    checkpoint: Path,
+    device: str | None,
 ) -> tuple[Result, dict[str, Tensor]]:
     """Train a cell: its result, and the victim's weights where they are to be ``drawn``.
 
@@ -255,14 +263,23 @@ def train_cell(
         clean: clean pictures that the trainer may hold.
         purify: whether to purify.
         drawn: whether the weights are wanted, too.
+        checkpoint: file with which a training that was killed goes on.
         device: CUDA where there is one when None.
 
     Raises:
-        ValueError: the sets do not fit the countermeasure or the victim.
+        ValueError: the sets do not fit the countermeasure or the victim, or the checkpoint is of another training.
         DivergedError: the loss was not finite.
     """
     where = device_named(device)
-    trained = cell.fit(train, test, clean, where, purify=purify)
+    trained = cell.fit(train, test, clean, where, purify=purify, checkpoint=checkpoint)
+    checkpoint.unlink(missing_ok=True)  # here, as whoever keeps the result may not see this folder
     weights = network_of(trained.model).state_dict() if drawn else {}
     kept = {name: tensor.cpu().contiguous() for name, tensor in weights.items()}
     return Result.of(cell, trained, name_of(where)), kept
+
+
+def _left(guess: Guess | None, checkpoint: Path | None) -> Guess | None:
+    """A guess, less what has already been done of it."""
+    if guess and checkpoint and is_whole(checkpoint):
+        return replace(guess, seconds=max(0.0, guess.seconds - spent(checkpoint)))
+    return guess

@@ -60,6 +60,10 @@ class Runs:
         """Where the optimisation of a protection is kept until it is over."""
         return self.folder / "cache" / f"{what.key}.checkpoint"
 
+    def training(self, cell: Cell) -> Path:
+        """Where the training of a cell is kept until it is over."""
+        return self.folder / "cache" / f"{cell.key}.training"
+
     def weights(self, cell: Cell) -> Path:
         """Where the weights of a trained victim are kept that a figure shows."""
         return self.folder / "cache" / f"{cell.key}.weights.safetensors"

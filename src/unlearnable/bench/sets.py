@@ -13,9 +13,10 @@ import torch
 from unlearnable.bench.entry import REMAINDER, TrainingSet
 from unlearnable.budget import Budget
 from unlearnable.cells import file_fingerprint, fingerprint, versions
+from unlearnable.checkpoint import spent
 from unlearnable.devices import device_named, name_of
 from unlearnable.images import ImageSet
-from unlearnable.protections.optimised import Optimised, Step, spent
+from unlearnable.protections.optimised import Optimised, Step
 from unlearnable.quality import Quality, measure
 from unlearnable.stored import Record
 from unlearnable.version import __version__

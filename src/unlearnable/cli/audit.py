@@ -85,12 +85,13 @@ def fit(
 ) -> None:
     """Train one classifier and keep its weights."""
     from unlearnable.countermeasures import countermeasure_named
+    from unlearnable.course import Epoch
     from unlearnable.datasets import load
     from unlearnable.devices import device_named
     from unlearnable.diverged import DivergedError
     from unlearnable.networks import save_weights
     from unlearnable.recipes import recipe_named
-    from unlearnable.training import Epoch, fit
+    from unlearnable.training import fit
     from unlearnable.victims import victim_named
 
     def on_epoch(epoch: int, epochs: int, now: Epoch) -> None:

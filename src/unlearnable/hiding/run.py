@@ -20,6 +20,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from unlearnable.atomic import replacing
+from unlearnable.checkpoint import put_back, state_of
 from unlearnable.devices import fastest_dtype
 from unlearnable.diverged import DivergedError
 from unlearnable.hiding.extractor import Extractor
@@ -101,25 +102,12 @@ class Run:
 
     def tensors(self) -> dict[str, Tensor]:
         """A copy of weights and Adam's moments under flat names."""
-        flat = {f"weight.{name}": tensor for name, tensor in self.hider.state_dict().items()}
-        for index, state in self.optimizer.state_dict()["state"].items():
-            flat |= {f"adam.{index}.{name}": tensor for name, tensor in state.items()}
-        return {name: tensor.detach().clone().contiguous() for name, tensor in flat.items()}
+        state = state_of(self.hider, self.optimizer)
+        return {name: tensor.detach().clone().contiguous() for name, tensor in state.items()}
 
     def restore(self, tensors: dict[str, Tensor]) -> None:
         """Put back what `tensors` copied."""
-        weights: dict[str, Tensor] = {}
-        adam: dict[int, dict[str, Tensor]] = {}
-        for name, tensor in tensors.items():
-            kind, _, rest = name.partition(".")
-            if kind == "weight":
-                weights[rest] = tensor
-            else:
-                index, _, moment = rest.partition(".")
-                adam.setdefault(int(index), {})[moment] = tensor.clone()
-        self.hider.load_state_dict(weights)
-        groups = self.optimizer.state_dict()["param_groups"]
-        self.optimizer.load_state_dict({"state": adam, "param_groups": groups})
+        put_back(tensors, self.hider, self.optimizer)
 
     def save(self, file: Path) -> None:
         """Write the last state whose loss and gradient were good, atomically, without pickle."""

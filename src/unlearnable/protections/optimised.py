@@ -3,29 +3,21 @@
 import hashlib
 import json
 import math
-import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from jaxtyping import Float
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
-from unlearnable.atomic import replacing
+from unlearnable.checkpoint import Checkpoint, State
 from unlearnable.devices import best_device, fastest_dtype, seeded
 from unlearnable.diverged import DivergedError
 from unlearnable.images import ImageSet
 from unlearnable.protections.base import Protection
 from unlearnable.version import __version__
-
-CHECKPOINT_SECONDS = 30  # what a kill loses at most, but for one step, as long as saving is quick
-CHECKPOINT_SHARE = 0.05  # of the time, at most, goes into saving
 
 
 @dataclass(frozen=True)
@@ -66,11 +58,11 @@ class Optimisation(ABC):
         """Do the step number ``done`` and answer with its loss."""
 
     @abstractmethod
-    def state(self) -> dict[str, Tensor]:
+    def state(self) -> State:
         """All that a resumed optimisation needs but ``done``, under flat names."""
 
     @abstractmethod
-    def restore(self, state: dict[str, Tensor]) -> None:
+    def restore(self, state: State) -> None:
         """Put back what `state` gave."""
 
     @abstractmethod
@@ -134,11 +126,10 @@ def run(
     on_step: Callable[[Step], None] | None = None,
 ) -> Float[Tensor, "n 3 h w"]:
     """Take ``optimisation`` to its end; see `Optimised.optimised`. ``identity`` names the run in its checkpoint."""
-    begun = time.monotonic()
-    if checkpoint and checkpoint.exists():
-        begun -= spent(checkpoint)
-        _load(optimisation, identity, checkpoint)
-    due = time.monotonic() + CHECKPOINT_SECONDS
+    kept = Checkpoint(checkpoint, identity) if checkpoint else None
+    if kept and (saved := kept.load()):
+        optimisation.restore(saved.state)
+        optimisation.done = int(saved.notes["done"])
     while not optimisation.finished:
         torch.manual_seed(seed * 1_000_003 + optimisation.done)
         loss = optimisation.advance()
@@ -147,48 +138,6 @@ def run(
             raise DivergedError(f"the surrogate's loss is {loss} at step {optimisation.done}; lower its learning rate")
         if on_step:
             on_step(Step(optimisation.done, optimisation.steps, loss))
-        if checkpoint and (optimisation.finished or time.monotonic() > due):
-            start = time.monotonic()
-            _save(optimisation, identity, checkpoint, start - begun)
-            end = time.monotonic()
-            due = end + max(CHECKPOINT_SECONDS, (end - start) / CHECKPOINT_SHARE)
+        if kept and (optimisation.finished or kept.due):
+            kept.save(optimisation.state(), done=str(optimisation.done))
     return optimisation.change()
-
-
-def spent(checkpoint: Path) -> float:
-    """Seconds that have gone into a checkpoint, those of runs that were killed included.
-
-    Raises:
-        ValueError: it is none.
-    """
-    with _opened(checkpoint) as stored:
-        return float((stored.metadata() or {}).get("seconds", 0))
-
-
-@contextmanager
-def _opened(checkpoint: Path) -> Iterator[Any]:
-    try:
-        with safe_open(checkpoint, framework="pt") as stored:
-            yield stored
-    except SafetensorError as error:
-        raise ValueError(f"{checkpoint} is not a checkpoint: {error}; delete it to begin anew") from None
-
-
-def _save(optimisation: Optimisation, identity: str, file: Path, seconds: float) -> None:
-    notes = {"identity": identity, "done": str(optimisation.done), "seconds": f"{seconds:.2f}"}
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in optimisation.state().items()}
-    with replacing(file) as temporary:
-        save_file(tensors, temporary, metadata=notes)
-
-
-def _load(optimisation: Optimisation, identity: str, file: Path) -> None:
-    with _opened(file) as stored:
-        notes = stored.metadata() or {}
-        tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
-    if notes.get("identity") != identity:
-        raise ValueError(
-            f"{file} holds another run (other pictures, classes, parameters, seed, kind of device, or version of this "
-            "package or of torch); delete it to begin anew"
-        )
-    optimisation.restore(tensors)
-    optimisation.done = int(notes["done"])

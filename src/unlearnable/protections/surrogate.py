@@ -1,6 +1,5 @@
 """The classifier on which a perturbation is optimised, in place of the victims that nobody knows yet."""
 
-from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +8,7 @@ from jaxtyping import Int64
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from unlearnable.checkpoint import State, put_back, state_of
 from unlearnable.devices import fast
 from unlearnable.images import Images, ImageSet
 from unlearnable.pgd import loss_gradient
@@ -61,25 +61,13 @@ class Surrogate:
             logits = self.model(_packed(images)).float()
         return F.cross_entropy(logits, labels).item(), int((logits.argmax(1) != labels).sum())
 
-    def state(self) -> dict[str, Tensor]:
-        """Weights and what the optimiser remembers of each, under flat names."""
-        flat = {f"weight.{name}": tensor for name, tensor in self.model.state_dict().items()}
-        for index, memory in self.optimizer.state_dict()["state"].items():
-            flat |= {f"memory.{index}.{name}": tensor for name, tensor in memory.items() if tensor is not None}
-        return flat
+    def state(self) -> State:
+        """Weights and what the optimiser remembers of each."""
+        return state_of(self.model, self.optimizer)
 
-    def restore(self, state: dict[str, Tensor]) -> None:
+    def restore(self, state: State) -> None:
         """Put back what `state` gave; other names are passed over."""
-        self.model.load_state_dict(
-            {name.removeprefix("weight."): tensor for name, tensor in state.items() if name.startswith("weight.")}
-        )
-        memories: defaultdict[int, dict[str, Tensor]] = defaultdict(dict)
-        for flat, tensor in state.items():
-            if flat.startswith("memory."):
-                _, index, name = flat.split(".")
-                memories[int(index)][name] = tensor
-        groups = self.optimizer.state_dict()["param_groups"]
-        self.optimizer.load_state_dict({"state": dict(memories), "param_groups": groups})
+        put_back(state, self.model, self.optimizer)
 
 
 def built(victim: str, data: ImageSet) -> nn.Module:

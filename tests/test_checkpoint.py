@@ -1,0 +1,67 @@
+import errno
+
+import pytest
+import torch
+from torch import nn
+
+from unlearnable import checkpoint
+from unlearnable.checkpoint import Checkpoint, put_back, spent, state_of
+from unlearnable.recipes import recipes
+
+
+def network(seed: int) -> nn.Module:
+    torch.manual_seed(seed)
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2))
+    return model.to(memory_format=torch.channels_last)
+
+
+def learn(model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    optimizer.zero_grad()
+    model(torch.ones(2, 3, 6, 6).cumsum(0)).square().sum().backward()
+    optimizer.step()
+
+
+@pytest.mark.parametrize("name", list(recipes))
+def test_what_is_put_back_is_a_copy_and_lies_as_it_did(name, tmp_path):
+    model, other = network(0), network(1)
+    optimizer, its = (recipes.make(name).optimizer(network) for network in (model, other))
+    learn(model, optimizer)
+    kept = Checkpoint(tmp_path / "state", "it")
+    kept.save(state_of(model, optimizer) | {"of somebody else": torch.zeros(1)})
+    saved = kept.load()
+    put_back(saved.state, other, its)
+    for one, two in zip(optimizer.state.values(), its.state.values(), strict=True):
+        for what, tensor in one.items():
+            assert torch.equal(tensor, two[what]) and tensor.stride() == two[what].stride()
+    before = {name: tensor.clone() for name, tensor in saved.state.items()}
+    learn(model, optimizer)
+    learn(other, its)
+    assert all(torch.equal(before[name], tensor) for name, tensor in saved.state.items())
+    assert all(torch.equal(one, two) for one, two in zip(model.parameters(), other.parameters(), strict=True))
+
+
+def test_before_the_first_time(tmp_path):
+    kept = Checkpoint(tmp_path / "none" / "state", "it")
+    assert kept.load() is None and not kept.due and kept.seconds >= 0
+    kept.save({"a": torch.ones(2)}, done="3")
+    assert kept.load().notes["done"] == "3" and torch.equal(kept.load().state["a"], torch.ones(2))
+    assert 0 <= spent(kept.file) <= kept.seconds
+
+
+def test_a_full_disk_ends_no_run(tmp_path, monkeypatch):
+    kept = Checkpoint(tmp_path / "state", "it")
+    kept.save({"a": torch.ones(2)}, done="1")
+
+    def full(tensors, file, metadata):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(checkpoint, "save_file", full)
+    with pytest.warns(UserWarning, match="could not be written .*No space left"):
+        kept.save({"a": torch.zeros(2)}, done="2")
+    assert kept.load().notes["done"] == "1" and [file.name for file in tmp_path.iterdir()] == ["state"]
+
+
+def test_a_folder_that_cannot_be_made_ends_no_run(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.warns(UserWarning, match="a kill would lose"):
+        Checkpoint(tmp_path / "file" / "state", "it").save({"a": torch.ones(1)})
