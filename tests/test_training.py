@@ -71,9 +71,14 @@ def test_same_seed_same_training(toy, test_set, countermeasure):
     assert trained(toy, test_set, countermeasure, seed=6).epochs != first.epochs
 
 
-@pytest.mark.parametrize("after", [1, 2, 3])
-@pytest.mark.parametrize("recipe", list(recipes))
-@pytest.mark.parametrize("countermeasure", ["vanilla", "cutmix+gaussn", "randaugment", "at:steps=1", "ueraser:repeats=2"])
+@pytest.mark.parametrize("after", [1, 3])
+@pytest.mark.parametrize(
+    "countermeasure, recipe",
+    [
+        *product(["vanilla"], recipes),
+        *product(["cutmix+gaussn", "randaugment", "at:steps=1", "ueraser:repeats=2"], ["quick"]),
+    ],
+)
 def test_a_killed_training_goes_on_as_if_it_had_not_been(toy, test_set, tmp_path, countermeasure, recipe, after):
     how = {"countermeasure": countermeasure, "recipe": recipes.make(f"{recipe}:epochs=3,long_epochs=3,batch_size=16")}
     file, seen = tmp_path / "training", []
