@@ -9,8 +9,9 @@ import pytest
 from typer.main import get_command
 
 from commands import run, runner
+from resuming import KilledError, save_every_step
 from samples import picture
-from unlearnable import protect_folder, reveal_folder
+from unlearnable import protect_folder, reveal_folder, training
 from unlearnable.cli import app, folder
 
 
@@ -184,8 +185,33 @@ def test_audit_export_and_fit(tmp_path, weights, monkeypatch):
     backbone = tmp_path / "backbone.safetensors"
     shown = run("fit", *sets, "--victim", "resnet9:width=2", "--recipe", "quick:epochs=1", "--out", backbone).output
     assert "epoch 1/1" in shown and backbone.exists()
+    assert not list(tmp_path.glob("*.training"))
     run(*words, "--countermeasures", "vanilla", "--backbone", backbone)
     assert "frozen=true" in (tmp_path / "audit" / "audit.md").read_text()
     robust = f"at+pretrained:weights={backbone},frozen=true"
     assert "that learns in all layers" in run(*words, "--countermeasures", robust, code=2).output
     assert "expected a new folder" in run("export", "toy", tmp_path / "train", code=2).output
+
+
+def test_fit_goes_on_where_it_was_killed(tmp_path, monkeypatch):
+    how = ("toy:count=48", "toy:count=40,seed=1", "--victim", "resnet9:width=2", "--recipe", "quick:epochs=3")
+    epoch = training.train_epoch
+    run("fit", *how, "--out", tmp_path / "whole.safetensors")
+
+    def kill(*arguments):
+        if arguments[-1] == 2:
+            raise KilledError
+        return epoch(*arguments)
+
+    save_every_step(monkeypatch)
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "train_epoch", kill)
+        killed = runner.invoke(app, ["fit", *how, "--out", str(tmp_path / "killed.safetensors")])
+    assert isinstance(killed.exception, KilledError)
+    assert not (tmp_path / "killed.safetensors").exists()
+    other = run("fit", *how, "--seed", 1, "--out", tmp_path / "killed.safetensors", code=2).output
+    assert "holds another run" in other
+    shown = run("fit", *how, "--out", tmp_path / "killed.safetensors").output
+    assert "epoch 3/3" in shown and "epoch 2/3" not in shown
+    assert (tmp_path / "killed.safetensors").read_bytes() == (tmp_path / "whole.safetensors").read_bytes()
+    assert not list(tmp_path.glob("*.training"))

@@ -34,7 +34,8 @@ class Cell:
     """What is trained on what, and how.
 
     Attributes:
-        train, test, clean: fingerprints of the three sets (see `fingerprint`); ``clean`` is what the trainer holds.
+        train, test, clean: fingerprints of the three sets (see `fingerprint`); ``clean`` is what the trainer holds,
+            empty where he holds nothing.
         weights: fingerprint of the files of weights that the training or its countermeasure uses; empty without.
         size: side of the pictures in pixels.
         victim, countermeasure, recipe: as text.
@@ -79,7 +80,7 @@ class Cell:
         self,
         train: ImageSet,
         test: ImageSet,
-        clean: ImageSet,
+        clean: ImageSet | None,
         device: torch.device,
         *,
         purify: bool = True,
@@ -91,7 +92,7 @@ class Cell:
         Args:
             train: purified already unless ``purify``.
             test: what it is tested on.
-            clean: what the trainer holds.
+            clean: what the trainer holds, if anything.
             device: where.
             purify: whether to purify.
             checkpoint: file for the state of the training, with which it goes on where there is one; it stays there.

@@ -15,7 +15,7 @@ def audit(
     out: Annotated[Path, typer.Option(help="Folder for the page and the results; resumes what it holds.")],
     countermeasures: Annotated[str, typer.Option(help="table1, all, or NAME+NAME,NAME:parameter=value,…")] = "table1",
     victim: Annotated[str, typer.Option(help="The classifier, or any timm name.")] = "resnet9",
-    recipe: Annotated[str, typer.Option(help="quick is for CPUs, paper is the paper's.")] = "quick",
+    recipe: Annotated[str, typer.Option(help="quick, for CPUs; paper; transformer, AdamW for vit.")] = "quick",
     seeds: Annotated[int, typer.Option(help="Trainings a cell.")] = 1,
     minutes: Annotated[float | None, typer.Option(help="Start no training that would end later.")] = None,
     size: Annotated[int | None, typer.Option(help="Side in px.", show_default="the pictures', at most 224")] = None,
@@ -79,20 +79,17 @@ def fit(
     out: Annotated[Path, typer.Option(help="File for the weights, as safetensors: a backbone for audit.")],
     countermeasure: Annotated[str, typer.Option(help="NAME, NAME:parameter=value, or NAME+NAME.")] = "vanilla",
     victim: Annotated[str, typer.Option(help="The classifier, or any timm name.")] = "resnet9",
-    recipe: Annotated[str, typer.Option(help="quick or paper.")] = "quick",
+    recipe: Annotated[str, typer.Option(help="quick, paper or transformer.")] = "quick",
     seed: int = 0,
     device: Device = None,
 ) -> None:
-    """Train one classifier and keep its weights."""
-    from unlearnable.countermeasures import countermeasure_named
+    """Train one classifier and keep its weights; the same command resumes one that was killed."""
+    from unlearnable.cells import Cell, fingerprint
     from unlearnable.course import Epoch
     from unlearnable.datasets import load
     from unlearnable.devices import device_named
     from unlearnable.diverged import DivergedError
     from unlearnable.networks import save_weights
-    from unlearnable.recipes import recipe_named
-    from unlearnable.training import fit
-    from unlearnable.victims import victim_named
 
     def on_epoch(epoch: int, epochs: int, now: Epoch) -> None:
         say(f"epoch {epoch}/{epochs}  train {now.train_accuracy:.1%}  test {now.test_accuracy:.1%}")
@@ -100,18 +97,14 @@ def fit(
     with errors(DivergedError):
         if out.is_dir():
             raise ValueError(f"expected a file to write the weights to, got the folder {out}")
+        pictures, tested, checkpoint = load(train), load(test), out.with_name(f"{out.name}.training")
+        sets = (fingerprint(pictures), fingerprint(tested), "")
+        cell = Cell.of(*sets, pictures.images.shape[-1], victim, countermeasure, recipe, seed)
         out.parent.mkdir(parents=True, exist_ok=True)
-        trained = fit(
-            victim_named(victim),
-            load(train),
-            load(test),
-            countermeasure_named(countermeasure),
-            recipe_named(recipe),
-            seed,
-            device=device_named(device),
-            on_epoch=on_epoch,
-        )
+        where = device_named(device)
+        trained = cell.fit(pictures, tested, None, where, checkpoint=checkpoint, on_epoch=on_epoch)
         save_weights(trained.model, out)
+        checkpoint.unlink(missing_ok=True)
     say(f"final {trained.final:.1%}, peak {trained.peak:.1%}: {out}")
 
 
