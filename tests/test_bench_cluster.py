@@ -1,5 +1,7 @@
 """Plans on a real Ray cluster of two nodes: nothing is lost when one of them is."""
 
+import subprocess
+import sys
 import time
 from concurrent.futures import Future
 from dataclasses import replace
@@ -167,15 +169,26 @@ def test_a_cluster_without_room_is_refused(head):
 
 
 @with_ray
-def test_no_cluster_is_said_at_once(monkeypatch, tmp_path):
+def test_the_cluster_of_an_address_does_what_another_process_asks_of_it(head, tmp_path):
+    file, out = tmp_path / "toy.yaml", tmp_path / "runs"
+    file.write_text(TOY + "protections: {Clean: clean}\n")
+    words = ["bench", file, "--out", out, "--ray-address", head.address]
+    asked = subprocess.run([sys.executable, "-m", "unlearnable", *words], capture_output=True, text=True, timeout=300)
+    assert asked.returncode == 0, asked.stderr
+    assert all(map(Runs(out).result, Plan.read(file).entries))
+
+
+@with_ray
+@pytest.mark.parametrize("where", [["--ray"], ["--ray-address", "127.0.0.1:1"]])
+def test_no_cluster_is_said_at_once(monkeypatch, tmp_path, where):
     monkeypatch.setattr("ray.is_initialized", lambda: False)
-    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1" if where == ["--ray"] else "127.0.0.1:2")
     file = tmp_path / "toy.yaml"
     file.write_text(PLAN)
-    said = command("bench", file, "--out", tmp_path / "runs", "--ray", code=2).stderr
-    assert "RAY_ADDRESS=127.0.0.1:1, and nothing answers there" in said
+    said = command("bench", file, "--out", tmp_path / "runs", *where, code=2).stderr
+    assert "cluster at 127.0.0.1:1, and nothing answers there" in said
     monkeypatch.setenv("RAY_ADDRESS", "nowhere")
-    with pytest.raises(ClusterError, match="RAY_ADDRESS=nowhere: Invalid address"), connected():
+    with pytest.raises(ClusterError, match="cluster at nowhere: Invalid address"), connected():
         pass
 
 
@@ -186,7 +199,13 @@ def test_without_ray(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "options", [["--ray", "--workers", "2"], ["--ray", "--device", "cpu"], ["--cpus-per-cell", "2"]]
+    "options",
+    [
+        ["--ray", "--workers", "2"],
+        ["--ray", "--device", "cpu"],
+        ["--ray-address", "a:1", "--device", "cpu"],
+        ["--cpus-per-cell", "2"],
+    ],
 )
 def test_options_that_do_not_go_together(tmp_path, options):
     file = tmp_path / "toy.yaml"

@@ -44,7 +44,7 @@ def no_network(monkeypatch):
         rows = list(rows_of(tasks))
         return entries_of(workers[index % 2](row) for index, row in reversed(list(enumerate(rows))))
 
-    monkeypatch.setattr(cluster, "join", lambda dst, needed: None)
+    monkeypatch.setattr(cluster, "join", lambda address, dst, needed: None)
     monkeypatch.setattr(cluster, "run", turns)
 
 

@@ -16,13 +16,13 @@ class ClusterError(ConnectionError):
 
 
 @contextmanager
-def connected() -> Iterator[None]:
+def connected(address: str | None = None) -> Iterator[None]:
     """Be connected for a while; see `connect`. A connection that is there already is left as it is.
 
     Raises:
         ClusterError: there is no Ray, or no such cluster.
     """
-    if not connect():
+    if not connect(address):
         yield
         return
     import ray
@@ -33,8 +33,8 @@ def connected() -> Iterator[None]:
         ray.shutdown()
 
 
-def connect() -> bool:
-    """Connect to the cluster that ``RAY_ADDRESS`` names, else to one of this machine, started if there is none.
+def connect(address: str | None = None) -> bool:
+    """Connect to a cluster: of ``RAY_ADDRESS`` when None, else one of this machine, started if there is none.
 
     A cluster that is started here ends with this process. Answers whether it has connected: not where it was already.
 
@@ -48,12 +48,12 @@ def connect() -> bool:
     if ray.is_initialized():
         return False
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # of a cluster that is started here, too
-    address = os.environ.get("RAY_ADDRESS", "")
+    address = address or os.environ.get("RAY_ADDRESS", "")
     _knock(address)
     try:
-        ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+        ray.init(address or None, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, ValueError) as error:
-        raise ClusterError(f"expected a Ray cluster at RAY_ADDRESS={address}: {error}") from None
+        raise ClusterError(f"expected a Ray cluster at {address}: {error}") from None
     return True
 
 
@@ -77,6 +77,5 @@ def _knock(address: str) -> None:
         socket.create_connection((host.strip("[]"), int(port)), ANSWERS).close()
     except (OSError, OverflowError) as error:
         raise ClusterError(
-            f"expected a Ray cluster at RAY_ADDRESS={address}, and nothing answers there ({error}); "
-            "start one by ray start --head"
+            f"expected a Ray cluster at {address}, and nothing answers there ({error}); start one by ray start --head"
         ) from None

@@ -77,18 +77,19 @@ class OnRay(Place):
 
 
 @contextmanager
-def on_ray(cpus: int = 1, gpus: float | None = None) -> Iterator[OnRay]:
+def on_ray(cpus: int = 1, gpus: float | None = None, address: str | None = None) -> Iterator[OnRay]:
     """A Ray cluster, see `connected`; steps that are under way at the end are given up.
 
     Args:
         cpus: that a step takes of a node, and threads with which it computes.
         gpus: that it takes; when None, 1 in a cluster that has any.
+        address: of the cluster; when None that of ``RAY_ADDRESS``, else one of this machine.
 
     Raises:
         ClusterError: there is no Ray, no cluster, or no node in it that has as much.
         ValueError: a part of a GPU and a whole one.
     """
-    with connected():
+    with connected(address):
         resources = [node["Resources"] for node in nodes()]
         if gpus is None:
             gpus = float(any(node.get("GPU") for node in resources))

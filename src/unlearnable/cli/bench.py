@@ -1,15 +1,11 @@
 """Run plans of many trainings."""
 
-from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from unlearnable.cli.shown import SKIPPED, Device, errors, say, say_aside, stages
-
-if TYPE_CHECKING:
-    from unlearnable.bench.places import Place
+from unlearnable.cli.shown import SKIPPED, Device, Ray, RayAddress, errors, say, say_aside, stages
 
 Folder = Annotated[Path, typer.Option(help="Folder for what is made and measured; resumes what it holds.")]
 
@@ -27,9 +23,8 @@ def bench(
         False
     ),
     device: Device = None,
-    ray: Annotated[
-        bool, typer.Option("--ray", help="Train on the Ray cluster of RAY_ADDRESS, else on one of this machine.")
-    ] = False,
+    ray: Ray = False,
+    ray_address: RayAddress = None,
     cpus_per_cell: Annotated[
         int | None, typer.Option(min=1, help="On Ray: CPUs, and threads, of a training; 1 when left out.")
     ] = None,
@@ -41,7 +36,9 @@ def bench(
     """Train what a plan asks for and has no result yet."""
     import time
 
+    from unlearnable.bench.cluster import on_ray
     from unlearnable.bench.estimate import Estimate
+    from unlearnable.bench.places import local
     from unlearnable.bench.plan import Plan
     from unlearnable.bench.run import Event, Run, jobs_of
     from unlearnable.bench.runs import Runs
@@ -50,15 +47,17 @@ def bench(
     end = None if minutes is None else time.monotonic() + 60 * minutes
     with errors():
         device_named(device)
-        if ray and (device or workers > 1):
+        on_cluster = ray or bool(ray_address)
+        if on_cluster and (device or workers > 1):
             raise ValueError("expected --ray without --workers and --device; --gpus-per-cell 0 trains on CPUs")
-        if not ray and (cpus_per_cell or gpus_per_cell is not None):
+        if not on_cluster and (cpus_per_cell or gpus_per_cell is not None):
             raise ValueError("expected --ray with --cpus-per-cell and --gpus-per-cell")
         chosen, runs = Plan.read(plan).part(shard), Runs(out.absolute())
         if pack and pack.exists():
             say(f"{runs.unpack(pack)} records read from {pack}")
         jobs = jobs_of(chosen, runs, device)
-        with _place(workers, ray, cpus_per_cell, gpus_per_cell) as place, stages() as on_stage:
+        where = on_ray(cpus_per_cell or 1, gpus_per_cell, ray_address) if on_cluster else local(workers)
+        with where as place, stages() as on_stage:
 
             def on_event(event: Event) -> None:
                 on_stage("training", event.done, event.total)
@@ -77,13 +76,3 @@ def bench(
     if run.failed:
         say(f"{len(run.failed)} steps were not done")
         raise typer.Exit(SKIPPED)
-
-
-def _place(
-    workers: int, ray: bool, cpus_per_cell: int | None, gpus_per_cell: float | None
-) -> AbstractContextManager["Place"]:
-    """Where the steps are done."""
-    from unlearnable.bench.cluster import on_ray
-    from unlearnable.bench.places import local
-
-    return on_ray(cpus_per_cell or 1, gpus_per_cell) if ray else local(workers)

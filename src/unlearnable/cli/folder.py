@@ -15,6 +15,8 @@ from unlearnable.cli.shown import (
     Device,
     Json,
     KeyFile,
+    Ray,
+    RayAddress,
     SecretsOption,
     Weights,
     errors,
@@ -67,9 +69,8 @@ def protect(
     metadata: Annotated[bool, typer.Option(help="Ask in the file's metadata not to be mined.")] = True,
     weights: Weights = None,
     device: Device = None,
-    ray: Annotated[
-        bool, typer.Option("--ray", help="Let the Ray cluster of RAY_ADDRESS do it, else one of this machine.")
-    ] = False,
+    ray: Ray = False,
+    ray_address: RayAddress = None,
 ) -> None:
     """Write copies that look the same and teach a classifier something else, and proof of the budget.
 
@@ -96,7 +97,7 @@ def protect(
             metadata=metadata,
             weights=weights,
             device=device,
-            ray=ray,
+            ray=ray_address or ray,
             on_file=partial(on_stage, "protecting"),
             on_stage=on_stage,
         )

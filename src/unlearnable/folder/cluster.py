@@ -46,10 +46,11 @@ class Worker:
         return {"block": pickle.dumps(done)}
 
 
-def join(dst: Path, needed: Sequence[Path]) -> None:
+def join(address: str | None, dst: Path, needed: Sequence[Path]) -> None:
     """Connect to the cluster, see `unlearnable.cluster.connect`, and ask its nodes whether they can do the work.
 
     Args:
+        address: of the cluster.
         dst: the destination; every node must be able to write there.
         needed: files and folders that every node must see.
 
@@ -57,7 +58,7 @@ def join(dst: Path, needed: Sequence[Path]) -> None:
         ClusterError: there is no Ray, or no such cluster.
         RefusedError: one of the nodes cannot do the work.
     """
-    connect()
+    connect(address)
     with _mark(dst) as mark:
         _ask_nodes(dst, [*needed, mark])
 

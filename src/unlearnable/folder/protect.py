@@ -43,7 +43,7 @@ def protect_folder(
     metadata: bool = True,
     weights: str | Path | None = None,
     device: str | None = None,
-    ray: bool = False,
+    ray: bool | str = False,
     on_file: Callable[[int, int], None] | None = None,
     on_stage: OnStage | None = None,
 ) -> Report:
@@ -72,8 +72,8 @@ def protect_folder(
         metadata: ask, in the file's XMP, not to be mined for training.
         weights: folder or hub id of a `Hider`; those that ship when None.
         device: torch device of the network that hides, or of an optimisation; CUDA where there is one when None.
-        ray: let a Ray cluster do it: that of ``RAY_ADDRESS``, else one of this machine alone (`folder.cluster`). All
-            its nodes must see both folders.
+        ray: let a Ray cluster do it: that of this address; when True that of ``RAY_ADDRESS``, else one of this
+            machine alone (`folder.cluster`). All its nodes must see both folders.
         on_file: called with (files done, files in all) after every file.
         on_stage: called with what is done (``reading`` or ``optimising``), files or steps done, and how many there are
             at most, while a method looks at the whole set.
@@ -104,7 +104,8 @@ def protect_folder(
     if earlier and not key_file.exists():
         raise RefusedError(f"{dst} holds another run (other key: {key_file} does not exist); name its key")
     if ray:
-        cluster.join(dst.resolve(), [src.resolve() / found[0].name, *chosen.private])
+        address = ray if isinstance(ray, str) else None
+        cluster.join(address, dst.resolve(), [src.resolve() / found[0].name, *chosen.private])
     classes = _classes(perturbed, earlier.classes if earlier else [], chosen.capacity)
     owner = Key.open(key_file)
     report = Report(
@@ -149,7 +150,7 @@ def _protection(method: str, budget: str | None, own: dict[str, str]) -> Protect
     return chosen
 
 
-def _device(name: str | None, ray: bool) -> torch.device | None:
+def _device(name: str | None, ray: bool | str) -> torch.device | None:
     """The named device; None for the best one of each machine of a cluster."""
     if ray and name not in (None, "cpu"):
         raise RefusedError(f"expected with --ray no device, so that every actor takes a GPU, or cpu; got {name}")
