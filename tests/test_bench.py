@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import subprocess
@@ -6,6 +7,7 @@ import time
 from dataclasses import replace
 
 import pytest
+import torch
 from safetensors import SafetensorError
 
 from commands import run as command
@@ -25,6 +27,7 @@ from unlearnable.bench.sets import Made, make
 from unlearnable.bench.times import Times
 from unlearnable.cells import Result, fingerprint
 from unlearnable.checkpoint import spent
+from unlearnable.countermeasures import Knowledge, countermeasure_named
 from unlearnable.datasets import load
 
 PLAN = (
@@ -128,7 +131,7 @@ def test_training_on_what_was_kept_is_training_with_the_countermeasure(plan, don
     entry = next(entry for entry in plan.entries if entry.countermeasure == "jpeg:quality=50")
     result = done.result(entry)
     train, test = load("toy:count=64"), load("toy:count=40,seed=1")
-    again, weights = train_cell(result.cell, train, test, train, True, False, tmp_path / "training", None)
+    again, weights = train_cell(result.cell, train, test, train, True, False, tmp_path, None)
     assert not weights
     assert replace(again, seconds=0) == replace(result, seconds=0)
 
@@ -136,8 +139,9 @@ def test_training_on_what_was_kept_is_training_with_the_countermeasure(plan, don
 def test_a_killed_training_goes_on_from_its_last_epoch(plan, done, tmp_path, monkeypatch):
     entry = next(entry for entry in plan.entries if entry.countermeasure == "jpeg:quality=50")
     cell = replace(done.result(entry).cell, recipe="quick:epochs=3,batch_size=16")
-    train, test, runs = load("toy:count=64"), load("toy:count=40,seed=1"), Runs(tmp_path)
-    whole, _ = train_cell(cell, train, test, train, True, False, runs.training(cell), None)
+    train, test = load("toy:count=64"), load("toy:count=40,seed=1")
+    purified = countermeasure_named("jpeg:quality=50").purify(train, Knowledge())
+    whole, _ = train_cell(cell, train, test, train, True, False, tmp_path / "whole", None)
     begun, epoch = [], training.train_epoch
 
     def killed(model, optimizer, data, countermeasure, recipe, number):
@@ -149,12 +153,55 @@ def test_a_killed_training_goes_on_from_its_last_epoch(plan, done, tmp_path, mon
     save_every_step(monkeypatch)
     monkeypatch.setattr(training, "train_epoch", killed)
     with pytest.raises(KilledError):
-        train_cell(cell, train, test, train, True, False, runs.training(cell), None)
-    assert spent(runs.training(cell)) > 0
-    again, _ = train_cell(cell, train, test, train, True, False, runs.training(cell), None)
+        train_cell(cell, train, test, train, True, False, tmp_path, None)
+    (kept,) = tmp_path.glob("*.training")
+    assert spent(kept) > 0
+    again, _ = train_cell(cell, purified, test, train, False, False, tmp_path, None)  # the purified set was kept since
     assert begun == [0, 1, 1, 2]
     assert replace(again, seconds=0) == replace(whole, seconds=0)
-    assert not runs.training(cell).exists()
+    assert kept.exists()  # until the result is kept
+    cell.forget(tmp_path)
+    assert not kept.exists()
+
+
+def test_a_damaged_training_begins_anew(plan, done, tmp_path):
+    cell = done.result(plan.entries[0]).cell
+    train, test = load("toy:count=64"), load("toy:count=40,seed=1")
+    cell.training(tmp_path, torch.device("cpu")).write_bytes(bytes(10))
+    with pytest.warns(UserWarning, match=r"is damaged .* and counts as missing"):
+        again, _ = train_cell(cell, train, test, train, True, False, tmp_path, "cpu")
+    assert replace(again, seconds=0) == replace(done.result(plan.entries[0]), seconds=0)
+
+
+def test_a_training_is_not_forgotten_before_its_result_is_kept(plan, tmp_path, monkeypatch):
+    runs, events, one = Runs(tmp_path), [], replace(plan, entries=plan.entries[:1])
+    save_every_step(monkeypatch)
+
+    def full(record):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(runs.cells, "save", full)
+        Run(jobs_of(one, runs), Here(), runs, on_event=events.append)()
+    assert events[-1].failed and "No space left" in events[-1].said
+    assert len(list(runs.cache.glob("*.training"))) == 1
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "train_epoch", lambda *arguments: pytest.fail("trained again"))
+        Run(jobs_of(one, runs), Here(), runs)()
+    assert runs.result(plan.entries[0])
+    assert not list(runs.cache.glob("*.training"))
+
+
+def test_a_training_goes_on_on_its_own_kind_of_device_alone(plan, done, tmp_path, monkeypatch):
+    cell, cpu = done.result(plan.entries[0]).cell, torch.device("cpu")
+    here = cell.training(tmp_path, cpu)
+    monkeypatch.setattr("unlearnable.cells.name_of", lambda device: "another")
+    there = cell.training(tmp_path, cpu)
+    assert here != there
+    for file in (here, there):
+        file.touch()
+    cell.forget(tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_no_time_left(plan, done, tmp_path):

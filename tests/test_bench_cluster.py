@@ -1,5 +1,6 @@
 """Plans on a real Ray cluster of two nodes: nothing is lost when one of them is."""
 
+import os
 import subprocess
 import sys
 import time
@@ -173,7 +174,10 @@ def test_the_cluster_of_an_address_does_what_another_process_asks_of_it(head, tm
     file, out = tmp_path / "toy.yaml", tmp_path / "runs"
     file.write_text(TOY + "protections: {Clean: clean}\n")
     words = ["bench", file, "--out", out, "--ray-address", head.address]
-    asked = subprocess.run([sys.executable, "-m", "unlearnable", *words], capture_output=True, text=True, timeout=300)
+    elsewhere = os.environ | {"RAY_ADDRESS": "127.0.0.1:1"}
+    asked = subprocess.run(
+        [sys.executable, "-m", "unlearnable", *words], capture_output=True, text=True, timeout=300, env=elsewhere
+    )
     assert asked.returncode == 0, asked.stderr
     assert all(map(Runs(out).result, Plan.read(file).entries))
 
@@ -190,6 +194,19 @@ def test_no_cluster_is_said_at_once(monkeypatch, tmp_path, where):
     monkeypatch.setenv("RAY_ADDRESS", "nowhere")
     with pytest.raises(ClusterError, match="cluster at nowhere: Invalid address"), connected():
         pass
+
+
+@with_ray
+def test_a_connection_to_another_cluster_is_not_taken_for_it(head):
+    with connected(head.address):
+        pass
+    with pytest.raises(ClusterError, match="expected a connection to a:1, found one to"), connected("a:1"):
+        pass
+
+
+def test_an_address_that_is_empty(tmp_path):
+    for words in (["bench", "plan.yaml"], ["protect", tmp_path, tmp_path / "out"]):
+        assert "expected HOST:PORT, got nothing" in command(*words, "--ray-address", "", code=2).stderr
 
 
 def test_without_ray(monkeypatch):

@@ -6,6 +6,7 @@ from torch import nn
 
 from unlearnable import checkpoint
 from unlearnable.checkpoint import Checkpoint, put_back, spent, state_of
+from unlearnable.devices import draw_on, generators, seeded
 from unlearnable.recipes import recipes
 
 
@@ -48,6 +49,14 @@ def test_before_the_first_time(tmp_path):
     assert 0 <= spent(kept.file) <= kept.seconds
 
 
+def test_a_checkpoint_of_other_names_is_refused(tmp_path, monkeypatch):
+    kept = Checkpoint(tmp_path / "state", "it")
+    kept.save({"a": torch.ones(2)})
+    monkeypatch.setattr(checkpoint, "FORMAT", checkpoint.FORMAT + 1)
+    with pytest.raises(ValueError, match="holds another run"):
+        Checkpoint(tmp_path / "state", "it").load()
+
+
 def test_a_full_disk_ends_no_run(tmp_path, monkeypatch):
     kept = Checkpoint(tmp_path / "state", "it")
     kept.save({"a": torch.ones(2)}, done="1")
@@ -63,5 +72,18 @@ def test_a_full_disk_ends_no_run(tmp_path, monkeypatch):
 
 def test_a_folder_that_cannot_be_made_ends_no_run(tmp_path):
     (tmp_path / "file").touch()
+    kept = Checkpoint(tmp_path / "file" / "state", "it")
+    assert kept.load() is None and spent(kept.file) == 0
     with pytest.warns(UserWarning, match="a kill would lose"):
-        Checkpoint(tmp_path / "file" / "state", "it").save({"a": torch.ones(1)})
+        kept.save({"a": torch.ones(1)})
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
+def test_what_cuda_draws_goes_on():
+    device = torch.device("cuda")
+    with seeded(0, device):
+        torch.rand(3, device=device)
+        stood = generators(device)
+        expected = torch.rand(3, device=device), torch.rand(3)
+        draw_on(stood, device)
+        assert all(map(torch.equal, expected, (torch.rand(3, device=device), torch.rand(3))))

@@ -44,8 +44,10 @@ def no_network(monkeypatch):
         rows = list(rows_of(tasks))
         return entries_of(workers[index % 2](row) for index, row in reversed(list(enumerate(rows))))
 
-    monkeypatch.setattr(cluster, "join", lambda address, dst, needed: None)
+    addresses: list[str | None] = []
+    monkeypatch.setattr(cluster, "join", lambda address, dst, needed: addresses.append(address))
     monkeypatch.setattr(cluster, "run", turns)
+    return addresses
 
 
 @pytest.fixture
@@ -122,6 +124,16 @@ def test_blocks_that_are_sent_away_give_the_same_bytes(no_network, job, tmp_path
     job(src, "here", **options)
     job(src, "there", ray=True, **options)
     assert contents(tmp_path / "there") == contents(tmp_path / "here")
+
+
+def test_the_cluster_of_an_address_is_asked(no_network, job, tmp_path, weights):
+    src = mixed(tmp_path / "src", 3)
+    job(src, "a", ray=True)
+    job(src, "b", ray="10.0.0.1:6379")
+    words = ("--key", tmp_path / "key", "--weights", weights, "--ray-address", "10.0.0.2:6379")
+    run("protect", src, tmp_path / "c", *words, code=3)  # one of the pictures is broken
+    job(src, "d")
+    assert no_network == [None, "10.0.0.1:6379", "10.0.0.2:6379"]
 
 
 def test_a_sent_job_resumes(no_network, job, tmp_path):

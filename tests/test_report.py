@@ -168,7 +168,7 @@ def test_the_papers_protocol_is_recognised():
     assert beside.column(replace(column, countermeasure="jpeg:quality=20")) == ""
     assert beside.column(replace(column, share=0.5)) == ""
     victims = {"vit": "vit", "resnet18:multiplier=1": "resnet18", "vgg19:multiplier=0.25": "vgg19"}
-    for victim, of in (victims | {"vit:patch=8": "", "resnet9": ""}).items():
+    for victim, of in (victims | {"vit:patch=8": "vit", "vit:pretrained=x": "", "resnet9": ""}).items():
         assert Beside("table2").column(Column("vanilla", victim, 1.0, "paper")) == of
     assert Beside("table3").column(Column("vanilla", "resnet18", 0.8, "paper")) == "0.8"
     assert Beside("table3").column(Column("gray", "resnet18", 0.8, "paper")) == ""
@@ -183,7 +183,7 @@ def test_the_papers_protocol_is_recognised():
         (
             "table2_quick",
             [f"{name}:multiplier=0.25, quick" for name in ("resnet18", "resnet50", "vgg19", "densenet121")]
-            + ["vit:multiplier=0.25, quick:learning_rate=0.02"],
+            + ["vit:multiplier=0.25,patch=8, transformer:epochs=40,batch_size=64"],
         ),
         (
             "table3_quick",

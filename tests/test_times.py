@@ -9,6 +9,7 @@ from unlearnable.bench.jobs import MakeSet, Train
 from unlearnable.bench.run import jobs_of
 from unlearnable.bench.runs import Runs
 from unlearnable.bench.times import Times
+from unlearnable.checkpoint import Checkpoint
 from unlearnable.devices import device_named, name_of
 from unlearnable.networks import save_weights
 from unlearnable.pace import Guess, Workload
@@ -132,8 +133,21 @@ def test_what_a_checkpoint_holds_need_not_be_done_again(plan, times, tmp_path, m
     assert making.guess(times).seconds == 3.0
     save_weights(victim_named("resnet9:width=4").build(4, 16), runs.checkpoint(making.what))
     for spent, left in ((1.0, 2.0), (5.0, 0.0)):
-        monkeypatch.setattr("unlearnable.bench.jobs.spent", lambda file, spent=spent: spent)
+        monkeypatch.setattr("unlearnable.pace.spent", lambda file, spent=spent: spent)
         assert making.guess(times).seconds == left
+
+
+def test_what_is_left_of_a_training(plan, done, times, tmp_path):
+    """One that has gone on for two seconds of ten."""
+    runs = Runs(tmp_path)
+    for made in done.sets.all():
+        runs.sets.save(made)
+    job = next(job for job in jobs_of(plan, runs) if isinstance(job, Train))
+    assert job.guess(times).seconds == pytest.approx(10)
+    kept = Checkpoint(runs.cell(job.entry).training(runs.cache, device_named(None)), "it")
+    kept._begun -= 2
+    kept.save({})
+    assert job.guess(times).seconds == pytest.approx(8, abs=0.1)
 
 
 def test_what_is_said_before_a_plan_begins(times, tmp_path):

@@ -148,6 +148,13 @@ def test_the_checkpoint_holds_no_pickle(covers, tmp_path):
     assert json.loads(header["__metadata__"]["run"])["step"] == TINY.steps
 
 
+def test_a_checkpoint_of_another_format_is_refused(covers, tmp_path, monkeypatch):
+    list(train(TINY, [covers], "render", tmp_path / "out"))
+    monkeypatch.setattr(running, "FORMAT", running.FORMAT + 1)
+    with pytest.raises(ValueError, match="by another version of this package"):
+        list(train(TINY, [covers], "render", tmp_path / "out"))
+
+
 def test_the_papers_own_losses_and_a_bank_with_classes(covers, tmp_path):
     """Eq. 8 on floats: no publishing, no countermeasure, no mask, concentration on batches of one class or two."""
     extractor = tmp_path / "extractor.safetensors"

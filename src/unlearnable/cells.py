@@ -18,15 +18,16 @@ import torch
 from unlearnable.checkpoint import Checkpoint
 from unlearnable.countermeasures import countermeasure_named
 from unlearnable.course import Epoch
-from unlearnable.devices import fastest_dtype
+from unlearnable.devices import fastest_dtype, name_of
 from unlearnable.images import ImageSet
 from unlearnable.recipes import recipe_named
-from unlearnable.stored import Record
+from unlearnable.stored import Record, is_whole
 from unlearnable.training import Fit, fit
 from unlearnable.version import __version__
 from unlearnable.victims import victim_named
 
 PACKAGES = ("torch", "torchvision", "kornia", "timm", "pillow", "numpy")  # that a result depends on
+TRAINING = ".training"  # of a cell whose training is not over
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ class Cell:
         device: torch.device,
         *,
         purify: bool = True,
-        checkpoint: Path | None = None,
+        folder: Path | None = None,
         on_epoch: Callable[[int, int, Epoch], None] | None = None,
     ) -> Fit:
         """Train it on its sets, those of its fingerprints; see `unlearnable.training.fit`.
@@ -95,14 +96,19 @@ class Cell:
             clean: what the trainer holds, if anything.
             device: where.
             purify: whether to purify.
-            checkpoint: file for the state of the training, with which it goes on where there is one; it stays there.
+            folder: for the state of the training, with which one that was killed goes on; see `training`.
             on_epoch: called after each epoch.
 
         Raises:
-            ValueError: the sets do not fit the countermeasure or the victim, or the checkpoint is of another training.
+            ValueError: the sets do not fit the countermeasure or the victim.
             DivergedError: the loss was not finite.
         """
-        where = [torch.__version__, device.type, str(fastest_dtype(device)), purify]
+        checkpoint = None
+        if folder:
+            file = self.training(folder, device)
+            if not is_whole(file):
+                file.unlink(missing_ok=True)
+            checkpoint = Checkpoint(file, file.name)
         return fit(
             victim_named(self.victim),
             train,
@@ -113,9 +119,22 @@ class Cell:
             clean=clean,
             purify=purify,
             device=device,
-            checkpoint=Checkpoint(checkpoint, json.dumps([self.key, *where])) if checkpoint else None,
+            checkpoint=checkpoint,
             on_epoch=on_epoch,
         )
+
+    def training(self, folder: Path, device: torch.device) -> Path:
+        """Where its training is kept until `forget`.
+
+        The name says all that the outcome depends on: on another device, or by other versions, it begins anew.
+        """
+        here = json.dumps([name_of(device), str(fastest_dtype(device)), versions()])
+        return folder / f"{self.key}-{hashlib.sha256(here.encode()).hexdigest()[:8]}{TRAINING}"
+
+    def forget(self, folder: Path) -> None:
+        """Remove what ``folder`` holds of its trainings, wherever they ran: its result is kept."""
+        for file in folder.glob(f"{self.key}-*{TRAINING}"):
+            file.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)

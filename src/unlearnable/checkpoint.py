@@ -19,6 +19,8 @@ from unlearnable.atomic import replacing
 CHECKPOINT_SECONDS = 30  # what a kill loses at most, but for one step, as long as saving is quick
 CHECKPOINT_SHARE = 0.05  # of the time, at most, goes into saving
 
+FORMAT = 2  # of the names in a state
+
 State = dict[str, Tensor]  # under flat names
 
 
@@ -47,9 +49,9 @@ class Checkpoint:
     """
 
     def __init__(self, file: Path, identity: str) -> None:
-        self.file, self.identity = file, identity
+        self.file, self.identity = file, f"{FORMAT} {identity}"
         now = time.monotonic()
-        self._begun = now - (spent(file) if file.exists() else 0)
+        self._begun = now - spent(file)
         self._due = now + CHECKPOINT_SECONDS
 
     @property
@@ -68,9 +70,9 @@ class Checkpoint:
         Raises:
             ValueError: by another run.
         """
-        if not self.file.exists():
-            return None
         with _opened(self.file) as stored:
+            if stored is None:
+                return None
             notes = stored.metadata() or {}
             state = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
         if notes.get("identity") != self.identity:
@@ -98,13 +100,13 @@ class Checkpoint:
 
 
 def spent(file: Path) -> float:
-    """Seconds that have gone into a checkpoint, those of runs that were killed included.
+    """Seconds that have gone into a checkpoint, those of runs that were killed included; 0 where there is none.
 
     Raises:
-        ValueError: it is none.
+        ValueError: the file is no checkpoint.
     """
     with _opened(file) as stored:
-        return float((stored.metadata() or {}).get("seconds", 0))
+        return float((stored.metadata() or {}).get("seconds", 0)) if stored else 0.0
 
 
 def state_of(model: nn.Module, optimizer: torch.optim.Optimizer) -> State:
@@ -146,8 +148,13 @@ def _laid_out(tensor: Tensor, parameter: Tensor) -> Tensor:
 
 @contextmanager
 def _opened(file: Path) -> Iterator[Any]:
+    """The file; None where there is none, or none that can be reached."""
     try:
-        with safe_open(file, framework="pt") as stored:
-            yield stored
+        stored = safe_open(file, framework="pt")
+    except OSError:
+        yield None
+        return
     except SafetensorError as error:
         raise ValueError(f"{file} is not a checkpoint: {error}; delete it to begin anew") from None
+    with stored:
+        yield stored

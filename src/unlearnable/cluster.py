@@ -39,13 +39,15 @@ def connect(address: str | None = None) -> bool:
     A cluster that is started here ends with this process. Answers whether it has connected: not where it was already.
 
     Raises:
-        ClusterError: there is no Ray, or no such cluster.
+        ClusterError: there is no Ray, no such cluster, or a connection to another.
     """
     if missing := [name for name in ("ray", "pyarrow") if not find_spec(name)]:
         raise ClusterError(f"{', '.join(missing)} is not installed: pip install 'unlearnable[scale]'")
     import ray
 
     if ray.is_initialized():
+        if address and address != (here := ray.get_runtime_context().gcs_address):
+            raise ClusterError(f"expected a connection to {address}, found one to {here}; end it by ray.shutdown()")
         return False
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # of a cluster that is started here, too
     address = address or os.environ.get("RAY_ADDRESS", "")

@@ -1,15 +1,18 @@
 """How long a training will take, judged by those that have been measured."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
+from pathlib import Path
 from statistics import median
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from unlearnable.cells import Result
+from unlearnable.checkpoint import spent
 from unlearnable.countermeasures import countermeasure_named
+from unlearnable.stored import is_whole
 from unlearnable.victims import Victim, victim_named
 
 
@@ -101,11 +104,18 @@ def too_late(needed: float | None, end: float) -> str:
         needed: how long it takes, in seconds.
         end: when it has to be over, as of `time.monotonic`.
     """
-    left = end - time.monotonic()
-    if left > 0 and (needed is None or needed <= left):
+    remaining = end - time.monotonic()
+    if remaining > 0 and (needed is None or needed <= remaining):
         return ""
     takes = "nobody knows how long it takes" if needed is None else f"it takes about {needed / 60:.0f} min"
-    return f"no time left: {takes}, {max(0, left) / 60:.0f} min were left"
+    return f"no time left: {takes}, {max(0, remaining) / 60:.0f} min were left"
+
+
+def left(guess: Guess | None, checkpoint: Path) -> Guess | None:
+    """A guess, less what a checkpoint, if there is one, already holds of it."""
+    if guess and is_whole(checkpoint):
+        return replace(guess, seconds=max(0.0, guess.seconds - spent(checkpoint)))
+    return guess
 
 
 def work(countermeasure: str, epochs: int) -> float:

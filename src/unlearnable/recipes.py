@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 import torch
 from torch import nn
@@ -32,7 +32,10 @@ class Recipe:
         label_smoothing: of the cross-entropy.
         schedule: ``cosine`` falls to zero from the first step on; ``onecycle`` rises over the first fifth and
             falls to zero in a straight line.
+        algorithm: of the optimiser, by name.
     """
+
+    algorithm: ClassVar[str] = "SGD"
 
     epochs: int
     long_epochs: int
@@ -149,6 +152,8 @@ class Transformer(Recipe):
         label_smoothing: none.
         schedule: onecycle, which warms up.
     """
+
+    algorithm = "AdamW"
 
     epochs: int = 60
     long_epochs: int = 100

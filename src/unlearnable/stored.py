@@ -1,6 +1,7 @@
 """Files that a command stored and another reads: they may be broken, or somebody else's."""
 
 import json
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,8 @@ from itertools import chain, count
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, ClassVar, Generic, TypeVar, get_args, get_origin, get_type_hints
+
+from safetensors import SafetensorError, safe_open
 
 from unlearnable.atomic import write
 from unlearnable.version import __version__
@@ -107,6 +110,18 @@ def set_aside(file: Path) -> None:
     """Give a file that holds nothing legible a name that nothing has yet, so that it is neither read nor lost."""
     names = (file.with_suffix(f".{number}{CORRUPT}") for number in count(1))
     file.replace(next(name for name in chain([file.with_suffix(CORRUPT)], names) if not name.exists()))
+
+
+def is_whole(file: Path) -> bool:
+    """Whether there is a safetensors file of the length that it says; the tensors themselves are not read."""
+    try:
+        with safe_open(file, framework="pt"):
+            return True
+    except FileNotFoundError:
+        return False
+    except (SafetensorError, OSError) as error:
+        warnings.warn(f"{file} is damaged ({error}) and counts as missing", stacklevel=2)
+        return False
 
 
 def typed(value: Any, kind: Any) -> Any:

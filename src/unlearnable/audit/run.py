@@ -20,7 +20,7 @@ from unlearnable.countermeasures.columns import columns
 from unlearnable.course import Epoch
 from unlearnable.devices import device_named, name_of
 from unlearnable.diverged import DivergedError
-from unlearnable.pace import Paces, Workload, too_late, work
+from unlearnable.pace import Paces, Workload, left, too_late, work
 from unlearnable.recipes import recipe_named
 from unlearnable.stored import Store
 from unlearnable.victims import Victim, check_takes, victim_named
@@ -85,8 +85,8 @@ def audit_folder(
 ) -> Outcome:
     """Measure what a trainer would get, and write ``audit.html``, ``audit.md``, ``audit.json`` and one JSON a cell.
 
-    A cell whose result lies in ``out`` is not trained again, so that the same call resumes. Whatever ends the audit,
-    the page shows what is known by then.
+    A cell whose result lies in ``out`` is not trained again, and one that was killed goes on from the last epoch that
+    was saved, so that the same call resumes. Whatever ends the audit, the page shows what is known by then.
 
     Args:
         protected: folder of the published pictures, in class sub-folders; the classes that it lacks are taken from
@@ -97,7 +97,7 @@ def audit_folder(
         out: folder for the results.
         countermeasures: ``table1``, ``all``, or names with parameters, chained by ``+``, separated by commas.
         victim: see `victims`; any timm name.
-        recipe: ``quick`` or ``paper``.
+        recipe: ``quick``, ``paper`` or ``transformer``.
         seeds: trainings a cell.
         minutes: no training starts that would not end within so many, as far as can be foreseen.
         size: side in pixels at which is trained; that of the published pictures, at most 224, when None.
@@ -157,6 +157,8 @@ class Run:
         stored = {task.cell.key: store.load(task.cell.key) for task in tasks}
         self.results = {key: result for key, result in stored.items() if result}
         self.missing: dict[str, str] = {}
+        for result in self.results.values():  # a kill may have come between keeping one and forgetting its training
+            result.cell.forget(store.folder)
 
     def train(self, on_progress: Callable[[Progress], None] | None) -> None:
         """Train what has no result yet."""
@@ -204,13 +206,12 @@ class Run:
         if on_progress:
             on_progress(now)
         train = self.sets.protected if task.which == "protected" else self.sets.clean
-        checkpoint = self.store.file(task.cell.key).with_suffix(".training")
         trained = task.cell.fit(
-            train, self.sets.test, self.sets.clean, self.device, checkpoint=checkpoint, on_epoch=on_epoch
+            train, self.sets.test, self.sets.clean, self.device, folder=self.store.folder, on_epoch=on_epoch
         )
         result = Result.of(task.cell, trained, name_of(self.device))
         self.store.save(result)
-        checkpoint.unlink(missing_ok=True)
+        task.cell.forget(self.store.folder)
         self.results[task.cell.key] = result
 
     def _seconds(self, task: Task) -> float | None:
@@ -220,7 +221,7 @@ class Run:
             paces.add(Workload.of(result, len(clean)), result.seconds)
         how = (cell.victim, cell.countermeasure, task.epochs, name_of(self.device))
         asked = Workload(cell.clean, len(clean), len(self.sets.test), len(clean.classes), cell.size, *how)
-        guess = paces.guess(asked)
+        guess = left(paces.guess(asked), cell.training(self.store.folder, self.device))
         return guess.seconds if guess else None
 
 

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -11,17 +11,17 @@ from torch import Tensor
 
 from unlearnable.atomic import replacing
 from unlearnable.bench.entry import Entry, TrainingSet
-from unlearnable.bench.kept import Kept, is_whole
+from unlearnable.bench.kept import Kept
 from unlearnable.bench.runs import Runs
 from unlearnable.bench.sets import Made, make
 from unlearnable.bench.times import Times
 from unlearnable.cells import Cell, Result
-from unlearnable.checkpoint import spent
 from unlearnable.countermeasures import Knowledge, countermeasure_named
 from unlearnable.devices import device_named, name_of
 from unlearnable.images import ImageSet
 from unlearnable.networks import network_of
-from unlearnable.pace import Guess, Workload
+from unlearnable.pace import Guess, Workload, left
+from unlearnable.stored import is_whole
 
 T = TypeVar("T")
 Call = tuple[Callable[..., Any], tuple[Any, ...]]
@@ -135,7 +135,7 @@ class MakeSet(Job):
     def guess(self, times: Times) -> Guess | None:
         """See `Job`."""
         guess = times.making(self.what, self.clean, name_of(device_named(self.device)))
-        return _left(guess, self.runs.checkpoint(self.what))
+        return left(guess, self.runs.checkpoint(self.what))
 
 
 @dataclass(eq=False)
@@ -216,7 +216,7 @@ class Train(Job):
         purified = any(isinstance(job, Purify) for job in self.needs)
         train = self.runs.kept(cell.train, self.entry.countermeasure if purified else "")
         test, clean = self.runs.kept(cell.test), self.runs.kept(cell.clean)
-        how = (not purified, self.drawn, self.runs.training(cell), self.device)
+        how = (not purified, self.drawn, self.runs.cache, self.device)
         return train_cell, (cell, train, test, clean, *how)
 
     def keep(self, answer: tuple[Result, dict[str, Tensor]]) -> str:
@@ -227,6 +227,7 @@ class Train(Job):
                 save_file(weights, temporary)
         if not self.runs.cells.load(result.key):  # what is there was measured; this training was for the weights alone
             self.runs.cells.save(result)
+        result.cell.forget(self.runs.cache)
         return f"final {result.final():.1%}, peak {result.peak():.1%}, {result.seconds:.0f} s"
 
     def guess(self, times: Times) -> Guess | None:
@@ -235,8 +236,8 @@ class Train(Job):
         pictures = round(entry.training.left * clean.count)
         how = (entry.victim, entry.countermeasure, self.epochs, name_of(device_named(self.device)))
         asked = Workload(clean.fingerprint, pictures, self.tests, clean.classes, clean.size, *how)
-        cell = self.runs.cell(entry)
-        return _left(times.training(asked), self.runs.training(cell) if cell else None)
+        guess, cell = times.training(asked), self.runs.cell(entry)
+        return left(guess, cell.training(self.runs.cache, device_named(self.device))) if cell else guess
 
 
 def purified(countermeasure: str, train: ImageSet) -> ImageSet:
@@ -251,7 +252,7 @@ def train_cell(
     clean: ImageSet,
     purify: bool,
     drawn: bool,
-    checkpoint: Path,
+    folder: Path,
     device: str | None,
 ) -> tuple[Result, dict[str, Tensor]]:
     """Train a cell: its result, and the victim's weights where they are to be ``drawn``.
@@ -263,23 +264,15 @@ def train_cell(
         clean: clean pictures that the trainer may hold.
         purify: whether to purify.
         drawn: whether the weights are wanted, too.
-        checkpoint: file with which a training that was killed goes on.
+        folder: for the state of the training, with which one that was killed goes on.
         device: CUDA where there is one when None.
 
     Raises:
-        ValueError: the sets do not fit the countermeasure or the victim, or the checkpoint is of another training.
+        ValueError: the sets do not fit the countermeasure or the victim.
         DivergedError: the loss was not finite.
     """
     where = device_named(device)
-    trained = cell.fit(train, test, clean, where, purify=purify, checkpoint=checkpoint)
-    checkpoint.unlink(missing_ok=True)  # here, as whoever keeps the result may not see this folder
+    trained = cell.fit(train, test, clean, where, purify=purify, folder=folder)
     weights = network_of(trained.model).state_dict() if drawn else {}
     kept = {name: tensor.cpu().contiguous() for name, tensor in weights.items()}
     return Result.of(cell, trained, name_of(where)), kept
-
-
-def _left(guess: Guess | None, checkpoint: Path | None) -> Guess | None:
-    """A guess, less what has already been done of it."""
-    if guess and checkpoint and is_whole(checkpoint):
-        return replace(guess, seconds=max(0.0, guess.seconds - spent(checkpoint)))
-    return guess

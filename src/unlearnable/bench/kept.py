@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 from unlearnable.atomic import replacing
 from unlearnable.cells import fingerprint
 from unlearnable.images import ImageSet
+from unlearnable.stored import is_whole
 
 
 @dataclass(frozen=True)
@@ -55,18 +56,6 @@ class Kept:
         with replacing(self.file) as temporary:
             notes = {"classes": json.dumps(data.classes), "fingerprint": fingerprint(data)}
             save_file(tensors, temporary, metadata=notes)
-
-
-def is_whole(file: Path) -> bool:
-    """Whether there is a safetensors file of the length that it says; the tensors themselves are not read."""
-    if not file.exists():
-        return False
-    try:
-        with safe_open(file, framework="pt"):
-            return True
-    except SafetensorError as error:
-        warnings.warn(f"{file} is damaged ({error}) and counts as missing", stacklevel=2)
-        return False
 
 
 @lru_cache

@@ -46,27 +46,23 @@ class Runs:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        self.folder, self.cache = folder, folder / "cache"
         self.sets, self.cells = Store(folder / "sets", Made), Store(folder / "cells", Result)
 
     def kept(self, fingerprint: str, countermeasure: str = "") -> Kept:
         """Where a set's pictures are kept, or those that a countermeasure makes of it."""
         if not countermeasure:
-            return Kept(self.folder / "cache" / f"{fingerprint}.safetensors", content=fingerprint)
+            return Kept(self.cache / f"{fingerprint}.safetensors", content=fingerprint)
         how = json.dumps([repr(countermeasure_named(countermeasure)), __version__, versions()])
-        return Kept(self.folder / "cache" / f"{fingerprint}-{sha256(how.encode()).hexdigest()[:16]}.safetensors")
+        return Kept(self.cache / f"{fingerprint}-{sha256(how.encode()).hexdigest()[:16]}.safetensors")
 
     def checkpoint(self, what: TrainingSet) -> Path:
         """Where the optimisation of a protection is kept until it is over."""
-        return self.folder / "cache" / f"{what.key}.checkpoint"
-
-    def training(self, cell: Cell) -> Path:
-        """Where the training of a cell is kept until it is over."""
-        return self.folder / "cache" / f"{cell.key}.training"
+        return self.cache / f"{what.key}.checkpoint"
 
     def weights(self, cell: Cell) -> Path:
         """Where the weights of a trained victim are kept that a figure shows."""
-        return self.folder / "cache" / f"{cell.key}.weights.safetensors"
+        return self.cache / f"{cell.key}.weights.safetensors"
 
     def figure(self, name: str) -> Path:
         """Where the figure of the plan of this name is kept; what it shows is in a JSON file beside it."""

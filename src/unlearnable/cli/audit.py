@@ -97,14 +97,14 @@ def fit(
     with errors(DivergedError):
         if out.is_dir():
             raise ValueError(f"expected a file to write the weights to, got the folder {out}")
-        pictures, tested, checkpoint = load(train), load(test), out.with_name(f"{out.name}.training")
+        pictures, tested = load(train), load(test)
         sets = (fingerprint(pictures), fingerprint(tested), "")
         cell = Cell.of(*sets, pictures.images.shape[-1], victim, countermeasure, recipe, seed)
         out.parent.mkdir(parents=True, exist_ok=True)
         where = device_named(device)
-        trained = cell.fit(pictures, tested, None, where, checkpoint=checkpoint, on_epoch=on_epoch)
+        trained = cell.fit(pictures, tested, None, where, folder=out.parent, on_epoch=on_epoch)
         save_weights(trained.model, out)
-        checkpoint.unlink(missing_ok=True)
+        cell.forget(out.parent)
     say(f"final {trained.final:.1%}, peak {trained.peak:.1%}: {out}")
 
 

@@ -18,11 +18,21 @@ PACES = {
     "training": ("cells", 1800),
 }  # of a stage: of what, and over how many seconds; a step may take minutes
 
+
+def _named(address: str | None) -> str | None:
+    """An address that is not empty, as that of a variable which is not set would be."""
+    if address == "":
+        raise typer.BadParameter("expected HOST:PORT, got nothing")
+    return address
+
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Weights = Annotated[str | None, typer.Option(help="Folder or hub id of weights; those that ship when left out.")]
 Device = Annotated[str | None, typer.Option(help="Torch device; CUDA where there is one when left out.")]
 Ray = Annotated[bool, typer.Option("--ray", help="Let the Ray cluster of RAY_ADDRESS do it, else one of this machine.")]
-RayAddress = Annotated[str | None, typer.Option(help="Let the Ray cluster at this address do it, such as HOST:6379.")]
+RayAddress = Annotated[
+    str | None, typer.Option(callback=_named, help="Let the Ray cluster at this address do it, such as HOST:6379.")
+]
 SecretsOption = Annotated[str, typer.Option(help="render, or the folder of a bank of `semantics build`.")]
 KeyFile = Annotated[Path | None, typer.Option(help="Your secret key, made on first use; your settings' when left out.")]
 

@@ -20,7 +20,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from unlearnable.atomic import replacing
-from unlearnable.checkpoint import put_back, state_of
+from unlearnable.checkpoint import FORMAT, State, put_back, state_of
 from unlearnable.devices import fastest_dtype
 from unlearnable.diverged import DivergedError
 from unlearnable.hiding.extractor import Extractor
@@ -41,7 +41,7 @@ SNAPSHOT_SECONDS = 15
 SNAPSHOT_STEPS = 50
 MAX_ROLLBACKS = 12
 
-State = tuple[dict[str, Any], dict[str, Tensor]]  # notes and tensors
+Snapshot = tuple[dict[str, Any], State]  # notes, and what belongs to them
 Labels = Int64[Tensor, " n"]
 
 
@@ -87,9 +87,10 @@ class Run:
         self.history: list[dict[str, float]] = []
         self.snapshot, self.taken = self.state(), time.monotonic()
 
-    def state(self) -> State:
+    def state(self) -> Snapshot:
         """A copy of everything that a resumed training needs."""
         notes = {
+            "format": FORMAT,
             "recipe": asdict(self.recipe),
             "pictures": self.pictures,
             "step": self.step,
@@ -100,12 +101,12 @@ class Run:
         }
         return notes, self.tensors()
 
-    def tensors(self) -> dict[str, Tensor]:
+    def tensors(self) -> State:
         """A copy of weights and Adam's moments under flat names."""
         state = state_of(self.hider, self.optimizer)
         return {name: tensor.detach().clone().contiguous() for name, tensor in state.items()}
 
-    def restore(self, tensors: dict[str, Tensor]) -> None:
+    def restore(self, tensors: State) -> None:
         """Put back what `tensors` copied."""
         put_back(tensors, self.hider, self.optimizer)
 
@@ -119,11 +120,13 @@ class Run:
         """Resume from `save`.
 
         Raises:
-            ValueError: the checkpoint is of another recipe, or of other pictures.
+            ValueError: the checkpoint is of another recipe, of other pictures, or by another version.
         """
         with safe_open(file, framework="pt", device=str(self.device)) as stored:
             notes = json.loads(stored.metadata()["run"])
             tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+        if notes.get("format") != FORMAT:
+            raise ValueError(f"{file.parent} holds a training by another version of this package; name another --out")
         mine = json.loads(json.dumps(asdict(self.recipe)))
         if notes["recipe"] != mine:
             differing = [name for name in mine if notes["recipe"].get(name) != mine[name]]

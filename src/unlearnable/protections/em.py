@@ -13,6 +13,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 from torch.nn import functional as F
 
+from unlearnable.checkpoint import State
 from unlearnable.images import Images, ImageSet
 from unlearnable.pgd import PGD
 from unlearnable.protections.base import is_samplewise, protections
@@ -141,11 +142,11 @@ class MinMin(Optimisation):
             return noise
         return (self.data.images + noise.clamp_min(0)).floor() - self.data.images
 
-    def state(self) -> dict[str, Tensor]:
+    def state(self) -> State:
         """Noise, errors and surrogate."""
         return {"noise": self.noise, "wrong": torch.tensor(self.wrong), **self.surrogate.state()}
 
-    def restore(self, state: dict[str, Tensor]) -> None:
+    def restore(self, state: State) -> None:
         """Put them back."""
         self.noise.copy_(state["noise"])
         self.wrong = int(state["wrong"])

@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+from unlearnable.checkpoint import State
 from unlearnable.images import Images, ImageSet
 from unlearnable.pgd import PGD, Change
 from unlearnable.protections.base import protections
@@ -116,11 +117,11 @@ class MinMinMax(Optimisation):
         """The noise, in grey levels."""
         return self.noise * 255
 
-    def state(self) -> dict[str, Tensor]:
+    def state(self) -> State:
         """Order, noise and surrogate."""
         return {"order": self.order, "noise": self.noise, **self.surrogate.state()}
 
-    def restore(self, state: dict[str, Tensor]) -> None:
+    def restore(self, state: State) -> None:
         """Put them back."""
         self.order = state["order"].to(self.order.device)
         self.noise.copy_(state["noise"])

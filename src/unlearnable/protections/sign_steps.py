@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
+from unlearnable.checkpoint import State
 from unlearnable.countermeasures import Countermeasure
 from unlearnable.devices import at_once, fast
 from unlearnable.images import Images, ImageSet
@@ -71,12 +72,12 @@ class SignSteps(Optimisation):
             self._current = torch.empty(0)
         return loss
 
-    def state(self) -> dict[str, Tensor]:
+    def state(self) -> State:
         """The surrogate, and the changes in progress and those of the best restart so far."""
         changes = {"current": self._current, "best": self._best}
         return self.surrogate.state() | changes | {"lowest": torch.tensor(self._lowest, dtype=torch.float64)}
 
-    def restore(self, state: dict[str, Tensor]) -> None:
+    def restore(self, state: State) -> None:
         """Put back what `state` gave."""
         self.surrogate.restore(state)
         self._current, self._best = (state[name].to(self.data.images.device) for name in ("current", "best"))

@@ -12,7 +12,7 @@ from unlearnable.paper import RECIPE, SETTINGS, SIZES, VICTIM, PaperTable, paper
 from unlearnable.protections import protection_named
 from unlearnable.protections.optimised import Optimised
 from unlearnable.recipes import recipe_named
-from unlearnable.victims import Scalable, victim_named
+from unlearnable.victims import Scalable, ViT, victim_named
 
 OTHERWISE = ("table2", "table3")  # whose columns are no countermeasures: victims, shares of protected pictures
 
@@ -58,7 +58,7 @@ class Beside:
         if 0 < column.share < 1:
             return ""
         if self.name == "table2":
-            return _at_full_width(column.victim, columns)
+            return _at_full_size(column.victim, columns)
         return _like(column.countermeasure, columns)
 
     def accuracy(self, data: str, row: str, column: Column) -> float | None:
@@ -86,11 +86,12 @@ class Beside:
         usual = recipe_named(RECIPE)
         for text in dict.fromkeys(column.recipe for column in columns):
             if (own := recipe_named(text)) != usual:
-                found.append(f"recipe {text}, {own.epochs} epochs, in the paper {usual.epochs} or {usual.long_epochs}")
+                epochs = f"{own.epochs} epochs" + (f" of {own.algorithm}" if own.algorithm != usual.algorithm else "")
+                found.append(f"recipe {text}, {epochs}, in the paper {usual.epochs} or {usual.long_epochs}")
         expected = self.table.columns if self.name == "table2" else (VICTIM,)
         for victim in dict.fromkeys(column.victim for column in columns):
             if victim_named(victim) not in map(victim_named, expected):
-                found.append(f"victim {victim}, in the paper {_at_full_width(victim, expected) or ', '.join(expected)}")
+                found.append(f"victim {victim}, in the paper {_at_full_size(victim, expected) or ', '.join(expected)}")
         if size := SIZES.get(data):
             counts = [(train, "training pictures", size.train), (test, "test pictures", size.test)]
             found += [
@@ -143,9 +144,10 @@ def _like(text: str, names: Iterable[str]) -> str:
     return next((name for name in names if countermeasure_named(name) == made), "")
 
 
-def _at_full_width(text: str, names: Iterable[str]) -> str:
-    """The victim among ``names`` that ``text`` is, or is but for its width."""
+def _at_full_size(text: str, names: Iterable[str]) -> str:
+    """The victim among ``names`` that ``text`` is, or is but for its width or its patches."""
     made = victim_named(text)
     if isinstance(made, Scalable):
-        made = replace(made, multiplier=1.0)
+        usual: dict[str, Any] = {"multiplier": 1.0} | ({"patch": 0} if isinstance(made, ViT) else {})
+        made = replace(made, **usual)
     return next((name for name in names if victim_named(name) == made), "")
