@@ -94,6 +94,27 @@ def test_a_killed_training_goes_on_from_its_last_epoch(folders, monkeypatch):
     assert one.epochs == other.epochs and one.confusion == other.confusion
 
 
+def test_what_a_killed_training_has_behind_it_is_not_foreseen_again(folders, monkeypatch):
+    """Trainings of a thousand seconds, of which one has so many behind it, and five minutes for them."""
+    run(folders, countermeasures="vanilla")
+    cells = folders / "out" / CELLS
+    for file in cells.iterdir():
+        file.write_text(json.dumps(json.loads(file.read_text()) | {"seconds": 1000.0}))
+
+    def kill(now):
+        if now.accuracy is not None:
+            raise KilledError
+
+    save_every_step(monkeypatch)
+    with pytest.raises(KilledError):
+        run(folders, countermeasures="vanilla", seeds=2, on_progress=kill)
+    assert len(list(cells.glob("*.training"))) == 1
+    monkeypatch.setattr("unlearnable.pace.spent", lambda file: 1000.0)
+    outcome = run(folders, countermeasures="vanilla", seeds=2, minutes=5)
+    assert "it takes about 17 min" in outcome.missing["vanilla"]
+    assert len(list(cells.glob("*.json"))) == 3 and not list(cells.glob("*.training"))
+
+
 def test_starts_nothing_that_cannot_end_in_time(folders):
     outcome = run(folders, countermeasures="vanilla,gray", minutes=0)
     assert not outcome.rows
