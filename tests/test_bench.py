@@ -141,7 +141,9 @@ def test_a_killed_training_goes_on_from_its_last_epoch(plan, done, tmp_path, mon
     cell = replace(done.result(entry).cell, recipe="quick:epochs=3,batch_size=16")
     train, test = load("toy:count=64"), load("toy:count=40,seed=1")
     purified = countermeasure_named("jpeg:quality=50").purify(train, Knowledge())
-    whole, _ = train_cell(cell, train, test, train, True, False, tmp_path / "whole", None)
+    save_every_step(monkeypatch)
+    whole, _ = train_cell(cell, train, test, train, True, False, tmp_path / "on another disk", None)
+    assert not list(tmp_path.iterdir())
     begun, epoch = [], training.train_epoch
 
     def killed(model, optimizer, data, countermeasure, recipe, number):
@@ -150,7 +152,6 @@ def test_a_killed_training_goes_on_from_its_last_epoch(plan, done, tmp_path, mon
             raise KilledError
         return epoch(model, optimizer, data, countermeasure, recipe, number)
 
-    save_every_step(monkeypatch)
     monkeypatch.setattr(training, "train_epoch", killed)
     with pytest.raises(KilledError):
         train_cell(cell, train, test, train, True, False, tmp_path, None)

@@ -193,6 +193,14 @@ def test_audit_export_and_fit(tmp_path, weights, monkeypatch):
     assert "expected a new folder" in run("export", "toy", tmp_path / "train", code=2).output
 
 
+@pytest.mark.parametrize(
+    "where", [("--victim", "resnet9:pretrained=none"), ("--countermeasure", "pretrained:weights=none")]
+)
+def test_fit_says_which_weights_are_not_there(tmp_path, where):
+    shown = run("fit", "toy:count=48", "toy:count=40,seed=1", *where, "--out", tmp_path / "out", code=2).output
+    assert "expected a file of weights, found none at none" in shown
+
+
 def test_fit_goes_on_where_it_was_killed(tmp_path, monkeypatch):
     how = ("toy:count=48", "toy:count=40,seed=1", "--victim", "resnet9:width=2", "--recipe", "quick:epochs=3")
     epoch = training.train_epoch

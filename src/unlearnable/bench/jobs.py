@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from os.path import isdir
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -264,7 +265,8 @@ def train_cell(
         clean: clean pictures that the trainer may hold.
         purify: whether to purify.
         drawn: whether the weights are wanted, too.
-        folder: for the state of the training, with which one that was killed goes on.
+        folder: for the state of the training, with which one that was killed goes on; where it is not, on a node of a
+            cluster that has another disk, nothing is kept.
         device: CUDA where there is one when None.
 
     Raises:
@@ -272,7 +274,8 @@ def train_cell(
         DivergedError: the loss was not finite.
     """
     where = device_named(device)
-    trained = cell.fit(train, test, clean, where, purify=purify, folder=folder)
+    seen = folder if isdir(folder) else None  # noqa: PTH112 - that of Path fails where it may not look
+    trained = cell.fit(train, test, clean, where, purify=purify, folder=seen)
     weights = network_of(trained.model).state_dict() if drawn else {}
     kept = {name: tensor.cpu().contiguous() for name, tensor in weights.items()}
     return Result.of(cell, trained, name_of(where)), kept
