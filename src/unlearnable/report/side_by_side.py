@@ -54,7 +54,8 @@ def side_by_side(
             axes.imshow(picture)
             axes.set(xticks=[], yticks=[], title=title)
         if quality := entry.quality:
-            label = f"RMS {quality.rms:.2f}   L-inf {quality.linf}\nPSNR {quality.psnr} dB   SSIM {quality.ssim:.3f}"
+            psnr = "PSNR inf" if quality.psnr is None else f"PSNR {quality.psnr:.2f} dB"
+            label = f"RMS {quality.rms:.2f}   L-inf {quality.linf}\n{psnr}   SSIM {quality.ssim:.3f}"
             row[1].set_xlabel(label, fontsize=8)
         row[0].set_xlabel(f"{entry.file}\n{entry.width} x {entry.height} px", fontsize=8)
     figure.savefig(out, dpi=110)
