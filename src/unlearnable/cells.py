@@ -9,6 +9,7 @@ import json
 import platform
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import ClassVar
@@ -224,13 +225,16 @@ def weights_of(victim: str, countermeasure: str) -> str:
 
 def versions() -> dict[str, str]:
     """Of Python and of the packages that matter, as they are here."""
-    return {"python": platform.python_version()} | {name: version(name) for name in PACKAGES}
+    return {"python": platform.python_version()} | {name: _installed(name) for name in PACKAGES}
 
 
 def file_fingerprint(files: Iterable[Path]) -> str:
     """SHA-256 over the files' bytes, the first 16 digits; empty where there are none."""
     contents = [file.read_bytes() for file in files]
     return hashlib.sha256(b"".join(contents)).hexdigest()[:16] if contents else ""
+
+
+_installed = cache(version)  # reads a file each time
 
 
 def _rounded(epoch: Epoch) -> Epoch:

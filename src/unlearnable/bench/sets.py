@@ -133,7 +133,7 @@ def make(
         DivergedError: an optimisation came to nothing.
     """
     start, where = time.perf_counter(), device_named(device)
-    if checkpoint and checkpoint.exists():
+    if checkpoint:
         start -= spent(checkpoint)
     protected = torch.rand(len(clean), generator=torch.Generator().manual_seed(what.seed)).argsort().argsort()
     protected = protected < round(what.share * len(clean))
@@ -144,8 +144,6 @@ def make(
         if whole is not None:
             made = whole
         elif isinstance(protection, Optimised):
-            if checkpoint:
-                checkpoint.parent.mkdir(parents=True, exist_ok=True)
             change = protection.optimised(clean, what.seed, device=where, checkpoint=checkpoint, on_step=on_step)
             made = protection.publish(clean, change)
         else:
