@@ -18,12 +18,12 @@ from sweep import SIDE, fine_tuned, parser_of
 from torch import Tensor
 from torch.nn import functional as F
 
-from unlearnable.atomic import write
-from unlearnable.devices import best_device
-from unlearnable.hiding.extractor import Extractor
+from unlearnable.compute.devices import best_device
+from unlearnable.hider_training.crops import FolderCrops, RandomDrawings
+from unlearnable.hider_training.extractor import Extractor
 from unlearnable.hiding.inference import perturbations, prepare, shipped_weights
 from unlearnable.hiding.network import Hider
-from unlearnable.hiding.sources import FolderCrops, RandomDrawings
+from unlearnable.storage.atomic import write
 
 EACH, CLASSES = 4, 16
 OMEGAS = (0.0, 1e-4, 1e-3, 1e-2, 1e-1)  # the paper's is 1e-4, of a sum over all pairs of a batch

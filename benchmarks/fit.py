@@ -18,13 +18,13 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader
 from torchvision import datasets, transforms
 
+from unlearnable.compute.devices import best_device, has_fast_bf16, name_of
 from unlearnable.countermeasures import countermeasure_named
 from unlearnable.datasets import load
-from unlearnable.devices import best_device, has_fast_bf16, name_of
-from unlearnable.images import ImageSet
-from unlearnable.recipes import recipe_named
-from unlearnable.training import fit
-from unlearnable.victims import victim_named
+from unlearnable.images.imageset import ImageSet
+from unlearnable.training.loop import fit
+from unlearnable.training.recipes import recipe_named
+from unlearnable.victims.architectures import victim_named
 
 COLUMNS = {"vanilla": "vanilla", "jpeg10": "jpeg:quality=10"}
 DEVICE = best_device()

@@ -20,7 +20,7 @@ from pathlib import Path
 from PIL import Image
 from sklearn.datasets import load_sample_images
 
-from unlearnable.folder.scan import scan
+from unlearnable.images.scan import scan
 
 LARGE = (6000, 4000)
 

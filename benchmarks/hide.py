@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from unlearnable.devices import best_device, has_fast_bf16
+from unlearnable.compute.devices import best_device, has_fast_bf16
 from unlearnable.hiding.inference import perturbations, prepare
 from unlearnable.hiding.network import DenseBlock, Hider
 from unlearnable.hiding.wavelet import haar, inverse_haar

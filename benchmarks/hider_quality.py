@@ -22,11 +22,11 @@ from PIL import Image, ImageOps
 from unlearnable import Key, __version__, protect_folder, reveal_folder
 from unlearnable.folder.job import working_picture
 from unlearnable.folder.manifest import Report, read_manifest
-from unlearnable.folder.scan import scan
 from unlearnable.hiding.inference import prepare, reveal_secrets, shipped_weights
 from unlearnable.hiding.network import WEIGHTS, Hider
-from unlearnable.luma import LUMA
-from unlearnable.photos import read_photo
+from unlearnable.images.imageset import LUMA
+from unlearnable.images.photos import read_photo
+from unlearnable.images.scan import scan
 from unlearnable.semantics.render import render
 
 CASES = {  # side of the pictures, working size, grey

@@ -16,15 +16,15 @@ from jaxtyping import Float
 from sweep import SIDE, fine_tuned, parser_of
 from torch import Tensor
 
-from unlearnable.atomic import write
 from unlearnable.countermeasures import countermeasure_named
-from unlearnable.countermeasures.base import Knowledge
+from unlearnable.hider_training.crops import FolderCrops
 from unlearnable.hiding.inference import shipped_weights
-from unlearnable.hiding.shaping import luma
-from unlearnable.hiding.sources import FolderCrops
-from unlearnable.images import ImageSet
+from unlearnable.hiding.masking import luma
+from unlearnable.images.imageset import ImageSet
+from unlearnable.images.quality import ssim
 from unlearnable.protections import protection_named
-from unlearnable.quality import ssim
+from unlearnable.storage.atomic import write
+from unlearnable.training.countermeasure import Knowledge
 
 COUNT, CLASSES = 60, 10
 OMEGAS = (0.0, 0.1, 1.0, 10.0)  # the paper's is 1, beside a revealing weight of 1; ours is 6

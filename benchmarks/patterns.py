@@ -16,13 +16,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from unlearnable.budget import Budget
 from unlearnable.countermeasures import countermeasure_named
 from unlearnable.datasets import load
-from unlearnable.images import ImageSet
-from unlearnable.recipes import recipe_named
-from unlearnable.training import fit
-from unlearnable.victims import victim_named
+from unlearnable.images.budget import Budget
+from unlearnable.images.imageset import ImageSet
+from unlearnable.training.loop import fit
+from unlearnable.training.recipes import recipe_named
+from unlearnable.victims.architectures import victim_named
 
 SIDE, CLASSES = 32, 10
 LONG = [(2, 0), (0, 2), (2, 2), (3, 0), (0, 3), (3, 1), (1, 3), (2, 1), (1, 2), (1, 1)]

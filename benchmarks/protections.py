@@ -26,14 +26,14 @@ from sklearn.datasets import make_classification
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from unlearnable.atomic import write
+from unlearnable.compute.devices import best_device, has_fast_bf16, name_of
 from unlearnable.datasets import load
-from unlearnable.devices import best_device, has_fast_bf16, name_of
-from unlearnable.images import ImageSet
+from unlearnable.images.imageset import ImageSet
 from unlearnable.protections import Protection, protection_named, protections
-from unlearnable.protections.autoregression import processes
-from unlearnable.spec import spec_of
-from unlearnable.victims import victim_named
+from unlearnable.protections.ar import processes
+from unlearnable.registry import spec_of
+from unlearnable.storage.atomic import write
+from unlearnable.victims.architectures import victim_named
 
 COLOURS = np.array(list(np.ndindex(2, 2, 2)), np.float64)
 PASSES = 4  # of the changes' optimisation

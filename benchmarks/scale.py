@@ -23,12 +23,11 @@ import torch
 from folder import linked
 
 from unlearnable import protect_folder
-from unlearnable.cluster import connect
-from unlearnable.folder.cluster import rows_of
-from unlearnable.folder.job import Job, Task
-from unlearnable.folder.manifest import MANIFEST, Entry, Report, read_manifest, write_manifest
-from unlearnable.folder.run import run
-from unlearnable.folder.scan import Found
+from unlearnable.compute.ray import connect
+from unlearnable.folder.job import FileTask, FolderJob, run
+from unlearnable.folder.manifest import ManifestEntry, Report, read_manifest, write_manifest
+from unlearnable.folder.ray import rows_of
+from unlearnable.images.scan import MANIFEST, Found
 
 Figures = dict[str, float]
 
@@ -55,19 +54,19 @@ def sizes(source: Path, copies: Path) -> Figures:
     }
 
 
-def kept(work: Path, report: Report, like: Entry, count: int) -> int:
+def kept(work: Path, report: Report, like: ManifestEntry, count: int) -> int:
     """The bookkeeping of a run over ``count`` files whose entries are like one; bytes that would go to the actors."""
     sent = 0
     found = [Found(f"class{index % 1000:03}/{index:09}.jpg") for index in range(count)]
 
-    def answers(_: Job, tasks: list[Task]) -> Iterator[Entry]:
+    def answers(_: FolderJob, tasks: list[FileTask]) -> Iterator[ManifestEntry]:
         nonlocal sent
         sent = sum(len(row["block"]) for row in rows_of(tasks))
         for index, task in enumerate(tasks):
             hashes = {"sha256_input": f"{index:064x}", "sha256_output": f"{index:064x}"}
             yield task.earlier or replace(like, file=task.file.name, output=task.output, **hashes)
 
-    entries = run(Job(work, work, report, None), found, answers, None)
+    entries = run(FolderJob(work, work, report, None), found, answers, None)
     write_manifest(work, entries)
     report.summarised(entries)
     return sent

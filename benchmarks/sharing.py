@@ -13,12 +13,12 @@ from multiprocessing.synchronize import Barrier
 import torch
 from torch.multiprocessing import get_context, spawn
 
+from unlearnable.compute.devices import best_device, name_of, seeded
 from unlearnable.countermeasures import countermeasure_named
-from unlearnable.devices import best_device, name_of, seeded
-from unlearnable.images import ImageSet
-from unlearnable.recipes import recipe_named
-from unlearnable.training import train_epoch
-from unlearnable.victims import victim_named
+from unlearnable.images.imageset import ImageSet
+from unlearnable.training.loop import train_epoch
+from unlearnable.training.recipes import recipe_named
+from unlearnable.victims.architectures import victim_named
 
 CLASSES = tuple("abcdefghij")
 

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from unlearnable.hider_training.config import HiderConfig
+from unlearnable.hider_training.loop import StepProgress
+from unlearnable.hider_training.train import train
 from unlearnable.hiding.inference import shipped_weights
-from unlearnable.hiding.recipe import Recipe
-from unlearnable.hiding.run import Progress
-from unlearnable.hiding.train import train
 
 SIDE = 64  # px of the crops
 
@@ -23,8 +23,10 @@ def parser_of(description: str | None, omegas: Sequence[float]) -> argparse.Argu
     return parser
 
 
-def fine_tuned(photos: Path, out: str | Path, steps: int, **settings: Any) -> Progress:
+def fine_tuned(photos: Path, out: str | Path, steps: int, **settings: Any) -> StepProgress:
     """Go on from the weights that ship, into ``out``; how the last step stood."""
-    recipe = Recipe(start=str(shipped_weights()), steps=steps, learning_rate=3e-4, warmup=20, sizes=(SIDE,), **settings)
+    recipe = HiderConfig(
+        start=str(shipped_weights()), steps=steps, learning_rate=3e-4, warmup=20, sizes=(SIDE,), **settings
+    )
     *_, last = train(recipe, [photos], "render", out)
     return last

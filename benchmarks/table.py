@@ -28,19 +28,20 @@ from typing import Any
 
 import yaml
 
-from unlearnable.atomic import write
-from unlearnable.bench.places import Workers, ending
+from unlearnable.bench.cell import Result
 from unlearnable.bench.plan import Plan
-from unlearnable.bench.run import Run, jobs_of
-from unlearnable.bench.runs import Runs
-from unlearnable.cells import Result, versions
+from unlearnable.bench.run import PlanRun, steps_of
+from unlearnable.bench.store import RunFolder
+from unlearnable.bench.workers import Processes, ending
+from unlearnable.storage.atomic import write
+from unlearnable.storage.provenance import versions
 
 WORKERS = 2
 FEW = ["vanilla", "jpeg:quality=10", "gray"]
 ROWS = ("Clean", "LSP", "AR", "OPS", "EM", "TAP", "EM (S)", "CUDA", "EntF", "Deep Hiding (C)")
 
 
-class Timed(Workers):
+class Timed(Processes):
     """Notes of every step that is done its answer and the seconds from its beginning to that."""
 
     def __init__(self, slots: int) -> None:
@@ -48,7 +49,7 @@ class Timed(Workers):
         self.took: list[tuple[Any, float]] = []
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
-        """See `Workers`."""
+        """See `Processes`."""
         start = time.perf_counter()
         future = super().submit(function, *arguments)
         future.add_done_callback(lambda done: self._note(done, time.perf_counter() - start))
@@ -80,9 +81,9 @@ def alone(content: dict[str, Any]) -> Iterator[dict[str, Any]]:
 def together(plan: Path, out: Path) -> dict[str, Any]:
     """Run a plan as the command does, in this process and its workers."""
     start = time.perf_counter()
-    runs = Runs(out)
+    runs = RunFolder(out)
     with ending(Timed(WORKERS)) as place:
-        run = Run(jobs_of(Plan.read(plan), runs), place, runs)
+        run = PlanRun(steps_of(Plan.read(plan), runs), place, runs)
         run()
     if run.failed:
         raise SystemExit("; ".join(run.failed.values()))

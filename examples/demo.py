@@ -7,7 +7,7 @@ from pathlib import Path
 from sample_pictures import sample_pictures
 
 from unlearnable import protect_folder, verify_folder
-from unlearnable.report.side_by_side import quality_table, side_by_side
+from unlearnable.folder.preview import quality_table, side_by_side
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--out", type=Path, default=Path("demo"), help="folder for everything that is made")

@@ -6,8 +6,8 @@ import torch
 
 from sets import tinted
 from unlearnable.figures import Panel
-from unlearnable.images import ImageSet
-from unlearnable.victims import victim_named
+from unlearnable.images.imageset import ImageSet
+from unlearnable.victims.architectures import victim_named
 
 
 def shifted_by(data: ImageSet, levels: int) -> ImageSet:

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from unlearnable.bench.places import Here
 from unlearnable.bench.plan import Plan
-from unlearnable.bench.run import Run, jobs_of
-from unlearnable.bench.runs import Runs
+from unlearnable.bench.run import PlanRun, steps_of
+from unlearnable.bench.store import RunFolder
+from unlearnable.bench.workers import InProcess
 
 TOY = """
 title: toys
@@ -24,10 +24,10 @@ def read(folder: Path, text: str, name: str = "toy") -> Plan:
     return Plan.read(file)
 
 
-def ran(plan: Plan, folder: Path) -> Runs:
+def ran(plan: Plan, folder: Path) -> RunFolder:
     """What is there when the plan has been run in this process."""
-    runs = Runs(folder)
-    run = Run(jobs_of(plan, runs), Here(), runs)
+    runs = RunFolder(folder)
+    run = PlanRun(steps_of(plan, runs), InProcess(), runs)
     run()
     assert not run.failed
     return runs

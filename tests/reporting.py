@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from unlearnable.bench.entry import CLEAN, Entry, TrainingSet
+from unlearnable.bench.cell import Result
+from unlearnable.bench.entry import CLEAN, PlannedCell, TrainingSet
 from unlearnable.bench.plan import Plan
-from unlearnable.bench.runs import Runs
-from unlearnable.bench.sets import Made, Measured
-from unlearnable.cells import Result
-from unlearnable.course import Epoch
+from unlearnable.bench.sets import Measured, SetRecord
+from unlearnable.bench.store import RunFolder
+from unlearnable.training.history import Epoch
 
 PLAN = """
 title: Made up <b>figures</b>
@@ -78,9 +78,9 @@ def plan_in(folder: Path, text: str = PLAN, name: str = "made_up") -> Path:
     return file
 
 
-def filled(plan: Plan, folder: Path) -> Runs:
+def filled(plan: Plan, folder: Path) -> RunFolder:
     """Runs that hold what `ACCURACIES` says, and nothing else."""
-    runs = Runs(folder)
+    runs = RunFolder(folder)
     for entry in plan.entries:
         for what in (entry.clean, TrainingSet(entry.test), entry.training):
             runs.sets.save(_made(what))
@@ -91,10 +91,10 @@ def filled(plan: Plan, folder: Path) -> Runs:
     return runs
 
 
-def _made(what: TrainingSet) -> Made:
+def _made(what: TrainingSet) -> SetRecord:
     test = "seed=1" in what.data
     protected = what.protection != CLEAN
-    return Made(
+    return SetRecord(
         what=what,
         clean="c1ea9",
         files="",
@@ -109,7 +109,7 @@ def _made(what: TrainingSet) -> Made:
     )
 
 
-def _result(entry: Entry, runs: Runs) -> Result:
+def _result(entry: PlannedCell, runs: RunFolder) -> Result:
     final = ACCURACIES[entry.row, entry.countermeasure] + 0.02 * entry.seed
     right = round(1000 * final)
     rows = tuple(

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from torch import Tensor
 
-from unlearnable import checkpoint
-from unlearnable.images import ImageSet
-from unlearnable.protections.optimised import Optimised, Step
+from unlearnable.images.imageset import ImageSet
+from unlearnable.protections.optimised import OptimisationStep, Optimised
+from unlearnable.storage import checkpoint
 
 
 class KilledError(Exception):
@@ -24,7 +24,7 @@ def save_every_step(patch: pytest.MonkeyPatch) -> None:
 def resumed(method: Optimised, data: ImageSet, file: Path, after: int, seed: int = 0) -> Tensor:
     """The changes of a run that was killed in its step number ``after``, before it was saved, and resumed."""
 
-    def kill(step: Step) -> None:
+    def kill(step: OptimisationStep) -> None:
         if step.done == after:
             raise KilledError
 

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from samples import picture
-from unlearnable.images import ImageSet
+from unlearnable.images.imageset import ImageSet
 
 
 def noisy(count: int = 6, height: int = 20, width: int = 24, seed: int = 0) -> Tensor:

@@ -7,13 +7,13 @@ from sets import labelled, noisy, smooth
 from unlearnable.countermeasures import Knowledge, countermeasure_named
 from unlearnable.countermeasures.orthogonal import OrthogonalProjection
 from unlearnable.countermeasures.reveal import _class_means
-from unlearnable.images import ImageSet
-from unlearnable.networks import save_weights
+from unlearnable.images.imageset import ImageSet
 from unlearnable.protections import protections
 from unlearnable.protections.deep_hiding import DeepHiding
-from unlearnable.recipes import recipes
-from unlearnable.training import fit
-from unlearnable.victims import victim_named
+from unlearnable.training.loop import fit
+from unlearnable.training.recipes import recipes
+from unlearnable.victims.architectures import victim_named
+from unlearnable.victims.features import save_weights
 
 
 def with_pattern(count: int, amplitude: int = 12) -> ImageSet:

@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 from sets import batch, labelled, linear, noisy
 from unlearnable.countermeasures import countermeasure_named
-from unlearnable.recipes import recipes
+from unlearnable.training.recipes import recipes
 
 
 @pytest.fixture

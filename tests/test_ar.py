@@ -6,9 +6,10 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from sets import labelled, noisy
-from unlearnable.budget import Budget
-from unlearnable.protections import autoregression, protection_named
-from unlearnable.protections.autoregression import STARTS, NoProcessError, processes, required, response, scan
+from unlearnable.images.budget import Budget
+from unlearnable.protections import ar as autoregression
+from unlearnable.protections import protection_named
+from unlearnable.protections.ar import STARTS, NoProcessError, processes, required, response, scan
 
 
 @pytest.fixture(scope="module")

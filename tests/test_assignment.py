@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from banks import small_bank
 from unlearnable.datasets import load
-from unlearnable.images import ImageSet
+from unlearnable.images.imageset import ImageSet
 from unlearnable.keys import Key
 from unlearnable.protections.deep_hiding import DeepHiding
 from unlearnable.semantics.assignment import SPARE, contrary, evenly, mean_spectrum, spectrum

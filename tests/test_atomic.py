@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from unlearnable.atomic import replacing, write
+from unlearnable.storage.atomic import replacing, write
 
 KILLED = """
 import os, signal, sys

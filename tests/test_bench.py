@@ -13,22 +13,23 @@ from safetensors import SafetensorError
 from commands import run as command
 from plans import TOY, ran, read
 from resuming import KilledError, save_every_step
-from unlearnable import training
 from unlearnable.bench import run as bench_run
 from unlearnable.bench import sets as bench_sets
+from unlearnable.bench.cell import Result
 from unlearnable.bench.entry import TrainingSet
 from unlearnable.bench.estimate import Estimate
-from unlearnable.bench.jobs import MakeSet, Purify, Train, train_cell
-from unlearnable.bench.places import Here, local
 from unlearnable.bench.plan import Plan
-from unlearnable.bench.run import Run, jobs_of
-from unlearnable.bench.runs import Runs
-from unlearnable.bench.sets import Made, make
-from unlearnable.bench.times import Times
-from unlearnable.cells import Result, fingerprint
-from unlearnable.checkpoint import spent
+from unlearnable.bench.run import PlanRun, steps_of
+from unlearnable.bench.sets import SetRecord, make
+from unlearnable.bench.steps import MakeSet, Purify, Train, train_cell
+from unlearnable.bench.store import RunFolder
+from unlearnable.bench.timing import StepTimes
+from unlearnable.bench.workers import InProcess, local
 from unlearnable.countermeasures import Knowledge, countermeasure_named
 from unlearnable.datasets import load
+from unlearnable.images.imageset import fingerprint
+from unlearnable.storage.checkpoint import spent
+from unlearnable.training import loop as training
 
 PLAN = (
     TOY
@@ -50,7 +51,7 @@ def plan(tmp_path_factory) -> Plan:
 
 
 @pytest.fixture(scope="module")
-def done(plan, tmp_path_factory) -> Runs:
+def done(plan, tmp_path_factory) -> RunFolder:
     return ran(plan, tmp_path_factory.mktemp("runs"))
 
 
@@ -90,10 +91,10 @@ def test_the_budget_is_measured_on_the_protected_pictures_alone(done):
 
 
 def test_a_second_run_trains_nothing(plan, done, monkeypatch):
-    monkeypatch.setattr(bench_run.Run, "_end", None)
-    jobs = jobs_of(plan, done)
-    Run(jobs, Here(), done)()
-    assert Estimate.of(jobs, Times.of(done)) == Estimate(True, 0, 0, 0, 0, 0, 0)
+    monkeypatch.setattr(bench_run.PlanRun, "_end", None)
+    jobs = steps_of(plan, done)
+    PlanRun(jobs, InProcess(), done)()
+    assert Estimate.of(jobs, StepTimes.of(done)) == Estimate(True, 0, 0, 0, 0, 0, 0)
 
 
 def test_what_is_deleted_alone_is_done_again(plan, done, tmp_path):
@@ -102,16 +103,16 @@ def test_what_is_deleted_alone_is_done_again(plan, done, tmp_path):
     before = runs.result(lost)
     (runs.folder / "cells" / f"{before.key}.json").unlink()
     events = []
-    Run(jobs_of(plan, runs), Here(), runs, on_event=events.append)()
+    PlanRun(steps_of(plan, runs), InProcess(), runs, on_event=events.append)()
     assert [event.name for event in events] == ["making remainder, 25%", lost.name]  # its pictures were not cached
     assert events[-1].done == events[-1].total == 10
     assert replace(runs.result(lost), seconds=0) == replace(before, seconds=0)
 
 
 def test_processes_give_the_same_results(plan, done, tmp_path):
-    runs, entries = Runs(tmp_path / "runs"), plan.entries[:4]
+    runs, entries = RunFolder(tmp_path / "runs"), plan.entries[:4]
     with local(2) as place:
-        run = Run(jobs_of(replace(plan, entries=entries), runs), place, runs)
+        run = PlanRun(steps_of(replace(plan, entries=entries), runs), place, runs)
         run()
     assert not run.failed
     for entry in entries:
@@ -120,7 +121,7 @@ def test_processes_give_the_same_results(plan, done, tmp_path):
 
 
 def test_what_a_countermeasure_makes_is_kept_where_it_is_needed_twice(plan, tmp_path):
-    jobs = jobs_of(plan, Runs(tmp_path))
+    jobs = steps_of(plan, RunFolder(tmp_path))
     kinds = [(type(job), getattr(job, "countermeasure", None)) for job in jobs]
     assert kinds.count((Purify, "jpeg:quality=50")) == 2 and sum(kind is Purify for kind, _ in kinds) == 2
     trains = [job for job in jobs if isinstance(job, Train) and job.entry.countermeasure == "jpeg:quality=50"]
@@ -175,7 +176,7 @@ def test_a_damaged_training_begins_anew(plan, done, tmp_path):
 
 
 def test_a_training_is_not_forgotten_before_its_result_is_kept(plan, tmp_path, monkeypatch):
-    runs, events, one = Runs(tmp_path), [], replace(plan, entries=plan.entries[:1])
+    runs, events, one = RunFolder(tmp_path), [], replace(plan, entries=plan.entries[:1])
     save_every_step(monkeypatch)
 
     def full(record):
@@ -183,12 +184,12 @@ def test_a_training_is_not_forgotten_before_its_result_is_kept(plan, tmp_path, m
 
     with monkeypatch.context() as patch:
         patch.setattr(runs.cells, "save", full)
-        Run(jobs_of(one, runs), Here(), runs, on_event=events.append)()
+        PlanRun(steps_of(one, runs), InProcess(), runs, on_event=events.append)()
     assert events[-1].failed and "No space left" in events[-1].said
     assert len(list(runs.cache.glob("*.training"))) == 1
     with monkeypatch.context() as patch:
         patch.setattr(training, "train_epoch", lambda *arguments: pytest.fail("trained again"))
-        Run(jobs_of(one, runs), Here(), runs)()
+        PlanRun(steps_of(one, runs), InProcess(), runs)()
     assert runs.result(plan.entries[0])
     assert not list(runs.cache.glob("*.training"))
 
@@ -196,7 +197,7 @@ def test_a_training_is_not_forgotten_before_its_result_is_kept(plan, tmp_path, m
 def test_a_training_goes_on_on_its_own_kind_of_device_alone(plan, done, tmp_path, monkeypatch):
     cell, cpu = done.result(plan.entries[0]).cell, torch.device("cpu")
     here = cell.training(tmp_path, cpu)
-    monkeypatch.setattr("unlearnable.cells.name_of", lambda device: "another")
+    monkeypatch.setattr("unlearnable.bench.cell.name_of", lambda device: "another")
     there = cell.training(tmp_path, cpu)
     assert here != there
     for file in (here, there):
@@ -210,7 +211,7 @@ def test_no_time_left(plan, done, tmp_path):
     for result in runs.cells.all()[1:]:
         (runs.folder / "cells" / f"{result.key}.json").unlink()
     events = []
-    run = Run(jobs_of(plan, runs), Here(), runs, time.monotonic() - 1, events.append)
+    run = PlanRun(steps_of(plan, runs), InProcess(), runs, time.monotonic() - 1, events.append)
     run()
     assert len(runs.cells.all()) == 1
     assert {type(job) for job in run.failed} >= {Train}
@@ -218,8 +219,8 @@ def test_no_time_left(plan, done, tmp_path):
 
 
 def test_no_first_run_outlives_its_time(plan, tmp_path):
-    runs = Runs(tmp_path)
-    run = Run(jobs_of(plan, runs), Here(), runs, time.monotonic() - 1)
+    runs = RunFolder(tmp_path)
+    run = PlanRun(steps_of(plan, runs), InProcess(), runs, time.monotonic() - 1)
     run()
     assert not runs.cells.all()  # though nobody knows how long one takes
     assert all("no time left: nobody knows" in why for why in run.failed.values())
@@ -240,8 +241,8 @@ def test_what_fails_takes_what_needs_it_along_and_nothing_else(plan, tmp_path, m
 
     where = "bench.jobs.MakeSet.keep" if isinstance(error, SafetensorError) else "protections.noise.Noise.perturb"
     monkeypatch.setattr(f"unlearnable.{where}", broken)
-    runs = Runs(tmp_path)
-    run = Run(jobs_of(replace(plan, entries=plan.entries[:8]), runs), Here(), runs)
+    runs = RunFolder(tmp_path)
+    run = PlanRun(steps_of(replace(plan, entries=plan.entries[:8]), runs), InProcess(), runs)
     run()
     assert set(run.failed.values()) == {said}
     assert {entry.row for entry in plan.entries[:8] if runs.result(entry)} == {"Clean"}
@@ -260,7 +261,7 @@ def test_what_is_trained_on_a_set_that_is_made_again_is_left_to_do(plan, done, t
     runs = copied(done, plan, tmp_path)
     whole = TrainingSet("toy:count=64", "noise")
     runs.sets.save(replace(runs.sets.load(whole.key), files="0"))
-    estimate = Estimate.of(jobs_of(plan, runs), Times.of(runs))
+    estimate = Estimate.of(steps_of(plan, runs), StepTimes.of(runs))
     assert (estimate.sets, estimate.cells) == (1, 4)  # two countermeasures, two seeds
 
 
@@ -287,21 +288,21 @@ def test_a_newer_record_takes_the_place_of_a_packed_one(plan, done, tmp_path):
     made = runs.sets.load(plan.entries[-1].training.key)
     runs.sets.save(replace(made, seconds=1e6))
     assert runs.pack(file, plan.entries) == 10 + 5
-    assert Runs(tmp_path / "new").unpack(file) == 10 + 5
-    assert Runs(tmp_path / "new").sets.load(made.key).seconds == 1e6
+    assert RunFolder(tmp_path / "new").unpack(file) == 10 + 5
+    assert RunFolder(tmp_path / "new").sets.load(made.key).seconds == 1e6
 
 
 def test_a_set_that_is_made_otherwise_than_before_leaves_its_results_alone(plan, done, tmp_path):
     runs, what = copied(done, plan, tmp_path), TrainingSet("toy:count=64", "noise")
     before = replace(runs.sets.load(what.key), fingerprint="another", device="an abacus")
     runs.sets.save(before)
-    run = Run(jobs_of(plan, runs), Here(), runs)
+    run = PlanRun(steps_of(plan, runs), InProcess(), runs)
     run()
     assert runs.sets.load(what.key) == before
     (said,) = set(run.failed.values())
     assert "made otherwise before, by an abacus" in said and f"delete {runs.sets.file(what.key)}" in said
     runs.sets.file(what.key).unlink()
-    again = Run(jobs_of(plan, runs), Here(), runs)
+    again = PlanRun(steps_of(plan, runs), InProcess(), runs)
     again()
     assert not again.failed and runs.sets.load(what.key).fingerprint == done.sets.load(what.key).fingerprint
 
@@ -309,7 +310,7 @@ def test_a_set_that_is_made_otherwise_than_before_leaves_its_results_alone(plan,
 def test_a_set_that_two_machines_made_differently_is_not_mixed_up(plan, done, tmp_path):
     file = tmp_path / "packed.jsonl"
     done.pack(file, plan.entries)
-    packed, runs = file.read_text(), Runs(tmp_path / "runs")
+    packed, runs = file.read_text(), RunFolder(tmp_path / "runs")
     made = done.sets.load(TrainingSet("toy:count=64", "noise").key)
     runs.sets.save(replace(made, fingerprint="another", device="an abacus"))
     said = f"holds noise of toy:count=64 as .* made it, {made.fingerprint}; here an abacus made, by .* another"
@@ -327,20 +328,20 @@ def test_a_packed_file_with_a_spoilt_line_is_refused_whole(plan, done, tmp_path)
     lines = (tmp_path / "packed.jsonl").read_text().splitlines()
     (tmp_path / "packed.jsonl").write_text("\n".join([*lines[:3], lines[3][:50], *lines[4:]]))
     with pytest.raises(ValueError, match="line 4"):
-        Runs(tmp_path / "new").unpack(tmp_path / "packed.jsonl")
+        RunFolder(tmp_path / "new").unpack(tmp_path / "packed.jsonl")
     assert not (tmp_path / "new").exists()
 
 
 def test_the_record_of_a_set_comes_back_from_its_file(done):
     for made in done.sets.all():
-        assert Made.from_json(made.to_json()) == made
+        assert SetRecord.from_json(made.to_json()) == made
     with pytest.raises(ValueError, match="not the record of a set"):
-        Made.from_json("{}")
+        SetRecord.from_json("{}")
 
 
 def test_a_killed_optimisation_goes_on_from_its_checkpoint(tmp_path, monkeypatch):
     what = TrainingSet("toy:count=64", "em:surrogate=resnet9:width=4,rounds=2,batch_size=32")
-    clean, checkpoint = load("toy:count=64"), Runs(tmp_path).checkpoint(what)
+    clean, checkpoint = load("toy:count=64"), RunFolder(tmp_path).checkpoint(what)
     save_every_step(monkeypatch)
 
     def kill(step):
@@ -402,20 +403,20 @@ def test_a_figure_is_drawn_once_from_sets_and_victims(tmp_path, figure, trained)
     file.with_suffix(".json").write_text("{")
     events = []
     with pytest.warns(UserWarning, match=r"toy\.png counts as not drawn"):
-        Run(jobs_of(plan, runs), Here(), runs, on_event=events.append)()
+        PlanRun(steps_of(plan, runs), InProcess(), runs, on_event=events.append)()
     assert [event.name for event in events] == [f"drawing {figure}"]  # pictures and weights are still kept
     assert json.loads(file.with_suffix(".json").read_text()) == notes
 
 
 def test_a_run_goes_on_where_the_system_kills_a_worker(plan, tmp_path, monkeypatch):
-    runs, entries = Runs(tmp_path / "runs"), plan.entries[:2]
-    jobs = jobs_of(replace(plan, entries=entries), runs)
+    runs, entries = RunFolder(tmp_path / "runs"), plan.entries[:2]
+    jobs = steps_of(replace(plan, entries=entries), runs)
     first = next(job for job in jobs if isinstance(job, Train))
     monkeypatch.setattr(first, "call", lambda: (os.abort, ()))
     with local(2) as place:
-        run = Run(jobs, place, runs)
+        run = PlanRun(jobs, place, runs)
         run()
-        again = Run(jobs_of(replace(plan, entries=entries), runs), place, runs)
+        again = PlanRun(steps_of(replace(plan, entries=entries), runs), place, runs)
         again()
     assert first in run.failed and all("killed by the system" in why for why in run.failed.values())
     assert not again.failed and all(runs.result(entry) for entry in entries)
@@ -441,17 +442,17 @@ def test_sets_are_checked_before_anything_is_made(plan, tmp_path):
     (entry, *_) = plan.entries
     same = replace(entry, test=entry.training.data)
     with pytest.warns(UserWarning, match="64 pictures of toy:count=64 are also in toy:count=64"):
-        jobs_of(replace(plan, entries=(same,)), Runs(tmp_path))
+        steps_of(replace(plan, entries=(same,)), RunFolder(tmp_path))
     folder = tmp_path / "other"
     load("toy:count=8").save(folder)
     (folder / "disc").rename(folder / "disk")
     with pytest.raises(ValueError, match="expected the same classes"):
-        jobs_of(replace(plan, entries=(replace(entry, test=f"folder:path={folder},size=16"),)), Runs(tmp_path))
+        steps_of(replace(plan, entries=(replace(entry, test=f"folder:path={folder},size=16"),)), RunFolder(tmp_path))
 
 
-def copied(runs: Runs, plan: Plan, folder) -> Runs:
+def copied(runs: RunFolder, plan: Plan, folder) -> RunFolder:
     """The records without the pictures."""
-    copy = Runs(folder / "copy")
+    copy = RunFolder(folder / "copy")
     runs.pack(folder / "packed.jsonl", plan.entries)
     assert copy.unpack(folder / "packed.jsonl")
     assert all(isinstance(result, Result) for result in copy.cells.all())

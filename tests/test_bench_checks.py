@@ -10,14 +10,14 @@ from commands import run as command
 from plans import TOY, ran, read
 from sets import labelled, noisy
 from unlearnable.bench.checks import check
-from unlearnable.bench.places import Here
-from unlearnable.bench.run import Run, jobs_of
-from unlearnable.bench.runs import Runs
-from unlearnable.images import ImageSet
-from unlearnable.networks import save_weights
+from unlearnable.bench.run import PlanRun, steps_of
+from unlearnable.bench.store import RunFolder
+from unlearnable.bench.workers import InProcess
+from unlearnable.images.imageset import ImageSet
 from unlearnable.protections import protection_named
 from unlearnable.report.content import content
-from unlearnable.victims import victim_named
+from unlearnable.victims.architectures import victim_named
+from unlearnable.victims.features import save_weights
 
 CLEAN = "protections: {Clean: clean}\n"
 
@@ -53,7 +53,7 @@ def test_what_cannot_be_is_said_before_anything_is_made(tmp_path, monkeypatch, t
     top = "\n".join(line for line in TOY.splitlines() if line.split(":")[0] not in text)
     plan = read(tmp_path, f"{top}\n{text}\n")
     with pytest.raises(ValueError, match=said):
-        jobs_of(plan, Runs(tmp_path / "runs"))
+        steps_of(plan, RunFolder(tmp_path / "runs"))
 
 
 @pytest.mark.parametrize("order", ["at+{frozen}", "{frozen}+at"])
@@ -61,14 +61,14 @@ def test_no_frozen_victim_becomes_robust(tmp_path, backbone, order):
     frozen = f"pretrained:weights={backbone},frozen=true"
     text = TOY.replace("vanilla, ", f"'{frozen}', '{order.format(frozen=frozen)}', ")
     with pytest.raises(ValueError, match=r"with (at|pretrained).*: expected a victim that learns in all layers, got"):
-        jobs_of(read(tmp_path, text + CLEAN), Runs(tmp_path / "runs"))
+        steps_of(read(tmp_path, text + CLEAN), RunFolder(tmp_path / "runs"))
 
 
 def test_a_bank_serves_as_many_classes_as_it_has(tmp_path):
     small_bank(tmp_path, classes=3)
     plan = read(tmp_path, TOY + f"protections: {{A: 'deep_hiding:secrets={tmp_path / 'bank'}'}}\n")
     with pytest.raises(ValueError, match=r"at most 3 classes, as many as .* in .*bank, got 4"):
-        jobs_of(plan, Runs(tmp_path / "runs"))
+        steps_of(plan, RunFolder(tmp_path / "runs"))
 
 
 def test_what_serves_fewer_classes_than_there_are():
@@ -105,7 +105,7 @@ def test_weights_that_are_gone_stop_a_run_at_once_and_no_report(tmp_path, backbo
     runs = ran(plan, tmp_path / "runs")
     backbone.unlink()
     with pytest.raises(ValueError, match=r"expected .*backbone\.safetensors, on which .* depends; no such file"):
-        jobs_of(plan, runs)
+        steps_of(plan, runs)
     (table,) = content([plan], runs).tables
     assert table.measured == table.asked == 2
     assert runs.pack(tmp_path / "packed.jsonl", plan.entries) == 2 + 2
@@ -126,8 +126,8 @@ def test_nobody_guesses_which_weights_were_meant(tmp_path, backbone):
 
 def test_what_goes_missing_during_a_run_fails_alone(tmp_path, backbone):
     plan = read(tmp_path, TOY.replace("vanilla, ", f"'pretrained:weights={backbone}', ") + CLEAN)
-    runs = Runs(tmp_path / "runs")
-    run = Run(jobs_of(plan, runs), Here(), runs)
+    runs = RunFolder(tmp_path / "runs")
+    run = PlanRun(steps_of(plan, runs), InProcess(), runs)
     backbone.unlink()
     run()
     assert len(runs.cells.all()) == 1

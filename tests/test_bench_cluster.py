@@ -15,14 +15,14 @@ from clusters import NODE, one_node, wait_for
 from commands import run as command
 from plans import TOY, ran, read
 from unlearnable.bench import run as bench_run
-from unlearnable.bench.cluster import called, on_ray, room
-from unlearnable.bench.places import Here, Place
 from unlearnable.bench.plan import Plan
-from unlearnable.bench.run import Run, jobs_of
-from unlearnable.bench.runs import Runs
-from unlearnable.cluster import ClusterError, connected
-from unlearnable.diverged import DivergedError
-from unlearnable.version import __version__
+from unlearnable.bench.ray import called, on_ray, room
+from unlearnable.bench.run import PlanRun, steps_of
+from unlearnable.bench.store import RunFolder
+from unlearnable.bench.workers import Executor, InProcess
+from unlearnable.compute.devices import DivergedError
+from unlearnable.compute.ray import ClusterError, connected
+from unlearnable.storage.provenance import __version__
 
 PLAN = TOY + "seeds: 3\nprotections: {Clean: clean, Noise: noise}\n"
 
@@ -36,7 +36,7 @@ def plan(tmp_path_factory) -> Plan:
 
 
 @pytest.fixture(scope="module")
-def done(plan, tmp_path_factory) -> Runs:
+def done(plan, tmp_path_factory) -> RunFolder:
     return ran(plan, tmp_path_factory.mktemp("here"))
 
 
@@ -46,7 +46,7 @@ def head():
         yield cluster
 
 
-class Doomed(Place):
+class Doomed(Executor):
     """A cluster of which one node does two steps and dies before it has answered the second.
 
     Attributes:
@@ -84,7 +84,7 @@ class Doomed(Place):
 
 @with_ray
 def test_a_node_joins_and_is_lost_in_the_middle_and_nothing_else_is(head, plan, done, tmp_path):
-    runs, events = Runs(tmp_path / "runs"), []
+    runs, events = RunFolder(tmp_path / "runs"), []
     with on_ray() as place:
         assert place.slots == 1
         node = head.add_node(**NODE)
@@ -97,7 +97,7 @@ def test_a_node_joins_and_is_lost_in_the_middle_and_nothing_else_is(head, plan, 
 
         killer = Thread(target=kill)
         killer.start()
-        run = Run(jobs_of(plan, runs), doomed, runs, on_event=events.append)
+        run = PlanRun(steps_of(plan, runs), doomed, runs, on_event=events.append)
         run()
         killer.join()
         wait_for(lambda: place.slots == 1, 120)  # its tasks may be known to be lost before the node is
@@ -116,7 +116,7 @@ def test_the_command_trains_on_the_cluster(head, plan, done, tmp_path):
     file.write_text(PLAN)
     said = command("bench", file, "--out", tmp_path / "runs", "--shard", "1/6", "--ray").stderr
     assert "2/2 toy Clean, vanilla, resnet9:width=4, seed 1: final" in said
-    runs = Runs(tmp_path / "runs")
+    runs = RunFolder(tmp_path / "runs")
     for entry in plan.entries[:2]:
         assert without_time(runs, entry) == without_time(done, entry)
 
@@ -179,7 +179,7 @@ def test_the_cluster_of_an_address_does_what_another_process_asks_of_it(head, tm
         [sys.executable, "-m", "unlearnable", *words], capture_output=True, text=True, timeout=300, env=elsewhere
     )
     assert asked.returncode == 0, asked.stderr
-    assert all(map(Runs(out).result, Plan.read(file).entries))
+    assert all(map(RunFolder(out).result, Plan.read(file).entries))
 
 
 @with_ray
@@ -210,7 +210,7 @@ def test_an_address_that_is_empty(tmp_path):
 
 
 def test_without_ray(monkeypatch):
-    monkeypatch.setattr("unlearnable.cluster.find_spec", lambda name: None)
+    monkeypatch.setattr("unlearnable.compute.ray.find_spec", lambda name: None)
     with pytest.raises(ClusterError, match=r"pip install 'unlearnable\[scale\]'"), on_ray():
         pass
 
@@ -247,7 +247,7 @@ def test_another_version_is_refused():
 def test_a_place_that_grows_is_filled(plan, tmp_path, monkeypatch):
     """Without waiting for the end of what is under way."""
 
-    class Growing(Here):
+    class Growing(InProcess):
         begun, slots = 0, 1
 
         def submit(self, function, *arguments):
@@ -264,8 +264,8 @@ def test_a_place_that_grows_is_filled(plan, tmp_path, monkeypatch):
             self.first.set_result(answer)
 
     monkeypatch.setattr(bench_run, "AGAIN", 0.01)
-    runs = Runs(tmp_path)
-    run = Run(jobs_of(replace(plan, entries=plan.entries[4:8]), runs), Growing(), runs)
+    runs = RunFolder(tmp_path)
+    run = PlanRun(steps_of(replace(plan, entries=plan.entries[4:8]), runs), Growing(), runs)
     run()
     assert not run.failed and all(map(runs.result, plan.entries[4:8]))
 

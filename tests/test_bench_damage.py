@@ -6,11 +6,11 @@ import pytest
 
 from commands import run as command
 from plans import TOY, ran, read
-from unlearnable.atomic import write
-from unlearnable.bench.places import Here
 from unlearnable.bench.plan import Plan
-from unlearnable.bench.run import Run, jobs_of
-from unlearnable.bench.runs import Runs
+from unlearnable.bench.run import PlanRun, steps_of
+from unlearnable.bench.store import RunFolder
+from unlearnable.bench.workers import InProcess
+from unlearnable.storage.atomic import write
 
 PLAN = TOY + "protections: {Clean: clean, Noise: noise}\n"
 
@@ -21,7 +21,7 @@ def plan(tmp_path) -> Plan:
 
 
 @pytest.fixture
-def runs(plan, tmp_path) -> Runs:
+def runs(plan, tmp_path) -> RunFolder:
     return ran(plan, tmp_path / "runs")
 
 
@@ -49,7 +49,7 @@ def test_pictures_that_are_damaged_are_made_again(plan, runs, spoil):
     write(clean, spoil(clean.read_bytes()))
     events = []
     with pytest.warns(UserWarning, match="counts as missing"):
-        run = Run(jobs_of(plan, runs), Here(), runs, on_event=events.append)
+        run = PlanRun(steps_of(plan, runs), InProcess(), runs, on_event=events.append)
         run()
     assert [event.name for event in events] == ["making noise", last.name] and not run.failed
     assert replace(runs.result(last), seconds=0) == replace(before, seconds=0)
@@ -65,7 +65,7 @@ def test_what_a_countermeasure_made_is_made_again_where_the_file_is_damaged(tmp_
     kept = runs.kept(result.cell.train, result.cell.countermeasure).file
     write(kept, spoil(kept.read_bytes()))
     with pytest.warns(UserWarning, match="counts as missing"):
-        run = Run(jobs_of(plan, runs), Here(), runs)
+        run = PlanRun(steps_of(plan, runs), InProcess(), runs)
         run()
     assert not run.failed and runs.cells.load(result.key).final() == result.final()
 
@@ -79,7 +79,7 @@ def test_weights_that_are_cut_short_are_trained_again_and_the_result_stays(tmp_p
     write(weights, weights.read_bytes()[:-1])
     runs.cells.save(result)
     with pytest.warns(UserWarning, match="counts as missing"):
-        run = Run(jobs_of(plan, runs), Here(), runs)
+        run = PlanRun(steps_of(plan, runs), InProcess(), runs)
         run()
     assert not run.failed and runs.figure("toy").exists()
     assert runs.cells.load(cell.key) == result

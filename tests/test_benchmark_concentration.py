@@ -5,8 +5,8 @@ import concentration as benchmark
 
 from samples import picture
 from unlearnable.hiding.network import Hider
-from unlearnable.networks import save_weights
-from unlearnable.victims import ResNet18
+from unlearnable.victims.architectures import ResNet18
+from unlearnable.victims.features import save_weights
 
 
 def test_a_line_for_the_start_and_for_every_weight(tmp_path, monkeypatch, capsys):

@@ -7,7 +7,7 @@ import pytest
 
 from sets import labelled, noisy
 from unlearnable.protections import protection_named, protections
-from unlearnable.protections.autoregression import processes
+from unlearnable.protections.ar import processes
 
 
 def test_every_protection_has_a_case_that_can_be_made():

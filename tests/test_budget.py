@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from unlearnable.budget import Budget, difference
+from unlearnable.images.budget import Budget, difference
 
 budgets = st.builds(Budget, st.just("rms"), st.floats(0.05, 64)) | st.builds(Budget, st.just("linf"), st.floats(1, 64))
 shapes = st.tuples(st.integers(1, 12), st.integers(1, 12), st.sampled_from([1, 3]))
@@ -50,7 +50,7 @@ def test_bands_do_not_change_the_result(monkeypatch):
     original = rng.integers(0, 256, (50, 20, 3), dtype=np.uint8)
     change = rng.normal(0, 20, original.shape).astype(np.float32)
     whole = Budget().project(original, change)
-    monkeypatch.setattr("unlearnable.budget.BAND_VALUES", 200)
+    monkeypatch.setattr("unlearnable.images.budget.BAND_VALUES", 200)
     assert np.array_equal(Budget().project(original, change), whole)
 
 

@@ -4,9 +4,10 @@ from dataclasses import replace
 import pytest
 
 from unlearnable import load
-from unlearnable.cells import Cell, Result, fingerprint
-from unlearnable.course import Epoch
-from unlearnable.stored import Store
+from unlearnable.bench.cell import Cell, Result
+from unlearnable.images.imageset import fingerprint
+from unlearnable.storage.records import Store
+from unlearnable.training.history import Epoch
 
 CELL = Cell("a", "b", "c", "", 16, "resnet9", "vanilla", "quick", 0)
 RESULT = Result(

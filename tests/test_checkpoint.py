@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch import nn
 
-from unlearnable import checkpoint
-from unlearnable.checkpoint import Checkpoint, put_back, spent, state_of
-from unlearnable.devices import draw_on, generators, seeded
-from unlearnable.recipes import recipes
+from unlearnable.compute.devices import draw_on, generators, seeded
+from unlearnable.storage import checkpoint
+from unlearnable.storage.checkpoint import Checkpoint, put_back, spent, state_of
+from unlearnable.training.recipes import recipes
 
 
 def network(seed: int) -> nn.Module:

@@ -1,6 +1,13 @@
 """The claim itself, end to end and in seconds: a network trained on protected pictures learns the hidden ones."""
 
-from unlearnable import countermeasure_named, fit, load, protection_named, recipe_named, victim_named
+from unlearnable import (
+    countermeasure_named,
+    fit,
+    load,
+    protection_named,
+    recipe_named,
+    victim_named,
+)
 
 
 def test_protection_makes_a_set_unlearnable():

@@ -11,8 +11,9 @@ from typer.main import get_command
 from commands import run, runner
 from resuming import KilledError, save_every_step
 from samples import picture
-from unlearnable import protect_folder, reveal_folder, training
+from unlearnable import protect_folder, reveal_folder
 from unlearnable.cli import app, folder
+from unlearnable.training import loop as training
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 import pytest
 
-from unlearnable.countermeasures.columns import BEYOND, TABLE1, columns
+from unlearnable.bench.columns import BEYOND, TABLE1, columns
 
 
 def test_the_papers_thirteen_columns():

@@ -8,10 +8,10 @@ from banks import small_bank
 from samples import picture
 from test_assignment import most_striped, noise, stripes
 from unlearnable import protect_folder, verify_folder
-from unlearnable.folder.deal import dealt
 from unlearnable.folder.manifest import read_manifest
+from unlearnable.folder.methods import dealt
 from unlearnable.folder.protect import RefusedError
-from unlearnable.folder.scan import scan
+from unlearnable.images.scan import scan
 from unlearnable.keys import Key
 from unlearnable.semantics.assignment import SPARE, contrary, mean_spectrum, spectrum
 from unlearnable.semantics.secrets import RenderedSecrets
@@ -94,7 +94,7 @@ def test_a_resumed_run_keeps_what_was_dealt_and_new_classes_get_what_is_free(mad
     assert len(set(second.secret_numbers)) == 4
     assert all(path.stat().st_mtime_ns == times[path] for path in (tmp_path / "out" / "bars").iterdir())
     assert verify_folder(tmp_path / "out", source).ok
-    monkeypatch.setattr("unlearnable.folder.deal._look", None)  # nothing is looked at again
+    monkeypatch.setattr("unlearnable.folder.methods._look", None)  # nothing is looked at again
     assert job(source) == second
     with pytest.raises(RefusedError, match="other deal: order instead of contrary"):
         job(source, deal="order")
@@ -139,10 +139,10 @@ def test_grey_and_tiny_photos(made, tmp_path, job, height, width):
 def test_files_are_sampled(made, tmp_path, monkeypatch):
     source = made(bars=upright, cat=noise)
     seen = []
-    monkeypatch.setattr("unlearnable.folder.deal._look", lambda file, size: seen.append(file.name))
+    monkeypatch.setattr("unlearnable.folder.methods._look", lambda file, size: seen.append(file.name))
     words = {"src": source, "found": scan(source), "kept": [], "secrets": RenderedSecrets(KEY), "working_size": 512}
     for samples, expected in ((2000, ["0.png", "1.png", "2.png", "3.png"]), (4, ["0.png", "2.png"]), (1, ["0.png"])):
         seen.clear()
-        monkeypatch.setattr("unlearnable.folder.deal.SAMPLES", samples)
+        monkeypatch.setattr("unlearnable.folder.methods.SAMPLES", samples)
         assert dealt("contrary", classes=["bars", "cat"], **words) == [0, 1]
         assert sorted(seen) == sorted(expected * 2)

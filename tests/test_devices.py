@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from unlearnable.devices import at_once
+from unlearnable.compute.devices import at_once
 
 
 @pytest.mark.parametrize("height, width, expected", [(32, 32, 512), (32, 64, 256), (224, 224, 10), (2000, 2000, 1)])

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unlearnable.semantics.distances import distances
+from unlearnable.semantics.thumbnails import distances
 
 
 def correlation(a, b):

@@ -1,6 +1,6 @@
 import numpy as np
 
-from unlearnable.semantics.edges import canny
+from unlearnable.semantics.diffusion import canny
 
 
 def test_edges_of_a_square():

@@ -4,8 +4,8 @@ from torch import nn
 
 from resuming import resumed
 from sets import labelled, noisy
-from unlearnable.diverged import DivergedError
-from unlearnable.images import ImageSet
+from unlearnable.compute.devices import DivergedError
+from unlearnable.images.imageset import ImageSet
 from unlearnable.protections import protection_named
 from unlearnable.protections.em import stratified
 

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from tiny_diffusion import save_clip
-from unlearnable.semantics.embed import embed
+from unlearnable.semantics.prompts import embed
 
 SENTENCES = ["A dog runs over grass.", "The dog runs on green grass.", "A bus in the street.", "A bus stops."]
 

@@ -5,12 +5,12 @@ from torch.nn import functional as F
 
 from sets import labelled, noisy, tinted
 from unlearnable.countermeasures import countermeasure_named
-from unlearnable.images import ImageSet
-from unlearnable.networks import penultimate
-from unlearnable.pgd import input_gradient
+from unlearnable.images.imageset import ImageSet
 from unlearnable.protections import protection_named
 from unlearnable.protections.entf import mean_features, nearest_other
 from unlearnable.protections.optimised import run
+from unlearnable.training.pgd import input_gradient
+from unlearnable.victims.features import penultimate
 
 TINY = "surrogate=resnet9:width=8,recipe=quick:epochs=8,batch_size=8,passes=10,budget=linf:32"
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from panels import panels
 from unlearnable.figures.base import correlation, in_turn
-from unlearnable.figures.changes import absolute, magnified
-from unlearnable.figures.grid import Tile, draw_grid, wrapped
+from unlearnable.figures.layout import Tile, draw_grid, wrapped
+from unlearnable.images.quality import absolute, magnified
 
 
 def test_pictures_of_different_classes_come_first():

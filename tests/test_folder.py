@@ -19,11 +19,11 @@ from torch.nn import functional as F
 from samples import opened, picture
 from test_photos import BAD
 from unlearnable import protect_folder, reveal_folder, verify_folder
-from unlearnable.folder.ahead import ahead
+from unlearnable.compute.threads import map_ahead
 from unlearnable.folder.job import enlarged, working_picture
 from unlearnable.folder.manifest import Report, read_manifest
 from unlearnable.folder.protect import RefusedError
-from unlearnable.photos import Photo
+from unlearnable.images.photos import Photo
 
 
 @pytest.fixture
@@ -370,7 +370,7 @@ def test_ahead_keeps_order_and_bounds_what_is_in_flight():
             yield item
 
     with ThreadPoolExecutor(3) as pool:
-        for expected, result in enumerate(ahead(pool, lambda item: item * 2, items(), width=5)):
+        for expected, result in enumerate(map_ahead(pool, lambda item: item * 2, items(), width=5)):
             assert result == 2 * expected
             assert len(drawn) <= expected + 6
     assert len(drawn) == 50
@@ -378,7 +378,7 @@ def test_ahead_keeps_order_and_bounds_what_is_in_flight():
 
 def test_ahead_passes_errors_on():
     with ThreadPoolExecutor(1) as pool, pytest.raises(ZeroDivisionError):
-        list(ahead(pool, lambda item: 1 // item, [1, 0, 1]))
+        list(map_ahead(pool, lambda item: 1 // item, [1, 0, 1]))
 
 
 def test_nothing_half_written_is_left(job, photos, tmp_path, monkeypatch):

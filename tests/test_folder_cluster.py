@@ -13,10 +13,10 @@ from clusters import NODE, one_node, wait_for
 from commands import run
 from samples import picture
 from unlearnable import protect_folder, verify_folder
-from unlearnable.folder import cluster
-from unlearnable.folder.cluster import Worker, entries_of, lacking, rows_of
+from unlearnable.folder import ray as cluster
 from unlearnable.folder.job import BLOCK
 from unlearnable.folder.protect import RefusedError
+from unlearnable.folder.ray import Worker, entries_of, lacking, rows_of
 from unlearnable.protections import protection_named, protections
 from unlearnable.protections.base import Streaming
 
@@ -174,7 +174,7 @@ def test_refused_before_anything_is_written(job, tmp_path, monkeypatch):
     ]:
         with pytest.raises(RefusedError, match=reason):
             job(src, "out", ray=True, **options)
-    monkeypatch.setattr("unlearnable.cluster.find_spec", lambda name: None)
+    monkeypatch.setattr("unlearnable.compute.ray.find_spec", lambda name: None)
     refused = run("protect", src, tmp_path / "out", "--ray", "--key", tmp_path / "key", code=2)
     assert "ray, pyarrow is not installed: pip install 'unlearnable[scale]'" in refused.output
     assert sorted(tmp_path.rglob("*")) == before

@@ -15,14 +15,15 @@ from quick import QUICK
 from resuming import save_every_step
 from samples import opened, picture
 from unlearnable import protect_folder, reveal_folder, verify_folder
-from unlearnable.budget import Budget
 from unlearnable.datasets.folder import picture_files
-from unlearnable.folder.manifest import CHECKPOINT, Report, read_manifest
+from unlearnable.folder.manifest import Report, read_manifest
+from unlearnable.folder.preview import side_by_side
 from unlearnable.folder.protect import RefusedError
-from unlearnable.photos import read_photo
+from unlearnable.images.budget import Budget
+from unlearnable.images.photos import read_photo
+from unlearnable.images.scan import CHECKPOINT
 from unlearnable.protections import Protection, protections
 from unlearnable.protections.optimised import Optimisation, Optimised
-from unlearnable.report.side_by_side import side_by_side
 
 NATIVE = "linf:6"
 

@@ -10,8 +10,8 @@ from panels import panels
 from sets import noisy
 from unlearnable.figures import figure_named
 from unlearnable.figures.gradcam import class_activation_maps, on_grid, overlay
-from unlearnable.networks import Frozen
-from unlearnable.victims import victim_named
+from unlearnable.victims.architectures import victim_named
+from unlearnable.victims.features import Frozen
 
 WEIGHTS = torch.tensor([[1.0, -2.0, 0.0], [-1.0, 0.0, 3.0]])
 

@@ -3,8 +3,8 @@ import torch
 
 from unlearnable.countermeasures import countermeasure_named
 from unlearnable.datasets import load
-from unlearnable.hiding.handling import OPERATIONS, Handling
-from unlearnable.images import to_bytes
+from unlearnable.hider_training.distortions import OPERATIONS, Distortion
+from unlearnable.images.imageset import to_bytes
 
 
 @pytest.fixture(scope="module")
@@ -42,8 +42,10 @@ def test_posterised_pictures_have_few_values(pictures):
 
 
 def test_how_often(pictures):
-    never, always = Handling(0.0), Handling(1.0)
+    never, always = Distortion(0.0), Distortion(1.0)
     assert never(pictures, seeded()) is pictures
     handled = [always(pictures, seeded(seed)) for seed in range(20)]
     assert not any(torch.equal(one, pictures) for one in handled)
-    assert sum(not torch.equal(Handling(0.5)(pictures, seeded(seed)), pictures) for seed in range(100)) in range(30, 70)
+    assert sum(not torch.equal(Distortion(0.5)(pictures, seeded(seed)), pictures) for seed in range(100)) in range(
+        30, 70
+    )

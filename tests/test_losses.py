@@ -3,14 +3,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unlearnable.hiding.losses import (
+from unlearnable.hider_training.losses import (
     concentration_loss,
     hiding_loss,
     low_frequency_loss,
     outliving_loss,
     revealing_loss,
 )
-from unlearnable.hiding.publish import Publishing
+from unlearnable.hider_training.publishing import Publishing
 
 
 def test_hiding_loss_is_the_hinge_of_eq_5():

@@ -7,7 +7,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from sets import labelled, noisy
-from unlearnable.images import ImageSet
+from unlearnable.images.imageset import ImageSet
 from unlearnable.protections import protection_named
 from unlearnable.protections.ops import scores
 

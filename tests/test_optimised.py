@@ -6,11 +6,11 @@ from safetensors.torch import save_file
 
 from resuming import KilledError, resumed, save_every_step
 from sets import labelled, noisy
-from unlearnable import checkpoint
-from unlearnable.checkpoint import spent
-from unlearnable.diverged import DivergedError
-from unlearnable.protections.optimised import Optimisation, Optimised, Step
-from unlearnable.spec import Registry
+from unlearnable.compute.devices import DivergedError
+from unlearnable.protections.optimised import Optimisation, OptimisationStep, Optimised
+from unlearnable.registry import Registry
+from unlearnable.storage import checkpoint
+from unlearnable.storage.checkpoint import spent
 
 methods: Registry[Optimised] = Registry("methods")
 
@@ -54,7 +54,7 @@ def data():
 def test_every_step_is_reported(data):
     steps = []
     change = Drift().optimised(data, 3, on_step=steps.append)
-    assert steps == [Step(number + 1, 5, float(number)) for number in range(5)]
+    assert steps == [OptimisationStep(number + 1, 5, float(number)) for number in range(5)]
     assert change.shape == data.images.shape and change.mean() == pytest.approx(2.5, abs=0.2)
 
 

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from unlearnable.audit.outcome import Outcome, Published, Row, Sample
+from unlearnable.audit.outcome import AuditRow, Outcome, PublishedFolder, Sample
 from unlearnable.audit.page import audit_page, markdown_table
-from unlearnable.cells import Cell, Result
-from unlearnable.course import Epoch
-from unlearnable.quality import Quality
+from unlearnable.bench.cell import Cell, Result
+from unlearnable.images.quality import Quality
+from unlearnable.training.history import Epoch
 
 NASTY = '<script>alert("x")</script>&.png'
 CHROMIUM = shutil.which("chromium")
@@ -51,7 +51,7 @@ def row(name, clean, got, classes=10, seeds=1, epochs=8, protected=()):
     sides = [
         tuple(result(value + seed / 100, classes, seed, epochs) for seed in range(seeds)) for value in (clean, got)
     ]
-    return Row(name, sides[0], sides[1], protected)
+    return AuditRow(name, sides[0], sides[1], protected)
 
 
 def sample(name, side=32):
@@ -59,7 +59,7 @@ def sample(name, side=32):
     return Sample(name, original, original + np.uint8(4))
 
 
-PUBLISHED = Published(
+PUBLISHED = PublishedFolder(
     count=5000,
     qualities=(Quality(31, 7.98, 30.1, 0.91), Quality(20, 6.0, 32.5, 0.97), Quality(0, 0.0, None, 1.0)),
     budget="rms:8",
@@ -84,7 +84,7 @@ NORMAL = Outcome(
 SEEDS = replace(NORMAL, seeds=3, rows=(row("vanilla", 0.8, 0.2, seeds=3), row("gaussf", 0.8, 0.21, seeds=3)))
 OWNER = replace(NORMAL, protected_classes=(2, 5), rows=(row("vanilla", 0.86, 0.03, protected=(2, 5)),))
 UNMEASURED = replace(
-    NORMAL, published=Published(count=7, qualities=(), budget=None, over_budget=0, samples=()), missing={}
+    NORMAL, published=PublishedFolder(count=7, qualities=(), budget=None, over_budget=0, samples=()), missing={}
 )
 UNCHANGED = replace(NORMAL, published=replace(PUBLISHED, qualities=(Quality(0, 0.0, None, 1.0),)))
 NO_ROWS = replace(NORMAL, rows=())

@@ -5,10 +5,10 @@ from statistics import fmean
 
 import pytest
 
+from unlearnable.bench.columns import TABLE1
+from unlearnable.bench.paper import TABLES, paper_table
 from unlearnable.bench.plan import Plan
-from unlearnable.countermeasures.columns import TABLE1
-from unlearnable.paper import TABLES, paper_table
-from unlearnable.victims import victim_named
+from unlearnable.victims.architectures import victim_named
 
 NOT_THE_MEAN = {  # table, data and row: what is printed, and what the row gives
     ("table1", "CIFAR-10", "TAP"): (56.39, 54.05),

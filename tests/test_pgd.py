@@ -1,6 +1,6 @@
 import torch
 
-from unlearnable.pgd import PGD
+from unlearnable.training.pgd import PGD
 
 
 def test_steps_have_a_size_and_end_at_the_ball():

@@ -7,7 +7,13 @@ import pytest
 from PIL import ExifTags, Image, ImageCms
 
 from samples import picture
-from unlearnable.photos import MAX_PIXELS, UnreadablePhotoError, encode_photo, read_limited, read_photo
+from unlearnable.images.photos import (
+    MAX_PIXELS,
+    UnreadablePhotoError,
+    encode_photo,
+    read_limited,
+    read_photo,
+)
 
 
 def saved(image, format="PNG", **options):
@@ -175,11 +181,11 @@ def test_bad_files_say_why(kind):
 
 
 def test_the_limits(tmp_path, monkeypatch):
-    monkeypatch.setattr("unlearnable.photos.MAX_PIXELS", 1000)
+    monkeypatch.setattr("unlearnable.images.photos.MAX_PIXELS", 1000)
     with pytest.raises(UnreadablePhotoError, match="pixels"):
         read_photo(saved(picture()))
     assert MAX_PIXELS > 150_000_000  # medium-format cameras
-    monkeypatch.setattr("unlearnable.photos.MAX_BYTES", 10)
+    monkeypatch.setattr("unlearnable.images.photos.MAX_BYTES", 10)
     (tmp_path / "a").write_bytes(bytes(11))
     with pytest.raises(UnreadablePhotoError, match="larger than"):
         read_limited(tmp_path / "a")

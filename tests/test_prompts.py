@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 
 from banks import SENTENCES, captioned
 from unlearnable.semantics.captions import Caption, Captions, read_captions
-from unlearnable.semantics.embed import embed
-from unlearnable.semantics.prompts import clustered_prompts, mean_distance, photographs, random_prompts
+from unlearnable.semantics.prompts import clustered_prompts, embed, mean_distance, photographs, random_prompts
 
 
 def in_groups(groups: int, each: int, seed: int = 0, spread: float = 0.05):

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from unlearnable.budget import Budget
-from unlearnable.quality import Quality, measure, ssim
+from unlearnable.images.budget import Budget
+from unlearnable.images.quality import Quality, measure, ssim
 
 
 def slow_ssim(x, y):
@@ -51,7 +51,7 @@ def test_large_pictures_are_averaged_first_and_tiny_ones_have_smaller_windows():
 def test_ssim_in_bands_is_the_same(pair, monkeypatch):
     whole = ssim(*pair)
     assert ssim(*(picture.swapaxes(0, 1) for picture in pair)) == pytest.approx(whole)
-    monkeypatch.setattr("unlearnable.quality.BAND_ROWS", 3)
+    monkeypatch.setattr("unlearnable.images.quality.BAND_ROWS", 3)
     assert ssim(*pair) == pytest.approx(whole)
 
 

@@ -3,8 +3,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unlearnable.images import ImageSet
-from unlearnable.recipes import recipes
+from unlearnable.images.imageset import ImageSet
+from unlearnable.training.recipes import recipes
 
 
 def blank(side: int, classes: int) -> ImageSet:

@@ -5,8 +5,8 @@ from torch.nn import functional as F
 
 from resuming import resumed
 from sets import labelled, noisy
-from unlearnable.diverged import DivergedError
-from unlearnable.images import ImageSet
+from unlearnable.compute.devices import DivergedError
+from unlearnable.images.imageset import ImageSet
 from unlearnable.protections import protection_named
 from unlearnable.protections.rem import _augmented
 

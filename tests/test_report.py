@@ -11,12 +11,12 @@ from reporting import DRAWING, PEAK, SWEEP, filled, plan_in
 from unlearnable.bench.entry import TrainingSet
 from unlearnable.bench.figure import figure_key
 from unlearnable.bench.plan import Plan
-from unlearnable.bench.sets import Made
-from unlearnable.report.beside import Beside, Column
-from unlearnable.report.boards import boards
+from unlearnable.bench.sets import SetRecord
 from unlearnable.report.content import content
+from unlearnable.report.csv_files import sheets
+from unlearnable.report.leaderboard import boards
 from unlearnable.report.markdown import caveats, markdown
-from unlearnable.report.sheets import sheets
+from unlearnable.report.paper_comparison import Column, Comparison
 from unlearnable.report.tables import tables
 
 
@@ -142,14 +142,14 @@ def test_what_departs_from_the_paper_is_said(table):
 
 def test_what_is_made_otherwise_than_its_authors_do_is_said():
     def departures(data, train=None, **protections):
-        return Beside("table1").departures(data, protections, [], train, None)
+        return Comparison("table1").departures(data, protections, [], train, None)
 
     em = "em:per=class,train_steps=20"
     assert departures("CIFAR-100", EM=em, REM="rem:budget=linf:4", LSP="lsp:patch=4") == []
     assert departures("CIFAR-10", TAP="tap", EM=em, REM="rem:iterations=9", Ours="em:rounds=1") == [
         "EM, REM optimised by other settings than their authors'"
     ]
-    small = Made(TrainingSet("toy"), "", "", "", 1, 96, 100, None, 0, "", {})
+    small = SetRecord(TrainingSet("toy"), "", "", "", 1, 96, 100, None, 0, "", {})
     assert departures("ImageNet subset", small) == ["pictures of 96 px, in the paper 224"]
 
 
@@ -160,7 +160,7 @@ def test_our_plans_of_the_papers_protocol_take_the_authors_settings(name):
 
 
 def test_the_papers_protocol_is_recognised():
-    beside = Beside("table1")
+    beside = Comparison("table1")
     column = Column("at:steps=10", "resnet18", 1.0, "paper:epochs=60")
     assert beside.departures("CIFAR-10", {"EM": "em:per=class", "Clean": "clean"}, [column], None, None) == []
     assert beside.column(column) == "at"
@@ -169,10 +169,10 @@ def test_the_papers_protocol_is_recognised():
     assert beside.column(replace(column, share=0.5)) == ""
     victims = {"vit": "vit", "resnet18:multiplier=1": "resnet18", "vgg19:multiplier=0.25": "vgg19"}
     for victim, of in (victims | {"vit:patch=8": "vit", "vit:pretrained=x": "", "resnet9": ""}).items():
-        assert Beside("table2").column(Column("vanilla", victim, 1.0, "paper")) == of
-    assert Beside("table3").column(Column("vanilla", "resnet18", 0.8, "paper")) == "0.8"
-    assert Beside("table3").column(Column("gray", "resnet18", 0.8, "paper")) == ""
-    assert Beside("table1").misprints("CIFAR-10", ["TAP", "LSP", "CUDA"]) == [
+        assert Comparison("table2").column(Column("vanilla", victim, 1.0, "paper")) == of
+    assert Comparison("table3").column(Column("vanilla", "resnet18", 0.8, "paper")) == "0.8"
+    assert Comparison("table3").column(Column("gray", "resnet18", 0.8, "paper")) == ""
+    assert Comparison("table1").misprints("CIFAR-10", ["TAP", "LSP", "CUDA"]) == [
         "the paper prints 56.39 as the mean of TAP; its row gives 54.05"
     ]
 

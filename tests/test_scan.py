@@ -3,7 +3,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unlearnable.folder.scan import Found, output_names, scan
+from unlearnable.images.scan import Found, output_names, scan
 
 names = st.lists(
     st.tuples(

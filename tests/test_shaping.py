@@ -1,8 +1,8 @@
 import pytest
 import torch
 
+from unlearnable.hiding.masking import LARGEST, activity, masked
 from unlearnable.hiding.network import Hider
-from unlearnable.hiding.shaping import LARGEST, activity, masked
 
 
 def test_a_busy_half_takes_most():

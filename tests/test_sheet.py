@@ -1,6 +1,6 @@
 import numpy as np
 
-from unlearnable.semantics.sheet import GAP, contact_sheet
+from unlearnable.semantics.thumbnails import GAP, contact_sheet
 
 
 def test_a_row_a_class():

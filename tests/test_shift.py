@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from unlearnable.protections.shift import jittered, moved
+from unlearnable.protections.sign_steps import jittered, moved
 
 
 @pytest.fixture

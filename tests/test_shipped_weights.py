@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from unlearnable import countermeasure_named, load, protection_named
-from unlearnable.hiding.shaping import luma
+from unlearnable.hiding.masking import luma
 
 
 @pytest.fixture(scope="module")

@@ -5,15 +5,15 @@ import torch
 
 from resuming import resumed
 from sets import labelled, noisy
-from unlearnable.countermeasures.base import Vanilla
+from unlearnable.compute.devices import DivergedError
 from unlearnable.datasets import load
-from unlearnable.diverged import DivergedError
-from unlearnable.pgd import PGD
 from unlearnable.protections import protection_named, sign_steps
 from unlearnable.protections.optimised import run
 from unlearnable.protections.sign_steps import SignSteps
 from unlearnable.protections.surrogate import Surrogate
-from unlearnable.recipes import recipe_named
+from unlearnable.training.countermeasure import Vanilla
+from unlearnable.training.pgd import PGD
+from unlearnable.training.recipes import recipe_named
 
 TINY = "surrogate=resnet9:width=2,recipe=quick:epochs=3"
 TAP = f"tap:{TINY},passes=3,restarts=2"  # nine steps

@@ -2,7 +2,7 @@ from dataclasses import FrozenInstanceError
 
 import pytest
 
-from unlearnable.spec import Registry, spec_of
+from unlearnable.registry import Registry, spec_of
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from unlearnable import protect_folder
-from unlearnable.budget import Budget
 from unlearnable.datasets import load
 from unlearnable.folder.protect import RefusedError
 from unlearnable.hiding.stamp import LARGEST, SIDE, SMALLEST, smoothest, stamped
+from unlearnable.images.budget import Budget
 from unlearnable.keys import Key
 from unlearnable.protections import protection_named
 from unlearnable.semantics.textures import texture

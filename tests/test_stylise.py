@@ -4,10 +4,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from samples import picture
-from unlearnable.luma import LUMA
-from unlearnable.semantics.distances import distances
+from unlearnable.images.imageset import LUMA
 from unlearnable.semantics.stylise import DARK, LIGHT, _colour, redraw, shape_of
-from unlearnable.semantics.thumbnails import standardised, thumbnail
+from unlearnable.semantics.thumbnails import distances, standardised, thumbnail
 
 
 def photograph(seed: int, side: int):

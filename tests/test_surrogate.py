@@ -8,7 +8,7 @@ from torch.nn import functional as F
 from sets import labelled, linear, noisy
 from unlearnable.protections import protection_named
 from unlearnable.protections.surrogate import Surrogate
-from unlearnable.recipes import recipe_named, recipes
+from unlearnable.training.recipes import recipe_named, recipes
 
 
 @pytest.fixture

@@ -5,15 +5,14 @@ import pytest
 from plans import TOY, ran, read
 from unlearnable.bench.entry import TrainingSet
 from unlearnable.bench.estimate import Estimate
-from unlearnable.bench.jobs import MakeSet, Train
-from unlearnable.bench.run import jobs_of
-from unlearnable.bench.runs import Runs
-from unlearnable.bench.times import Times
-from unlearnable.checkpoint import Checkpoint
-from unlearnable.devices import device_named, name_of
-from unlearnable.networks import save_weights
-from unlearnable.pace import Guess, Workload
-from unlearnable.victims import victim_named
+from unlearnable.bench.run import steps_of
+from unlearnable.bench.steps import MakeSet, Train
+from unlearnable.bench.store import RunFolder
+from unlearnable.bench.timing import StepTimes, TimeEstimate, Workload
+from unlearnable.compute.devices import device_named, name_of
+from unlearnable.storage.checkpoint import Checkpoint
+from unlearnable.victims.architectures import victim_named
+from unlearnable.victims.features import save_weights
 
 HERE = name_of(device_named(None))
 PLAN = TOY.replace('[vanilla, "jpeg:quality=50"]', "[vanilla]") + "protections: {Noise: noise}"
@@ -25,7 +24,7 @@ def plan(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def done(plan, tmp_path_factory) -> Runs:
+def done(plan, tmp_path_factory) -> RunFolder:
     return ran(plan, tmp_path_factory.mktemp("runs"))
 
 
@@ -43,8 +42,8 @@ def result(done):
 
 
 @pytest.fixture
-def times(sets, result) -> Times:
-    return Times([*sets, result])
+def times(sets, result) -> StepTimes:
+    return StepTimes([*sets, result])
 
 
 @pytest.fixture
@@ -61,13 +60,13 @@ def clean(plan, done):
 
 
 def test_a_training_like_one_that_has_been_measured_takes_as_long_an_epoch(times, load):
-    assert times.training(load) == Guess(10.0, alike=True)
+    assert times.training(load) == TimeEstimate(10.0, alike=True)
     assert times.training(replace(load, epochs=3)).seconds == pytest.approx(30.0)
 
 
 def test_of_other_pictures_in_proportion_to_their_number_and_size(times, load):
     other = replace(load, clean="another")
-    assert times.training(replace(other, pictures=256, tests=160)) == Guess(40.0, alike=False)
+    assert times.training(replace(other, pictures=256, tests=160)) == TimeEstimate(40.0, alike=False)
     assert times.training(replace(other, pictures=256)).seconds == pytest.approx(40 * (3 * 256 + 40) / (3 * 256 + 160))
     assert times.training(replace(other, size=32)).seconds == pytest.approx(40.0, rel=0.02)
 
@@ -90,28 +89,28 @@ def test_the_likest_that_has_been_measured_tells(sets, result, load):
         replace(result, cell=replace(result.cell, **other), seconds=1e6)
         for other in ({"victim": "resnet18"}, {"countermeasure": "gray"}, {"clean": "another"})
     ]
-    assert Times([*sets, *slow, result]).training(load) == Guess(10.0, alike=True)
-    assert Times([*sets, *slow[:2], result]).training(replace(load, countermeasure="at:steps=1")).alike
-    assert Times([*sets, slow[0], result]).training(replace(load, clean="new")) == Guess(10.0, alike=False)
+    assert StepTimes([*sets, *slow, result]).training(load) == TimeEstimate(10.0, alike=True)
+    assert StepTimes([*sets, *slow[:2], result]).training(replace(load, countermeasure="at:steps=1")).alike
+    assert StepTimes([*sets, slow[0], result]).training(replace(load, clean="new")) == TimeEstimate(10.0, alike=False)
 
 
 def test_what_is_left_of_a_set_is_trained_in_less_time(times, tmp_path):
     left = read(tmp_path, PLAN.replace("{Noise: noise}", "{Left: remainder}\nshares: [0.75]"), "left")
-    (train,) = [job for job in jobs_of(left, Runs(tmp_path / "runs")) if isinstance(job, Train)]
+    (train,) = [job for job in steps_of(left, RunFolder(tmp_path / "runs")) if isinstance(job, Train)]
     assert train.guess(times).seconds == pytest.approx(10 * (3 * 16 + 40) / (3 * 64 + 40))
 
 
 def test_nothing_is_known_of_another_device_nor_by_pictures_of_which_nothing_is_known(times, sets, result, load):
     assert times.training(replace(load, device="an abacus")) is None
-    assert Times(sets).training(load) is None
-    assert Times([result]).training(load) is None
+    assert StepTimes(sets).training(load) is None
+    assert StepTimes([result]).training(load) is None
 
 
 def test_a_set_takes_what_it_took_and_another_in_proportion_to_its_pixels(plan, times, clean):
     what = plan.entries[0].training
-    assert times.making(what, clean, HERE) == Guess(3.0, alike=True)
+    assert times.making(what, clean, HERE) == TimeEstimate(3.0, alike=True)
     other, more = replace(what, data="toy:count=128"), replace(clean, count=2 * clean.count)
-    assert times.making(other, more, HERE) == Guess(6.0, alike=False)
+    assert times.making(other, more, HERE) == TimeEstimate(6.0, alike=False)
     assert times.making(TrainingSet(other.data, "noise:budget=rms:8"), more, HERE) == times.making(other, more, HERE)
     assert times.making(replace(other, protection="ar"), clean, HERE) is None
     assert times.making(what, clean, "an abacus") is None
@@ -128,21 +127,21 @@ def test_a_whole_set_and_a_share_of_it_tell_nothing_of_each_other(plan, times, s
 
 
 def test_what_a_checkpoint_holds_need_not_be_done_again(plan, times, tmp_path, monkeypatch):
-    runs = Runs(tmp_path)
-    (making,) = [job for job in jobs_of(plan, runs) if isinstance(job, MakeSet)]
+    runs = RunFolder(tmp_path)
+    (making,) = [job for job in steps_of(plan, runs) if isinstance(job, MakeSet)]
     assert making.guess(times).seconds == 3.0
     save_weights(victim_named("resnet9:width=4").build(4, 16), runs.checkpoint(making.what))
     for spent, left in ((1.0, 2.0), (5.0, 0.0)):
-        monkeypatch.setattr("unlearnable.pace.spent", lambda file, spent=spent: spent)
+        monkeypatch.setattr("unlearnable.bench.timing.spent", lambda file, spent=spent: spent)
         assert making.guess(times).seconds == left
 
 
 def test_what_is_left_of_a_training(plan, done, times, tmp_path):
     """One that has gone on for two seconds of ten."""
-    runs = Runs(tmp_path)
+    runs = RunFolder(tmp_path)
     for made in done.sets.all():
         runs.sets.save(made)
-    job = next(job for job in jobs_of(plan, runs) if isinstance(job, Train))
+    job = next(job for job in steps_of(plan, runs) if isinstance(job, Train))
     assert job.guess(times).seconds == pytest.approx(10)
     kept = Checkpoint(runs.cell(job.entry).training(runs.cache, device_named(None)), "it")
     kept._begun -= 2
@@ -152,13 +151,13 @@ def test_what_is_left_of_a_training(plan, done, times, tmp_path):
 
 def test_what_is_said_before_a_plan_begins(times, tmp_path):
     more = read(tmp_path, PLAN.replace("count=64", "count=640").replace("count=40", "count=400"), "more")
-    jobs = jobs_of(more, Runs(tmp_path / "runs"))
+    jobs = steps_of(more, RunFolder(tmp_path / "runs"))
     estimate = Estimate.of(jobs, times)
     assert (estimate.asked, estimate.cells, estimate.sets, estimate.rough, estimate.unknown) == (True, 1, 1, 2, 0)
     assert (estimate.seconds, estimate.longest) == (pytest.approx(130), pytest.approx(100))
     told = "1 cell to train, 1 set to make: about 0 h 2 min, judged by what has been measured"
     assert estimate.told(1) == f"{told} (2 of them by other victims or pictures, in proportion)"
     assert estimate.told(100) == estimate.told(1)  # however many there are, one does the longest
-    assert Estimate.of(jobs, Times([])).told(1).endswith("as nothing like it has been measured here")
+    assert Estimate.of(jobs, StepTimes([])).told(1).endswith("as nothing like it has been measured here")
     assert replace(estimate, unknown=1).told(2).endswith("; nothing is known of 1, which come on top")
     assert Estimate.of([], times).told(1) == "no cell is asked for"

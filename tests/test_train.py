@@ -11,19 +11,19 @@ from PIL import Image
 
 from banks import small_bank
 from samples import picture
-from unlearnable.diverged import DivergedError
-from unlearnable.hiding import run as running
-from unlearnable.hiding import train as training
+from unlearnable.compute.devices import DivergedError
+from unlearnable.hider_training import loop as running
+from unlearnable.hider_training import train as training
+from unlearnable.hider_training.config import HiderConfig
+from unlearnable.hider_training.crops import FolderCrops, RandomDrawings
+from unlearnable.hider_training.loop import HiderTraining
+from unlearnable.hider_training.train import CHECKPOINT, train
 from unlearnable.hiding.network import Hider
-from unlearnable.hiding.recipe import Recipe
-from unlearnable.hiding.run import Run
-from unlearnable.hiding.sources import FolderCrops, RandomDrawings
-from unlearnable.hiding.train import CHECKPOINT, train
-from unlearnable.networks import save_weights
 from unlearnable.semantics.bank import BANK, SHEET
-from unlearnable.victims import ResNet18
+from unlearnable.victims.architectures import ResNet18
+from unlearnable.victims.features import save_weights
 
-TINY = Recipe(blocks=2, growth=4, steps=8, sizes=(16, 32), pixels=1024, warmup=2)
+TINY = HiderConfig(blocks=2, growth=4, steps=8, sizes=(16, 32), pixels=1024, warmup=2)
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def weights_of(folder):
 
 
 def test_it_learns_to_reveal(covers, tmp_path):
-    recipe = Recipe(blocks=2, growth=8, steps=60, sizes=(16,), pixels=8 * 256, warmup=5, learning_rate=2e-3)
+    recipe = HiderConfig(blocks=2, growth=8, steps=60, sizes=(16,), pixels=8 * 256, warmup=5, learning_rate=2e-3)
     progress = list(train(recipe, [covers], "render", tmp_path / "out"))
     assert len(progress) == 60
     first, last = (np.nanmean([p.secret_psnr for p in part]) for part in (progress[:10], progress[-10:]))
@@ -100,7 +100,7 @@ def test_a_finished_training_is_not_repeated(covers, tmp_path):
 
 @pytest.mark.parametrize("poison", [float("nan"), float("inf"), 1e6])
 def test_an_explosion_rolls_back_and_lowers_the_rate(poison, monkeypatch):
-    run = Run(TINY, torch.device("cpu"))
+    run = HiderTraining(TINY, torch.device("cpu"))
     batch = strangers(2)
     for _ in range(3):
         run.advance(*batch)
@@ -118,7 +118,7 @@ def test_an_explosion_rolls_back_and_lowers_the_rate(poison, monkeypatch):
 
 def test_weights_that_have_not_proved_good_are_not_what_it_rolls_back_to(monkeypatch):
     monkeypatch.setattr(running, "SNAPSHOT_STEPS", 1)
-    run = Run(TINY, torch.device("cpu"))
+    run = HiderTraining(TINY, torch.device("cpu"))
     batch = strangers(2)
     run.advance(*batch)
     run.hider.blocks[0].phi.convs[4].weight.data.fill_(float("nan"))  # the step itself blew up
@@ -127,7 +127,7 @@ def test_weights_that_have_not_proved_good_are_not_what_it_rolls_back_to(monkeyp
 
 
 def test_it_gives_up_when_nothing_helps(monkeypatch):
-    run = Run(TINY, torch.device("cpu"))
+    run = HiderTraining(TINY, torch.device("cpu"))
     monkeypatch.setattr(running, "revealing_loss", lambda revealed, secret: revealed.mean() * float("nan"))
     batch = strangers(1)
     with pytest.raises(DivergedError, match="lower the learning rate"):
@@ -136,7 +136,7 @@ def test_it_gives_up_when_nothing_helps(monkeypatch):
 
 
 def test_the_start_is_the_identity():
-    run = Run(TINY, torch.device("cpu"))
+    run = HiderTraining(TINY, torch.device("cpu"))
     cover, secret = torch.rand(2, 1, 3, 16, 16)
     assert torch.equal(run.hider.hide(cover, secret), cover)
 
@@ -185,7 +185,7 @@ def test_the_papers_own_losses_and_a_bank_with_classes(covers, tmp_path):
 
 @pytest.mark.parametrize(("outliving", "times"), [(0.1, 2), (0.0, 1)])
 def test_the_cover_is_handled_where_something_looks_at_it(outliving, times):
-    run = Run(replace(TINY, outliving=outliving), torch.device("cpu"))
+    run = HiderTraining(replace(TINY, outliving=outliving), torch.device("cpu"))
     handled = []
     run.handle = lambda pictures, generator: handled.append(pictures) or pictures
     run.advance(*strangers(1))
@@ -196,13 +196,13 @@ def test_concentration_needs_classes_and_an_extractor():
     with pytest.raises(ValueError, match="each of at least 2"):
         replace(TINY, concentration=1e-4, extractor="imagenet")
     with pytest.raises(FileNotFoundError, match="expected imagenet or the weights"):
-        Run(replace(TINY, concentration=1e-4, extractor="nowhere", each=2), torch.device("cpu"))
+        HiderTraining(replace(TINY, concentration=1e-4, extractor="nowhere", each=2), torch.device("cpu"))
 
 
 def test_what_is_concentrated_is_what_outlives_handling_of_pictures_of_one_class(monkeypatch, tmp_path):
     save_weights(ResNet18().build(3, 32), tmp_path / "extractor.safetensors")
     recipe = replace(TINY, concentration=1.0, each=2, extractor=str(tmp_path / "extractor.safetensors"), outliving=0.0)
-    run = Run(recipe, torch.device("cpu"))
+    run = HiderTraining(recipe, torch.device("cpu"))
     seen = []
     run.extractor = lambda change, eps: seen.append(change.detach()) or change.flatten(1)
     monkeypatch.setattr(running, "concentration_loss", lambda features, labels: seen.append(labels) or features.sum())
@@ -238,11 +238,11 @@ def test_batches_hold_runs_of_one_class(tmp_path):
 
 @pytest.mark.parametrize("plan", sorted((Path(__file__).parents[1] / "plans").glob("hider_*.yaml")))
 def test_plans_are_recipes(plan):
-    recipe = Recipe.read(plan, ["steps=3"])
+    recipe = HiderConfig.read(plan, ["steps=3"])
     assert recipe.steps == 3
     assert recipe.learning_rate > 0
     if plan.stem == "hider_robust":
-        assert Recipe.read(plan) == Recipe()
+        assert HiderConfig.read(plan) == HiderConfig()
     else:
         assert (recipe.blocks, recipe.growth, recipe.pixels // 224**2) == (16, 32, 24)
 
@@ -261,24 +261,24 @@ def test_a_plan_that_is_none(tmp_path):
     }.items():
         (tmp_path / "plan.yaml").write_text(text)
         with pytest.raises(ValueError, match=problem):
-            Recipe.read(tmp_path / "plan.yaml")
+            HiderConfig.read(tmp_path / "plan.yaml")
     with pytest.raises(ValueError, match="expected names and values in --set steps"):
-        Recipe.read(None, ["steps"])
+        HiderConfig.read(None, ["steps"])
 
 
 def test_what_yaml_takes_for_a_word():
-    recipe = Recipe.read(None, ["learning_rate=1e-4", "eps=8", "sizes=[32]", "extractor=imagenet", "mask=false"])
+    recipe = HiderConfig.read(None, ["learning_rate=1e-4", "eps=8", "sizes=[32]", "extractor=imagenet", "mask=false"])
     assert (recipe.learning_rate, recipe.eps, recipe.sizes) == (1e-4, 8.0, (32,))
     assert (recipe.extractor, recipe.mask) == ("imagenet", False)
 
 
 def test_rate_warms_up_and_falls():
-    recipe = Recipe(steps=1000, warmup=100, learning_rate=1e-3, final_rate=0.1)
+    recipe = HiderConfig(steps=1000, warmup=100, learning_rate=1e-3, final_rate=0.1)
     rates = [recipe.rate(step) for step in range(1000)]
     assert rates[0] == pytest.approx(1e-5)
     assert max(rates) < 1e-3
     assert rates[-1] == pytest.approx(1e-4, rel=0.01)
-    constant = Recipe(steps=1000, warmup=1, final_rate=1.0)
+    constant = HiderConfig(steps=1000, warmup=1, final_rate=1.0)
     assert len({constant.rate(step) for step in range(1000)}) == 1
 
 
@@ -305,6 +305,6 @@ def test_a_banks_contact_sheet_is_no_secret(tmp_path):
 def test_crops_smaller_than_asked_are_enlarged_and_bombs_refused(tmp_path, monkeypatch):
     Image.new("RGB", (10, 12)).save(tmp_path / "a.png")
     assert FolderCrops(tmp_path).draw(np.random.default_rng(0), 1, 32).pictures.shape == (1, 3, 32, 32)
-    monkeypatch.setattr("unlearnable.photos.MAX_PIXELS", 100)
+    monkeypatch.setattr("unlearnable.images.photos.MAX_PIXELS", 100)
     with pytest.raises(ValueError, match=r"a\.png: more than 100 pixels.*take it out"):
         FolderCrops(tmp_path).draw(np.random.default_rng(0), 1, 32)

@@ -10,15 +10,15 @@ from torch.nn import functional as F
 
 from resuming import KilledError, save_every_step
 from sets import labelled, noisy, smooth
-from unlearnable.checkpoint import Checkpoint
+from unlearnable.compute.devices import DivergedError, best_device
 from unlearnable.countermeasures import countermeasure_named
 from unlearnable.datasets import load
-from unlearnable.devices import best_device
-from unlearnable.diverged import DivergedError
-from unlearnable.images import ImageSet
-from unlearnable.recipes import recipes
-from unlearnable.training import Fit, confusion_matrix, cropped, fit, in_batches, shifted
-from unlearnable.victims import victim_named
+from unlearnable.images.imageset import ImageSet
+from unlearnable.storage.checkpoint import Checkpoint
+from unlearnable.training.crops import cropped, in_batches, shifted
+from unlearnable.training.loop import Fit, confusion_matrix, fit
+from unlearnable.training.recipes import recipes
+from unlearnable.victims.architectures import victim_named
 
 VICTIM = victim_named("resnet9:width=4")
 RECIPE = recipes.make("quick:epochs=2,long_epochs=2,batch_size=8")

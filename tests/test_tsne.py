@@ -5,7 +5,7 @@ import torch
 from panels import panels
 from unlearnable.figures import figure_named
 from unlearnable.figures.tsne import embed, model_features
-from unlearnable.networks import penultimate
+from unlearnable.victims.features import penultimate
 
 
 def blobs(apart: float, count: int = 30) -> tuple[np.ndarray, np.ndarray]:

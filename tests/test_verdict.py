@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unlearnable.audit.outcome import Outcome, Published, Row
+from unlearnable.audit.outcome import AuditRow, Outcome, PublishedFolder
 from unlearnable.audit.verdict import LIMITS, against, status, verdict
-from unlearnable.cells import Cell, Result
-from unlearnable.course import Epoch
-from unlearnable.quality import Quality
+from unlearnable.bench.cell import Cell, Result
+from unlearnable.images.quality import Quality
+from unlearnable.training.history import Epoch
 
 
 def matrix(accuracy, classes, answer=None):
@@ -40,7 +40,7 @@ def result(peak, final=None, classes=10, seed=0, answer=None):
 
 
 def row(name, clean, got, classes=10, seeds=1, protected=()):
-    return Row(
+    return AuditRow(
         name,
         tuple(result(clean, classes=classes, seed=seed) for seed in range(seeds)),
         tuple(result(got, classes=classes, seed=seed) for seed in range(seeds)),
@@ -61,7 +61,7 @@ def outcome(*rows, classes=10, **fields):
         seeds=1,
         rows=rows,
         missing={},
-        published=Published(count=1000, qualities=(), budget=None, over_budget=0, samples=()),
+        published=PublishedFolder(count=1000, qualities=(), budget=None, over_budget=0, samples=()),
         command="unlearnable audit",
     )
     return replace(made, **fields)
@@ -90,7 +90,7 @@ def test_vanilla_is_not_said_twice():
 
 
 def test_the_peak_counts_and_not_the_end():
-    early = Row("vanilla", VANILLA.clean, (result(peak=0.7, final=0.1),))
+    early = AuditRow("vanilla", VANILLA.clean, (result(peak=0.7, final=0.1),))
     assert status(early, 0.1) == "weakened"
     assert "70.0 %" in said(early)
 
@@ -192,7 +192,7 @@ def test_the_owners_case():
 
 
 def test_a_broken_budget():
-    published = Published(count=9000, qualities=(), budget="rms:8", over_budget=1200, samples=())
+    published = PublishedFolder(count=9000, qualities=(), budget="rms:8", over_budget=1200, samples=())
     assert "The budget is broken: 1,200 of 9,000 files measured changed more than the promised rms:8." in said(
         VANILLA, published=published
     )
@@ -210,7 +210,7 @@ def collapsed(*answers, shares=1.0, seeds=1, protected=()):
             counts[label, answers[label % len(answers)]] += round(100 * shares)
             counts[label, 9 - label] += 100 - round(100 * shares)
         trainings.append(replace(result(0.12, seed=seed), confusion=tuple(map(tuple, counts.tolist()))))
-    return Row("vanilla", (result(0.86),) * seeds, tuple(trainings), protected)
+    return AuditRow("vanilla", (result(0.86),) * seeds, tuple(trainings), protected)
 
 
 def test_collapse():
@@ -251,7 +251,7 @@ def planned(classes, seeds, protected, chosen, missing, over_budget):
         protected_classes=protected,
         seeds=seeds,
         missing=dict.fromkeys(missing, "no time"),
-        published=Published(2000, (), "rms:8", over_budget, ()),
+        published=PublishedFolder(2000, (), "rms:8", over_budget, ()),
     )
 
 

@@ -3,8 +3,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from unlearnable.networks import Frozen, evaluating, penultimate, save_weights
-from unlearnable.victims import victim_named, victims
+from unlearnable.victims.architectures import victim_named, victims
+from unlearnable.victims.features import Frozen, evaluating, penultimate, save_weights
 
 TIMM = ["convnext_atto", "resnetv2_18"]
 CHEAP = ["resnet9", "resnet18", "vit", *TIMM]

@@ -3,43 +3,43 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from unlearnable.version import __version__
+from unlearnable.storage.provenance import __version__
 
 if TYPE_CHECKING:
     from unlearnable.audit.run import audit_folder
-    from unlearnable.budget import Budget
     from unlearnable.countermeasures import Countermeasure, countermeasure_named
     from unlearnable.datasets import load
     from unlearnable.folder.protect import protect_folder
     from unlearnable.folder.reveal import reveal_folder
     from unlearnable.folder.verify import verify_folder
     from unlearnable.hiding.network import Hider
-    from unlearnable.images import ImageSet
+    from unlearnable.images.budget import Budget
+    from unlearnable.images.imageset import ImageSet
     from unlearnable.keys import Key
     from unlearnable.protections import Protection, protection_named
-    from unlearnable.recipes import Recipe, recipe_named
-    from unlearnable.training import fit
-    from unlearnable.victims import Victim, victim_named
+    from unlearnable.training.loop import fit
+    from unlearnable.training.recipes import Recipe, recipe_named
+    from unlearnable.victims.architectures import Victim, victim_named
 
 _HOMES = {
-    "Budget": "budget",
+    "Budget": "images.budget",
     "Countermeasure": "countermeasures",
     "Hider": "hiding.network",
-    "ImageSet": "images",
+    "ImageSet": "images.imageset",
     "Key": "keys",
     "Protection": "protections",
-    "Recipe": "recipes",
-    "Victim": "victims",
+    "Recipe": "training.recipes",
+    "Victim": "victims.architectures",
     "audit_folder": "audit.run",
     "countermeasure_named": "countermeasures",
-    "fit": "training",
+    "fit": "training.loop",
     "load": "datasets",
     "protect_folder": "folder.protect",
     "protection_named": "protections",
-    "recipe_named": "recipes",
+    "recipe_named": "training.recipes",
     "reveal_folder": "folder.reveal",
     "verify_folder": "folder.verify",
-    "victim_named": "victims",
+    "victim_named": "victims.architectures",
 }
 
 __all__ = [

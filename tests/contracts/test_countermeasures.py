@@ -7,10 +7,10 @@ from sets import batch, labelled, linear, noisy
 from unlearnable.countermeasures import Countermeasure, Knowledge, countermeasure_named, countermeasures
 from unlearnable.countermeasures.preprocess import Preprocess
 from unlearnable.datasets import load
-from unlearnable.networks import save_weights
-from unlearnable.recipes import recipes
-from unlearnable.training import fit
-from unlearnable.victims import victim_named
+from unlearnable.training.loop import fit
+from unlearnable.training.recipes import recipes
+from unlearnable.victims.architectures import victim_named
+from unlearnable.victims.features import save_weights
 
 HOOKS = ("purify", "deploy", "choose", "adjust", "augment", "loss")
 TINY = {"inverse": "steps=2,per_class=2,keys=1,channels=4", "ueraser": "repeats=2", "at": "steps=2"}

@@ -9,9 +9,9 @@ import torch
 from quick import QUICK
 from samples import opened
 from sets import noisy
-from unlearnable.budget import Budget, difference
 from unlearnable.datasets import load
-from unlearnable.images import ImageSet
+from unlearnable.images.budget import Budget, difference
+from unlearnable.images.imageset import ImageSet
 from unlearnable.protections import Protection, protections
 from unlearnable.protections.base import Streaming
 from unlearnable.protections.surrogate import OnSurrogate

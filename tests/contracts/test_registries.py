@@ -5,8 +5,8 @@ from dataclasses import is_dataclass
 
 import pytest
 
-from unlearnable.registries import everything, registries
-from unlearnable.spec import spec_of
+from unlearnable.cli.names import everything, registries
+from unlearnable.registry import spec_of
 
 MEMBERS = [(kind, name) for kind, registry in registries().items() for name in registry]
 

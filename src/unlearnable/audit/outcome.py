@@ -3,18 +3,14 @@
 from dataclasses import asdict, dataclass
 from statistics import fmean
 
-from jaxtyping import UInt8
-from numpy import ndarray
-
-from unlearnable.cells import Result
-from unlearnable.quality import Quality
-from unlearnable.score import Score
-
-Picture = UInt8[ndarray, "h w 3"]
+from unlearnable.bench.cell import Result
+from unlearnable.images.budget import Pixels
+from unlearnable.images.quality import Quality
+from unlearnable.pages.score import Score
 
 
 @dataclass(frozen=True)
-class Row:
+class AuditRow:
     """One countermeasure: the same training on clean and on published pictures.
 
     Attributes:
@@ -59,8 +55,8 @@ class Sample:
     """
 
     name: str
-    original: Picture
-    published: Picture
+    original: Pixels
+    published: Pixels
 
 
 @dataclass(frozen=True)
@@ -72,7 +68,7 @@ class Spread:
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedFolder:
     """The published set.
 
     Attributes:
@@ -134,9 +130,9 @@ class Outcome:
     recipe: str
     epochs: int
     seeds: int
-    rows: tuple[Row, ...]
+    rows: tuple[AuditRow, ...]
     missing: dict[str, str]
-    published: Published
+    published: PublishedFolder
     command: str
 
     @property
@@ -150,6 +146,6 @@ class Outcome:
         figures = ("clean_final", "clean_peak", "final", "peak")
         return {name: fmean(getattr(row, name).mean for row in self.rows) for name in figures if self.rows}
 
-    def worst_first(self) -> list[Row]:
+    def worst_first(self) -> list[AuditRow]:
         """Rows by how much of the content a trainer gets, the most first."""
         return sorted(self.rows, key=lambda row: -row.peak.mean)

@@ -10,14 +10,15 @@ from jinja2 import Template
 from markupsafe import Markup
 from PIL import Image
 
-from unlearnable.audit.outcome import Outcome, Picture, Published, Row, Sample
+from unlearnable.audit.outcome import AuditRow, Outcome, PublishedFolder, Sample
 from unlearnable.audit.verdict import CHANGES_NOTHING, against, most, ordinary, percent, status, verdict
-from unlearnable.cells import Result
-from unlearnable.figures.changes import GAIN, magnified
-from unlearnable.report.curves import PLOT, Line, height_of, line
-from unlearnable.report.html import data_uri, html_environment
-from unlearnable.report.text import cell, duration, score, writable
-from unlearnable.score import Score
+from unlearnable.bench.cell import Result
+from unlearnable.images.budget import Pixels
+from unlearnable.images.quality import GAIN, magnified
+from unlearnable.pages.curves import PLOT, Line, height_of, line
+from unlearnable.pages.html import data_uri, html_environment
+from unlearnable.pages.score import Score
+from unlearnable.pages.text import cell, duration, score, writable
 
 SAMPLES = 10
 NAMED_CLASSES = 20  # more make a table of confusions that nobody can read
@@ -159,7 +160,7 @@ def _distinct(texts: Iterable[str]) -> list[str]:
     return sorted(set(texts))
 
 
-def _quality_facts(published: Published) -> list[tuple[str, str]]:
+def _quality_facts(published: PublishedFolder) -> list[tuple[str, str]]:
     """The budget and the measures of the published set."""
     facts = [("Promised budget", published.budget or "none: there is no report of the set")]
     rms, linf, psnr, ssim = map(published.spread, ("rms", "linf", "psnr", "ssim"))
@@ -200,7 +201,7 @@ def _means(outcome: Outcome) -> list[str]:
     return [*map(score, means.values()), _points(means["clean_peak"], means["peak"])]
 
 
-def _lines(row: Row) -> list[Line]:
+def _lines(row: AuditRow) -> list[Line]:
     """The curves of every seed: training first, so that tests lie above it."""
     return [
         *(line("train", [epoch.train_accuracy for epoch in result.epochs]) for result in row.protected),
@@ -209,7 +210,7 @@ def _lines(row: Row) -> list[Line]:
     ]
 
 
-def _curve_text(row: Row) -> str:
+def _curve_text(row: AuditRow) -> str:
     """The curves in words."""
     last = [
         _percent(fmean(result.curve(row.classes)[-1] for result in results)) for results in (row.clean, row.protected)
@@ -222,7 +223,7 @@ def _curve_text(row: Row) -> str:
     )
 
 
-def _stages(sample: Sample) -> list[tuple[str, Picture]]:
+def _stages(sample: Sample) -> list[tuple[str, Pixels]]:
     """A sample's three pictures and their titles."""
     return [
         ("original", sample.original),
@@ -231,14 +232,14 @@ def _stages(sample: Sample) -> list[tuple[str, Picture]]:
     ]
 
 
-def _png(picture: Picture) -> Markup:
+def _png(picture: Pixels) -> Markup:
     """A picture as a data URI."""
     buffer = io.BytesIO()
     Image.fromarray(picture).save(buffer, "PNG", optimize=True)
     return data_uri(buffer.getvalue(), "image/png")
 
 
-def _display_width(picture: Picture) -> int:
+def _display_width(picture: Pixels) -> int:
     """CSS pixels: small pictures are enlarged by a whole factor, large ones reduced."""
     height, width, _ = picture.shape
     return width * max(1, round(SMALL_WIDTH / width)) if max(height, width) <= SMALL_PICTURE else LARGE_WIDTH

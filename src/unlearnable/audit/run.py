@@ -9,27 +9,27 @@ from typing import Literal
 
 import torch
 
-from unlearnable.atomic import write
-from unlearnable.audit.outcome import Outcome, Row
+from unlearnable.audit.outcome import AuditRow, Outcome
 from unlearnable.audit.page import audit_page, markdown_table
 from unlearnable.audit.sets import Sets, load_sets
 from unlearnable.audit.verdict import verdict
-from unlearnable.cells import Cell, Result, fingerprint
+from unlearnable.bench.cell import Cell, Result
+from unlearnable.bench.columns import columns
+from unlearnable.bench.timing import TrainingTimes, Workload, left, too_late, work
+from unlearnable.compute.devices import DivergedError, device_named, name_of
 from unlearnable.countermeasures import countermeasure_named
-from unlearnable.countermeasures.columns import columns
-from unlearnable.course import Epoch
-from unlearnable.devices import device_named, name_of
-from unlearnable.diverged import DivergedError
-from unlearnable.pace import Paces, Workload, left, too_late, work
-from unlearnable.recipes import recipe_named
-from unlearnable.stored import Store
-from unlearnable.victims import Victim, check_takes, victim_named
+from unlearnable.images.imageset import fingerprint
+from unlearnable.storage.atomic import write
+from unlearnable.storage.records import Store
+from unlearnable.training.history import Epoch
+from unlearnable.training.recipes import recipe_named
+from unlearnable.victims.architectures import Victim, check_takes, victim_named
 
 PAGE, TABLE, SUMMARY, CELLS = "audit.html", "audit.md", "audit.json", "cells"
 
 
 @dataclass(frozen=True)
-class Progress:
+class AuditProgress:
     """The state of an audit that a progress line shows.
 
     Attributes:
@@ -48,7 +48,7 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Task:
+class AuditedCell:
     """A cell, and what its training needs.
 
     Attributes:
@@ -81,7 +81,7 @@ def audit_folder(
     backbone: str | None = None,
     device: str | None = None,
     command: str = "",
-    on_progress: Callable[[Progress], None] | None = None,
+    on_progress: Callable[[AuditProgress], None] | None = None,
 ) -> Outcome:
     """Measure what a trainer would get, and write ``audit.html``, ``audit.md``, ``audit.json`` and one JSON a cell.
 
@@ -119,7 +119,7 @@ def audit_folder(
     sets = load_sets(Path(protected), str(clean_train), str(clean_test), size)
     _check_victims(victim_named(victim), names, len(sets.clean.classes), sets.clean.images.shape[-1])
     out.mkdir(parents=True, exist_ok=True)
-    run = Run(sets, list(_tasks(sets, names, victim, recipe, seeds)), where, Store(out / CELLS, Result), end)
+    run = AuditRun(sets, list(_tasks(sets, names, victim, recipe, seeds)), where, Store(out / CELLS, Result), end)
     try:
         run.train(on_progress)
     finally:
@@ -142,7 +142,7 @@ def audit_folder(
     return outcome
 
 
-class Run:
+class AuditRun:
     """Goes through the tasks, as far as the time allows.
 
     Attributes:
@@ -151,7 +151,7 @@ class Run:
     """
 
     def __init__(
-        self, sets: Sets, tasks: list[Task], device: torch.device, store: Store[Result], end: float | None
+        self, sets: Sets, tasks: list[AuditedCell], device: torch.device, store: Store[Result], end: float | None
     ) -> None:
         self.sets, self.tasks, self.device, self.store, self.end = sets, tasks, device, store, end
         stored = {task.cell.key: store.load(task.cell.key) for task in tasks}
@@ -160,7 +160,7 @@ class Run:
         for result in self.results.values():  # a kill may have come between keeping one and forgetting its training
             result.cell.forget(store.folder)
 
-    def train(self, on_progress: Callable[[Progress], None] | None) -> None:
+    def train(self, on_progress: Callable[[AuditProgress], None] | None) -> None:
         """Train what has no result yet."""
         total = sum(task.work for task in self.tasks)
         for number, task in enumerate(self.tasks, 1):
@@ -171,7 +171,7 @@ class Run:
                 self.missing[name] = late
                 continue
             done = total - sum(other.work for other in self._open() if other.cell.countermeasure not in self.missing)
-            now = Progress(f"{name}, {task.which}", number, len(self.tasks), done, total)
+            now = AuditProgress(f"{name}, {task.which}", number, len(self.tasks), done, total)
             try:
                 self._train(task, now, on_progress)
             except (ValueError, DivergedError, OSError, RuntimeError) as error:
@@ -180,7 +180,7 @@ class Run:
                 self.missing |= {other.cell.countermeasure: "the audit was interrupted" for other in self._open()}
                 raise
 
-    def rows(self) -> tuple[Row, ...]:
+    def rows(self) -> tuple[AuditRow, ...]:
         """The countermeasures that were trained on both sets, with the seeds for which they were."""
         rows = []
         for name in dict.fromkeys(task.cell.countermeasure for task in self.tasks):
@@ -191,13 +191,15 @@ class Run:
             pairs = [pair for pair in found.values() if len(pair) == 2]
             if pairs:
                 clean, protected = (tuple(pair[which] for pair in pairs) for which in ("clean", "protected"))
-                rows.append(Row(name, clean, protected, self.sets.protected_classes))
+                rows.append(AuditRow(name, clean, protected, self.sets.protected_classes))
         return tuple(rows)
 
-    def _open(self) -> list[Task]:
+    def _open(self) -> list[AuditedCell]:
         return [task for task in self.tasks if task.cell.key not in self.results]
 
-    def _train(self, task: Task, now: Progress, on_progress: Callable[[Progress], None] | None) -> None:
+    def _train(
+        self, task: AuditedCell, now: AuditProgress, on_progress: Callable[[AuditProgress], None] | None
+    ) -> None:
         def on_epoch(epoch: int, epochs: int, measured: Epoch) -> None:
             if on_progress:
                 done = now.done + task.work * epoch / epochs
@@ -214,9 +216,9 @@ class Run:
         task.cell.forget(self.store.folder)
         self.results[task.cell.key] = result
 
-    def _seconds(self, task: Task) -> float | None:
+    def _seconds(self, task: AuditedCell) -> float | None:
         """How long it takes, about; None where nothing has been measured on this device. Both sets are as large."""
-        cell, clean, paces = task.cell, self.sets.clean, Paces()
+        cell, clean, paces = task.cell, self.sets.clean, TrainingTimes()
         for result in self.results.values():
             paces.add(Workload.of(result, len(clean)), result.seconds)
         how = (cell.victim, cell.countermeasure, task.epochs, name_of(self.device))
@@ -259,7 +261,7 @@ def _check_victims(victim: Victim, names: tuple[str, ...], classes: int, size: i
         check_takes(chosen.build(classes, size), chosen, size, size)
 
 
-def _tasks(sets: Sets, names: tuple[str, ...], victim: str, recipe: str, seeds: int) -> Iterator[Task]:
+def _tasks(sets: Sets, names: tuple[str, ...], victim: str, recipe: str, seeds: int) -> Iterator[AuditedCell]:
     """Clean and protected side by side, so that a row is whole as early as possible."""
     data = {"clean": fingerprint(sets.clean), "protected": fingerprint(sets.protected)}
     test, size = fingerprint(sets.test), sets.clean.images.shape[-1]
@@ -269,7 +271,7 @@ def _tasks(sets: Sets, names: tuple[str, ...], victim: str, recipe: str, seeds: 
             epochs = countermeasure_named(name).adjust(suited).epochs
             for which in ("clean", "protected"):
                 cell = Cell.of(data[which], test, data["clean"], size, victim, name, recipe, seed)
-                yield Task(cell, which, epochs)
+                yield AuditedCell(cell, which, epochs)
 
 
 def _write(outcome: Outcome, out: Path) -> None:

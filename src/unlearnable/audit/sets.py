@@ -8,18 +8,18 @@ from statistics import median
 
 import torch
 
-from unlearnable.audit.outcome import Published, Sample
-from unlearnable.budget import Budget
+from unlearnable.audit.outcome import PublishedFolder, Sample
+from unlearnable.compute.threads import map_ahead
 from unlearnable.datasets import load
 from unlearnable.datasets.checks import counts, duplicates, matched, some
-from unlearnable.datasets.decode import square
 from unlearnable.datasets.folder import load_folder, picture_files
-from unlearnable.folder.ahead import ahead
-from unlearnable.folder.manifest import REPORT, Report, read_manifest
-from unlearnable.folder.scan import ROOT_CLASS
-from unlearnable.images import ImageSet
-from unlearnable.photos import UnreadablePhotoError, picture_size, read_limited, read_photo
-from unlearnable.quality import Quality, measure
+from unlearnable.folder.manifest import Report, read_manifest
+from unlearnable.images.budget import Budget
+from unlearnable.images.decode import square
+from unlearnable.images.imageset import ImageSet
+from unlearnable.images.photos import UnreadablePhotoError, picture_size, read_limited, read_photo
+from unlearnable.images.quality import Quality, measure
+from unlearnable.images.scan import REPORT, ROOT_CLASS
 
 MIN_SIDE = 8  # px: victims halve the side three times
 LARGEST = 224  # px: what classifiers are usually trained at
@@ -43,7 +43,7 @@ class Sets:
     clean: ImageSet
     test: ImageSet
     protected_classes: tuple[int, ...]
-    published: Published
+    published: PublishedFolder
 
 
 def load_sets(protected: Path, clean_train: str, clean_test: str, size: int | None) -> Sets:
@@ -140,14 +140,14 @@ def _check_leak(test: ImageSet, training: dict[str, ImageSet]) -> None:
             )
 
 
-def _published(folder: Path, clean_train: str, data: ImageSet) -> Published:
+def _published(folder: Path, clean_train: str, data: ImageSet) -> PublishedFolder:
     """Measure every published file whose original is among the clean training pictures."""
     files = [folder / file.name for file in picture_files(folder)]
     originals = _originals(folder, files, Path(clean_train)) if Path(clean_train).is_dir() else {}
     with ThreadPoolExecutor() as pool:
-        qualities = tuple(quality for quality in ahead(pool, _quality, originals.items(), width=8) if quality)
+        qualities = tuple(quality for quality in map_ahead(pool, _quality, originals.items(), width=8) if quality)
     budget = Report.load(folder).options["budget"] if (folder / REPORT).is_file() else None
-    return Published(
+    return PublishedFolder(
         count=len(data),
         qualities=qualities,
         budget=budget,

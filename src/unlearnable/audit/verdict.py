@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Literal
 
-from unlearnable.audit.outcome import Outcome, Row
+from unlearnable.audit.outcome import AuditRow, Outcome
 
 Status = Literal["holds", "weakened", "gone", "undecided", "control"]
 
@@ -26,7 +26,7 @@ def verdict(outcome: Outcome) -> list[str]:
     return [*_sentences(outcome), LIMITS]
 
 
-def status(row: Row, chance: float) -> Status:
+def status(row: AuditRow, chance: float) -> Status:
     """What is left of the protection in a row, judged by the peaks.
 
     ``holds``: nearer to chance than to what clean pictures give. ``gone``: within 5 points of clean. ``weakened``:
@@ -43,12 +43,12 @@ def status(row: Row, chance: float) -> Status:
     return "holds" if got - chance < clean - got else "weakened"
 
 
-def ordinary(outcome: Outcome) -> Row | None:
+def ordinary(outcome: Outcome) -> AuditRow | None:
     """The row without a countermeasure."""
     return next((row for row in outcome.rows if row.countermeasure == ORDINARY), None)
 
 
-def most(outcome: Outcome) -> Row | None:
+def most(outcome: Outcome) -> AuditRow | None:
     """The row in which a trainer got most out of the published pictures."""
     return next((row for row in outcome.worst_first() if not _is_control(row)), None)
 
@@ -104,7 +104,7 @@ def _bad_news(outcome: Outcome) -> Iterator[str]:
         )
 
 
-def _best(outcome: Outcome, row: Row) -> str:
+def _best(outcome: Outcome, row: AuditRow) -> str:
     way = "by ordinary training" if row.countermeasure == ORDINARY else f"with the countermeasure {row.countermeasure}"
     return (
         f"The most that a trainer got out of the published pictures is {percent(row.peak.mean)} of {_tested(outcome)} "
@@ -113,7 +113,7 @@ def _best(outcome: Outcome, row: Row) -> str:
     )
 
 
-def _ordinary(outcome: Outcome, best: Row) -> Iterator[str]:
+def _ordinary(outcome: Outcome, best: AuditRow) -> Iterator[str]:
     """The result without a countermeasure, where no other sentence gives it."""
     row = ordinary(outcome)
     if row is None:
@@ -206,7 +206,7 @@ def _seeds(outcome: Outcome) -> str:
     )
 
 
-def _is_control(row: Row) -> bool:
+def _is_control(row: AuditRow) -> bool:
     return any(link.partition(":")[0] == NO_PUBLISHED_PICTURES for link in row.countermeasure.split("+"))
 
 

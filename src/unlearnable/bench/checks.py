@@ -8,8 +8,8 @@ from unlearnable.bench.entry import REMAINDER, TrainingSet
 from unlearnable.bench.plan import Plan
 from unlearnable.countermeasures import countermeasure_named
 from unlearnable.datasets.checks import duplicates, matched
-from unlearnable.images import ImageSet
-from unlearnable.victims import check_takes, victim_named
+from unlearnable.images.imageset import ImageSet
+from unlearnable.victims.architectures import check_takes, victim_named
 
 
 def check(plan: Plan, sets: Mapping[str, ImageSet]) -> None:

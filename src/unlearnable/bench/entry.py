@@ -53,7 +53,7 @@ class TrainingSet:
 
 
 @dataclass(frozen=True)
-class Entry:
+class PlannedCell:
     """One cell of a plan, before anything is loaded.
 
     Attributes:

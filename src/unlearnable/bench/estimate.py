@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from unlearnable.bench.jobs import Job, MakeSet, Train
-from unlearnable.bench.times import Times
+from unlearnable.bench.steps import MakeSet, Step, Train
+from unlearnable.bench.timing import StepTimes
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Estimate:
     unknown: int
 
     @classmethod
-    def of(cls, jobs: Sequence[Job], times: Times) -> "Estimate":
+    def of(cls, jobs: Sequence[Step], times: StepTimes) -> "Estimate":
         """Of the steps that are not done."""
         left = [job for job in jobs if isinstance(job, (MakeSet, Train)) and (job.stale or not job.done)]
         guesses = [job.guess(times) for job in left]

@@ -9,21 +9,21 @@ from jaxtyping import UInt8
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from unlearnable.atomic import write
-from unlearnable.bench.entry import Entry, TrainingSet
-from unlearnable.bench.jobs import Call, Job, known
+from unlearnable.bench.cell import Cell
+from unlearnable.bench.entry import PlannedCell, TrainingSet
 from unlearnable.bench.plan import Plan
-from unlearnable.bench.runs import Notes
-from unlearnable.cells import Cell
+from unlearnable.bench.steps import Call, Step, known
+from unlearnable.bench.store import Notes
 from unlearnable.countermeasures import countermeasure_named
 from unlearnable.figures import Drawing, Panel, figure_named
-from unlearnable.images import ImageSet
-from unlearnable.networks import network_of
-from unlearnable.victims import victim_named
+from unlearnable.images.imageset import ImageSet
+from unlearnable.storage.atomic import write
+from unlearnable.victims.architectures import victim_named
+from unlearnable.victims.features import network_of
 
 
 @dataclass(eq=False)
-class Draw(Job):
+class Draw(Step):
     """Draw what a plan's ``figure`` names.
 
     Attributes:
@@ -35,7 +35,7 @@ class Draw(Job):
 
     @property
     def name(self) -> str:
-        """See `Job`."""
+        """See `Step`."""
         return f"drawing {self.plan.figure}"
 
     @property
@@ -45,11 +45,11 @@ class Draw(Job):
         return notes is not None and notes.key == figure_key(self.plan, self.runs.cell)
 
     def call(self) -> Call:
-        """See `Job`."""
+        """See `Step`."""
         return self._draw, ()
 
     def keep(self, answer: Drawing) -> str:
-        """See `Job`."""
+        """See `Step`."""
         file = self.runs.figure(self.plan.name)
         file.parent.mkdir(parents=True, exist_ok=True)
         notes = Notes(self.plan.title, self.plan.command, figure_key(self.plan, self.runs.cell), answer.numbers)
@@ -76,7 +76,7 @@ class Draw(Job):
                 )
             yield panel
 
-    def _model(self, entry: Entry, cell: Cell, clean: ImageSet) -> nn.Module:
+    def _model(self, entry: PlannedCell, cell: Cell, clean: ImageSet) -> nn.Module:
         victim = countermeasure_named(entry.countermeasure).choose(victim_named(entry.victim))
         model = victim.build(len(clean.classes), clean.images.shape[-1])
         network_of(model).load_state_dict(load_file(self.runs.weights(cell)))
@@ -88,7 +88,7 @@ def _hidden(what: TrainingSet, clean: ImageSet) -> UInt8[Tensor, "n 3 h w"] | No
     return what.protecting.hidden(clean, what.seed) if what.protecting else None
 
 
-def figure_key(plan: Plan, cell: Callable[[Entry], Cell | None]) -> str:
+def figure_key(plan: Plan, cell: Callable[[PlannedCell], Cell | None]) -> str:
     """Names the sets and trainings that a plan's figure shows, and how it shows them.
 
     Args:
@@ -100,7 +100,7 @@ def figure_key(plan: Plan, cell: Callable[[Entry], Cell | None]) -> str:
     return hashlib.sha256(json.dumps([repr(figure_named(plan.figure)), shown]).encode()).hexdigest()[:24]
 
 
-def _shown(plan: Plan) -> list[Entry]:
+def _shown(plan: Plan) -> list[PlannedCell]:
     """The entries that are panels: all that are trained, or one of each set."""
     if plan.trains:
         return list(plan.entries)

@@ -5,19 +5,119 @@ lists. See docs/bench.md.
 """
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import accumulate
+from itertools import accumulate, product
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin, get_type_hints
 
 import yaml
 
-from unlearnable.bench.entry import REMAINDER, Entry
-from unlearnable.bench.grid import Grid
+from unlearnable.bench.columns import columns
+from unlearnable.bench.entry import CLEAN, REMAINDER, PlannedCell, TrainingSet, protecting
+from unlearnable.bench.paper import paper_table
 from unlearnable.countermeasures import countermeasure_named
 from unlearnable.figures import figure_named
-from unlearnable.paper import paper_table
+from unlearnable.images.budget import Budget
+from unlearnable.storage.records import typed
+from unlearnable.training.recipes import recipe_named
+from unlearnable.victims.architectures import victim_named
+
+SAID = {
+    dict: "names and what they stand for",
+    tuple: "a list of texts or numbers",
+    str: "a text",
+    int: "a whole number",
+}
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A product of lists; in a plan's file the names may stand at the top, for all grids.
+
+    Attributes:
+        protections: names of rows, and the protections as text.
+        data: names of data sets, and of each the ``train`` and ``test`` set as text.
+        countermeasures: as `columns` takes them.
+        victims: as text.
+        shares: of protected pictures.
+        budgets: on which every protection is projected; an empty one stands for the native one.
+        recipe: as text.
+        seeds: trainings of each cell.
+        protection_seed: of the protections.
+    """
+
+    protections: dict[str, str]
+    data: dict[str, dict[str, str]]
+    countermeasures: tuple[str, ...] = ("table1",)
+    victims: tuple[str, ...] = ("resnet18",)
+    shares: tuple[float, ...] = (1.0,)
+    budgets: tuple[str, ...] = ("",)
+    recipe: str = "paper"
+    seeds: int = 1
+    protection_seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.protections or not self.data:
+            raise ValueError("expected protections and data in every grid, or at the top of the plan")
+        for name, sets in self.data.items():
+            if set(sets) != {"train", "test"}:
+                raise ValueError(f"expected train and test of the data set {name}, got {sets!r}")
+        for share in self.shares:
+            if not 0 < share <= 1:
+                raise ValueError(f"expected shares above 0 and up to 1, got {share}")
+        if self.seeds < 1:
+            raise ValueError(f"expected at least one seed, got {self.seeds}")
+        for budget in filter(None, self.budgets):
+            Budget.parse(budget)
+        for victim in self.victims:
+            victim_named(victim)
+        recipe_named(self.recipe)
+
+    @classmethod
+    def of(cls, content: dict[str, Any]) -> "Grid":
+        """What a plan's file says of a grid.
+
+        Raises:
+            ValueError: it says something that a grid has not, or cannot have.
+        """
+        kinds = get_type_hints(cls)
+        if unknown := sorted(set(map(str, content)) - set(kinds)):
+            raise ValueError(f"a grid has no {', '.join(unknown)}; it has {', '.join(sorted(kinds))}")
+        protections = content.get("protections")
+        if isinstance(protections, list):
+            content = content | {"protections": {text: text for text in protections}}
+        values = {name: _value(name, value, kinds[name]) for name, value in content.items()}
+        if "shares" in values:
+            values["shares"] = tuple(map(float, values["shares"]))
+        return cls(**{"protections": {}, "data": {}} | values)
+
+    def entries(self) -> Iterator[PlannedCell]:
+        """Every cell, those of one training set together."""
+        names = columns(",".join(self.countermeasures), self.recipe)
+        for (table, sets), share, budget, (row, text) in product(
+            self.data.items(), self.shares, self.budgets, self.protections.items()
+        ):
+            protection, kept = self._protection(text, budget)
+            training = TrainingSet(
+                sets["train"], protection, self.protection_seed, 1.0 if protection == CLEAN else share
+            )
+            for victim, countermeasure, seed in product(self.victims, names, range(self.seeds)):
+                yield PlannedCell(table, row, kept, training, sets["test"], victim, countermeasure, self.recipe, seed)
+
+    def _protection(self, text: str, budget: str) -> tuple[str, str]:
+        """The protection on ``budget``, and the budget where it is not the protection's own."""
+        if protecting(text) is None or not budget:
+            return text, ""
+        return f"{text}{',' if ':' in text else ':'}budget={budget}", budget
+
+
+def _value(name: str, value: Any, kind: Any) -> Any:
+    """What a grid says of ``name``."""
+    try:
+        return typed(value, kind)
+    except TypeError:
+        raise ValueError(f"expected {name} as {SAID[get_origin(kind) or kind]}, got {value!r:.80}") from None
 
 
 @dataclass(frozen=True)
@@ -36,7 +136,7 @@ class Plan:
     title: str
     paper: str
     figure: str
-    entries: tuple[Entry, ...]
+    entries: tuple[PlannedCell, ...]
 
     @property
     def name(self) -> str:
@@ -96,7 +196,7 @@ class Plan:
         return cls(file, **own, entries=tuple(dict.fromkeys(entries)))
 
 
-def shard(entries: Sequence[Entry], part: str) -> tuple[Entry, ...]:
+def shard(entries: Sequence[PlannedCell], part: str) -> tuple[PlannedCell, ...]:
     """The part ``1/3`` of the cells, or ``2/3``, ``3/3``: neighbours, and about as much work as in every other part.
 
     Raises:
@@ -114,7 +214,7 @@ def shard(entries: Sequence[Entry], part: str) -> tuple[Entry, ...]:
     )
 
 
-def _check_shown(entries: Sequence[Entry]) -> None:
+def _check_shown(entries: Sequence[PlannedCell]) -> None:
     """A figure sets the same pictures side by side."""
     data = {entry.table for entry in entries}
     if len(data) > 1 or any(entry.training.protection == REMAINDER for entry in entries):

@@ -9,21 +9,19 @@ from typing import Any
 from safetensors import SafetensorError
 
 from unlearnable.bench.checks import check
-from unlearnable.bench.entry import Entry, TrainingSet
+from unlearnable.bench.entry import PlannedCell, TrainingSet
 from unlearnable.bench.figure import Draw
-from unlearnable.bench.jobs import Job, MakeSet, Purify, Train
-from unlearnable.bench.places import Here, Place
 from unlearnable.bench.plan import Plan
-from unlearnable.bench.runs import Runs
-from unlearnable.bench.sets import Made, make
-from unlearnable.bench.times import Times
-from unlearnable.cells import fingerprint
+from unlearnable.bench.sets import SetRecord, make
+from unlearnable.bench.steps import MakeSet, Purify, Step, Train
+from unlearnable.bench.store import RunFolder
+from unlearnable.bench.timing import StepTimes, too_late
+from unlearnable.bench.workers import Executor, InProcess
+from unlearnable.compute.devices import DivergedError
 from unlearnable.countermeasures import countermeasure_named
 from unlearnable.datasets import load
-from unlearnable.diverged import DivergedError
-from unlearnable.images import ImageSet
-from unlearnable.pace import too_late
-from unlearnable.recipes import recipe_named
+from unlearnable.images.imageset import ImageSet, fingerprint
+from unlearnable.training.recipes import recipe_named
 
 AGAIN = 10.0  # s; then the place is asked again how many steps it does at a time
 
@@ -51,7 +49,7 @@ class Event:
     failed: bool = False
 
 
-def jobs_of(plan: Plan, runs: Runs, device: str | None = None) -> list[Job]:
+def steps_of(plan: Plan, runs: RunFolder, device: str | None = None) -> list[Step]:
     """All steps, those of one training set together; the clean sets are loaded, and kept.
 
     Args:
@@ -70,7 +68,7 @@ def jobs_of(plan: Plan, runs: Runs, device: str | None = None) -> list[Job]:
     check(plan, {text: pictures for text, (_, pictures) in clean.items()})
     drawing = Draw(runs, device, (), plan) if plan.figure else None
     beginnings = Counter((entry.training, entry.countermeasure) for entry in plan.entries)
-    jobs: dict[TrainingSet | tuple[TrainingSet, str] | Entry, Job] = {}
+    jobs: dict[TrainingSet | tuple[TrainingSet, str] | PlannedCell, Step] = {}
 
     def making(what: TrainingSet) -> MakeSet:
         if what not in jobs:
@@ -82,7 +80,7 @@ def jobs_of(plan: Plan, runs: Runs, device: str | None = None) -> list[Job]:
 
     for entry in plan.entries:
         begin = (entry.training, entry.countermeasure)
-        needs: tuple[Job, ...] = (making(entry.training),)
+        needs: tuple[Step, ...] = (making(entry.training),)
         countermeasure = countermeasure_named(entry.countermeasure)
         if countermeasure.repeatable and beginnings[begin] > 1:
             jobs.setdefault(begin, Purify(runs, device, needs, *begin))
@@ -100,11 +98,11 @@ def jobs_of(plan: Plan, runs: Runs, device: str | None = None) -> list[Job]:
     return steps
 
 
-class Run:
+class PlanRun:
     """Goes through the steps; whatever ends it, the next one goes on from there.
 
     Args:
-        jobs: of `jobs_of`.
+        jobs: of `steps_of`.
         place: where they are done.
         runs: where results are, by which the time is judged that a training takes.
         end: `time.monotonic` after which no training may end, as far as can be foreseen; None for never.
@@ -117,18 +115,18 @@ class Run:
 
     def __init__(
         self,
-        jobs: Sequence[Job],
-        place: Place,
-        runs: Runs,
+        jobs: Sequence[Step],
+        place: Executor,
+        runs: RunFolder,
         end: float | None = None,
         on_event: Callable[[Event], None] | None = None,
     ) -> None:
         self.jobs, self.place, self.end = jobs, place, end
         self.on_event = on_event or (lambda event: None)
-        self.times = Times.of(runs)
-        self.failed: dict[Job, str] = {}
-        self._done: set[Job] = set()
-        self._running: dict[Future[Any], Job] = {}
+        self.times = StepTimes.of(runs)
+        self.failed: dict[Step, str] = {}
+        self._done: set[Step] = set()
+        self._running: dict[Future[Any], Step] = {}
 
     def __call__(self) -> None:
         """Do all that can be done, the first in order first."""
@@ -139,7 +137,7 @@ class Run:
             for future in wait(self._running, AGAIN, FIRST_COMPLETED).done:
                 self._end(self._running.pop(future), future)
 
-    def _begun(self, job: Job, slots: int) -> bool:
+    def _begun(self, job: Step, slots: int) -> bool:
         """Whether a step is under way now, or need not wait any longer."""
         if broken := [self.failed[need] for need in job.needs if need in self.failed]:
             self._fail(job, broken[0])
@@ -152,17 +150,17 @@ class Run:
                 self._fail(job, str(error))
         return True
 
-    def _begin(self, job: Job) -> None:
+    def _begin(self, job: Step) -> None:
         if job.done:
             self._done.add(job)
         elif self.end is not None and (late := too_late(self._seconds(job), self.end)):
             self._fail(job, late)
         else:
             function, arguments = job.call()
-            place = Here() if job.here else self.place
+            place = InProcess() if job.here else self.place
             self._running[place.submit(function, *arguments)] = job
 
-    def _end(self, job: Job, future: Future[Any]) -> None:
+    def _end(self, job: Step, future: Future[Any]) -> None:
         try:
             answer = future.result()
             said = job.keep(answer)
@@ -177,21 +175,21 @@ class Run:
             self.times.add(answer[0])
         self._tell(job, said)
 
-    def _seconds(self, job: Job) -> float | None:
+    def _seconds(self, job: Step) -> float | None:
         guess = job.guess(self.times)
         return guess.seconds if guess else None
 
-    def _fail(self, job: Job, why: str) -> None:
+    def _fail(self, job: Step, why: str) -> None:
         self.failed[job] = why
         self._tell(job, why, failed=True)
 
-    def _tell(self, job: Job, said: str, failed: bool = False) -> None:
+    def _tell(self, job: Step, said: str, failed: bool = False) -> None:
         trainings = [other for other in self.jobs if isinstance(other, Train)]
         done = sum(other in self._done for other in trainings)
         self.on_event(Event(job.name, done, len(trainings), said, failed))
 
 
-def _clean(text: str, runs: Runs) -> tuple[Made, ImageSet]:
+def _clean(text: str, runs: RunFolder) -> tuple[SetRecord, ImageSet]:
     """A clean set, its pictures kept."""
     data, what = load(text), TrainingSet(text)
     made = runs.sets.load(what.key)

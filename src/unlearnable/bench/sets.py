@@ -11,15 +11,14 @@ from typing import ClassVar
 import torch
 
 from unlearnable.bench.entry import REMAINDER, TrainingSet
-from unlearnable.budget import Budget
-from unlearnable.cells import file_fingerprint, fingerprint, versions
-from unlearnable.checkpoint import spent
-from unlearnable.devices import device_named, name_of
-from unlearnable.images import ImageSet
-from unlearnable.protections.optimised import Optimised, Step
-from unlearnable.quality import Quality, measure
-from unlearnable.stored import Record
-from unlearnable.version import __version__
+from unlearnable.compute.devices import device_named, name_of
+from unlearnable.images.budget import Budget
+from unlearnable.images.imageset import ImageSet, fingerprint
+from unlearnable.images.quality import Quality, measure
+from unlearnable.protections.optimised import OptimisationStep, Optimised
+from unlearnable.storage.checkpoint import spent
+from unlearnable.storage.provenance import __version__, file_fingerprint, versions
+from unlearnable.storage.records import Record
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class Made(Record):
+class SetRecord(Record):
     """A training or test set as it was made.
 
     Attributes:
@@ -100,7 +99,7 @@ class Made(Record):
         """That of the set."""
         return self.what.key
 
-    def contradicts(self, other: "Made") -> bool:
+    def contradicts(self, other: "SetRecord") -> bool:
         """Whether it is another set, though both were made of the same, by the same version."""
         same = (self.clean, self.files, self.version) == (other.clean, other.files, other.version)
         return same and self.fingerprint != other.fingerprint
@@ -116,8 +115,8 @@ def make(
     whole: ImageSet | None = None,
     checkpoint: Path | None = None,
     device: str | None = None,
-    on_step: Callable[[Step], None] | None = None,
-) -> tuple[Made, ImageSet]:
+    on_step: Callable[[OptimisationStep], None] | None = None,
+) -> tuple[SetRecord, ImageSet]:
     """Make a set.
 
     Args:
@@ -150,7 +149,7 @@ def make(
             made = protection(clean, what.seed)
         made = replace(clean, images=torch.where(protected[:, None, None, None], made.images, clean.images))
         measured = Measured.of(protection.budget, _qualities(clean[protected], made[protected]))
-    record = Made(
+    record = SetRecord(
         what=what,
         clean=fingerprint(clean),
         files=_files(what),

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from unlearnable.cli import audit, bench, folder, hider, names, report, semantics
-from unlearnable.cli.shown import say
+from unlearnable.cli.console import say
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 app.command()(folder.protect)
@@ -30,7 +30,7 @@ def main(version: Annotated[bool, typer.Option("--version", help="Print the vers
     trainer, no pretrained backbone, and no one who holds clean copies.
     """
     if version:
-        from unlearnable.version import __version__
+        from unlearnable.storage.provenance import __version__
 
         say(__version__)
         raise typer.Exit

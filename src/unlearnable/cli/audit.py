@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from unlearnable.cli.shown import SKIPPED, USAGE, Device, command, console, errors, say
+from unlearnable.cli.console import SKIPPED, USAGE, Device, command, console, errors, say
 
 
 def audit(
@@ -25,11 +25,10 @@ def audit(
     """Measure what somebody gets who trains on the published pictures, and write a page about it."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from unlearnable.audit.run import CELLS, PAGE, audit_folder
-    from unlearnable.audit.run import Progress as Now
+    from unlearnable.audit.run import CELLS, PAGE, AuditProgress, audit_folder
     from unlearnable.audit.verdict import verdict
-    from unlearnable.cells import Result
-    from unlearnable.stored import Store
+    from unlearnable.bench.cell import Result
+    from unlearnable.storage.records import Store
 
     shown = TextColumn("{task.description}", markup=False)
     columns = TextColumn("training {task.fields[cell]}"), BarColumn(20), shown
@@ -38,7 +37,7 @@ def audit(
     with errors(), progress:
         task = progress.add_task("reading the pictures", total=None, cell="")
 
-        def on_progress(now: Now) -> None:
+        def on_progress(now: AuditProgress) -> None:
             text = now.what + (f" {now.accuracy:.1%}" if now.accuracy is not None else "")
             progress.update(task, description=text, completed=now.done, total=now.total, cell=f"{now.cell}/{now.cells}")
             if not progress.console.is_terminal and now.accuracy is None:  # a log file gets lines, not a bar
@@ -84,12 +83,12 @@ def fit(
     device: Device = None,
 ) -> None:
     """Train one classifier and keep its weights; the same command resumes one that was killed."""
-    from unlearnable.cells import Cell, fingerprint
-    from unlearnable.course import Epoch
+    from unlearnable.bench.cell import Cell
+    from unlearnable.compute.devices import DivergedError, device_named
     from unlearnable.datasets import load
-    from unlearnable.devices import device_named
-    from unlearnable.diverged import DivergedError
-    from unlearnable.networks import save_weights
+    from unlearnable.images.imageset import fingerprint
+    from unlearnable.training.history import Epoch
+    from unlearnable.victims.features import save_weights
 
     def on_epoch(epoch: int, epochs: int, now: Epoch) -> None:
         say(f"epoch {epoch}/{epochs}  train {now.train_accuracy:.1%}  test {now.test_accuracy:.1%}")

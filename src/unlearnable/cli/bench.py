@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from unlearnable.cli.shown import SKIPPED, Device, Ray, RayAddress, errors, say, say_aside, stages
+from unlearnable.cli.console import SKIPPED, Device, Ray, RayAddress, errors, say, say_aside, stages
 
 Folder = Annotated[Path, typer.Option(help="Folder for what is made and measured; resumes what it holds.")]
 
@@ -36,13 +36,13 @@ def bench(
     """Train what a plan asks for and has no result yet."""
     import time
 
-    from unlearnable.bench.cluster import on_ray
     from unlearnable.bench.estimate import Estimate
-    from unlearnable.bench.places import local
     from unlearnable.bench.plan import Plan
-    from unlearnable.bench.run import Event, Run, jobs_of
-    from unlearnable.bench.runs import Runs
-    from unlearnable.devices import device_named
+    from unlearnable.bench.ray import on_ray
+    from unlearnable.bench.run import Event, PlanRun, steps_of
+    from unlearnable.bench.store import RunFolder
+    from unlearnable.bench.workers import local
+    from unlearnable.compute.devices import device_named
 
     end = None if minutes is None else time.monotonic() + 60 * minutes
     with errors():
@@ -52,10 +52,10 @@ def bench(
             raise ValueError("expected --ray without --workers and --device; --gpus-per-cell 0 trains on CPUs")
         if not on_cluster and (cpus_per_cell or gpus_per_cell is not None):
             raise ValueError("expected --ray with --cpus-per-cell and --gpus-per-cell")
-        chosen, runs = Plan.read(plan).part(shard), Runs(out.absolute())
+        chosen, runs = Plan.read(plan).part(shard), RunFolder(out.absolute())
         if pack and pack.exists():
             say(f"{runs.unpack(pack)} records read from {pack}")
-        jobs = jobs_of(chosen, runs, device)
+        jobs = steps_of(chosen, runs, device)
         where = on_ray(cpus_per_cell or 1, gpus_per_cell, ray_address) if on_cluster else local(workers)
         with where as place, stages() as on_stage:
 
@@ -63,7 +63,7 @@ def bench(
                 on_stage("training", event.done, event.total)
                 say(f"{event.done}/{event.total} {event.name}: {'not done: ' if event.failed else ''}{event.said}")
 
-            run = Run(jobs, place, runs, end, on_event)
+            run = PlanRun(jobs, place, runs, end, on_event)
             say(Estimate.of(jobs, run.times).told(place.slots))
             say_aside(runs.corrupt())
             if dry_run:

@@ -7,8 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from unlearnable.choices import Deal, Format, Per
-from unlearnable.cli.shown import (
+from unlearnable.cli.console import (
     PROBLEM,
     SKIPPED,
     USAGE,
@@ -25,6 +24,7 @@ from unlearnable.cli.shown import (
     say,
     stages,
 )
+from unlearnable.options import Assignment, Format, Per
 
 LISTED = 20
 
@@ -42,7 +42,7 @@ HiddenSecrets = Annotated[
     str | None, typer.Option(help="Of deep_hiding: render (when left out), or the folder of a bank.")
 ]
 DealOption = Annotated[
-    Deal | None,
+    Assignment | None,
     typer.Option(help="Of deep_hiding: give a class what its pictures resemble least (when left out), or in order."),
 ]
 WorkingSize = Annotated[
@@ -76,7 +76,7 @@ def protect(
 
     A semantic image is hidden in each; or another --method perturbs them, to compare.
     """
-    from unlearnable.diverged import DivergedError
+    from unlearnable.compute.devices import DivergedError
     from unlearnable.folder.protect import protect_folder
 
     if format == "jpeg":

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from unlearnable.cli.shown import Device, console, errors, say
+from unlearnable.cli.console import Device, console, errors, say
 
 app = typer.Typer(no_args_is_help=True, help="The invertible network that hides.")
 
@@ -22,13 +22,13 @@ def train(
     """Train the hiding network on your own pictures."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from unlearnable.diverged import DivergedError
-    from unlearnable.hiding.recipe import Recipe
-    from unlearnable.hiding.train import train
+    from unlearnable.compute.devices import DivergedError
+    from unlearnable.hider_training.config import HiderConfig
+    from unlearnable.hider_training.train import train
 
     columns = TextColumn("step {task.completed}/{task.total}"), BarColumn(20), TextColumn("{task.description}")
     with errors(DivergedError), Progress(*columns, TimeRemainingColumn(), console=console()) as progress:
-        recipe = Recipe.read(plan, change)
+        recipe = HiderConfig.read(plan, change)
         task = progress.add_task("", total=recipe.steps)
         source = "render" if secrets == ["render"] else secrets
         for now in train(recipe, covers, source, out, device):

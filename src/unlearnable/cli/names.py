@@ -1,11 +1,20 @@
 """What can be named on the command line."""
 
-from unlearnable.cli.shown import Json, print_json, say
+from typing import Any
+
+from unlearnable.cli.console import Json, print_json, say
+from unlearnable.countermeasures import countermeasures
+from unlearnable.datasets import datasets
+from unlearnable.figures import figures
+from unlearnable.protections import protections
+from unlearnable.registry import Registry
+from unlearnable.training.recipes import recipes
+from unlearnable.victims.architectures import victims
 
 
 def list_names(as_json: Json = False) -> None:
     """Every registered name, with its parameters and their defaults."""
-    from unlearnable.registries import everything
+    from unlearnable.cli.names import everything
 
     names = everything()
     if as_json:
@@ -16,3 +25,14 @@ def list_names(as_json: Json = False) -> None:
         for name, parameters in members.items():
             shown = ", ".join(f"{key}={'…' if value is None else value}" for key, value in parameters.items())
             say(f"  {name}{':' if shown else ''}{shown}")
+
+
+def registries() -> dict[str, Registry[Any]]:
+    """Every registry, by what its members are."""
+    found: list[Registry[Any]] = [protections, countermeasures, victims, recipes, datasets, figures]
+    return {registry.kind: registry for registry in found}
+
+
+def everything() -> dict[str, dict[str, dict[str, Any]]]:
+    """Kind, name, parameter, default."""
+    return {kind: {name: registry.parameters(name) for name in registry} for kind, registry in registries().items()}

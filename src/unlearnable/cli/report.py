@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from unlearnable.cli.shown import errors, say, say_aside
+from unlearnable.cli.console import errors, say, say_aside
 
 
 def report(
@@ -22,21 +22,21 @@ def report(
     """Set what has been measured beside the paper's figures: one page that opens offline, Markdown and CSV."""
     from tempfile import TemporaryDirectory
 
-    from unlearnable.atomic import write
     from unlearnable.bench.plan import Plan
-    from unlearnable.bench.runs import Runs
+    from unlearnable.bench.store import RunFolder
     from unlearnable.report.content import content
+    from unlearnable.report.csv_files import sheets
     from unlearnable.report.markdown import markdown
     from unlearnable.report.page import report_page
-    from unlearnable.report.sheets import sheets
+    from unlearnable.storage.atomic import write
 
     with errors(), ExitStack() as kept:
         read = [Plan.read(plan) for plan in plans]
         if pack:
-            found = Runs(Path(kept.enter_context(TemporaryDirectory())))
+            found = RunFolder(Path(kept.enter_context(TemporaryDirectory())))
             found.unpack(pack)
         elif runs.is_dir():
-            found = Runs(runs)
+            found = RunFolder(runs)
         else:
             raise ValueError(f"expected the folder of `unlearnable bench` as --runs, or a file as --pack; no {runs}")
         shown = content(read, found)

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from unlearnable.choices import Generator
-from unlearnable.cli.shown import Device, KeyFile, SecretsOption, errors, progress, say
+from unlearnable.cli.console import Device, KeyFile, SecretsOption, errors, progress, say
+from unlearnable.options import Generator
 
 TILE = 96  # px
 
@@ -23,7 +23,7 @@ def secrets(
     """Draw a contact sheet of the secrets that a key gives. Keep it as private as the key."""
     from unlearnable.keys import Key, default_key_file
     from unlearnable.semantics.secrets import secrets_named
-    from unlearnable.semantics.sheet import contact_sheet
+    from unlearnable.semantics.thumbnails import contact_sheet
 
     with errors():
         source = secrets_named(secrets, Key.open(key or default_key_file()))

@@ -1,18 +1,18 @@
 """What trainers do against a protection. Importing this package registers all of them."""
 
 from unlearnable.countermeasures import (
-    adversarial,
     augment,
-    backbone,
     clean_pictures,
+    early_stopping,
     inverse,
     orthogonal,
     preprocess,
+    pretrained,
     reveal,
-    schedule,
     ueraser,
 )
-from unlearnable.countermeasures.base import (
+from unlearnable.training import adversarial
+from unlearnable.training.countermeasure import (
     Chain,
     Countermeasure,
     Knowledge,
@@ -26,14 +26,14 @@ __all__ = [
     "Knowledge",
     "adversarial",
     "augment",
-    "backbone",
     "clean_pictures",
     "countermeasure_named",
     "countermeasures",
+    "early_stopping",
     "inverse",
     "orthogonal",
     "preprocess",
+    "pretrained",
     "reveal",
-    "schedule",
     "ueraser",
 ]

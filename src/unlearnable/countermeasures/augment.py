@@ -4,8 +4,8 @@ import torch
 from torch import Tensor
 from torchvision.transforms import v2
 
-from unlearnable.countermeasures.base import Countermeasure, Targets, countermeasures
-from unlearnable.images import Images
+from unlearnable.images.imageset import Images
+from unlearnable.training.countermeasure import Countermeasure, Targets, countermeasures
 
 
 @countermeasures.register("cutout")

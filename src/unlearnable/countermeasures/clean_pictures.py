@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from unlearnable.countermeasures.base import Countermeasure, Knowledge, countermeasures
-from unlearnable.images import ImageSet, to_bytes
+from unlearnable.images.imageset import ImageSet, to_bytes
+from unlearnable.training.countermeasure import Countermeasure, Knowledge, countermeasures
 
 
 class FewClean(Countermeasure):

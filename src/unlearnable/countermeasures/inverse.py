@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from unlearnable.countermeasures.base import Countermeasure, Knowledge, countermeasures
-from unlearnable.devices import at_once, fast, seeded
-from unlearnable.images import ImageSet, to_bytes
+from unlearnable.compute.devices import at_once, fast, seeded
+from unlearnable.images.imageset import ImageSet, to_bytes
+from unlearnable.training.countermeasure import Countermeasure, Knowledge, countermeasures
 
 PATCH = 64  # px; larger pictures are learnt from patches
 OWN_KEYS = 1 << 32  # the attacker's seeds start here, where nobody's protection is likely to have its own
@@ -48,7 +48,7 @@ class InverseNetwork(Countermeasure):
     @property
     def files(self) -> tuple[Path, ...]:
         """The weights with which he protects."""
-        from unlearnable.protections import protection_named  # protections train surrogates: a circle at the top
+        from unlearnable.protections import protection_named
 
         return protection_named(self.protection).files
 

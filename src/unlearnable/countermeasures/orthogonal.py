@@ -11,8 +11,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from unlearnable.countermeasures.base import Countermeasure, Knowledge, countermeasures
-from unlearnable.images import ImageSet, to_bytes
+from unlearnable.images.imageset import ImageSet, to_bytes
+from unlearnable.training.countermeasure import Countermeasure, Knowledge, countermeasures
 
 CHUNK = 1024
 

@@ -17,10 +17,8 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from unlearnable.countermeasures.base import Countermeasure, Knowledge, countermeasures
-from unlearnable.images import ImageSet, to_bytes
-
-Pictures = UInt8[Tensor, "n 3 h w"]
+from unlearnable.images.imageset import Images8, ImageSet, to_bytes
+from unlearnable.training.countermeasure import Countermeasure, Knowledge, countermeasures
 
 CHUNK_VALUES = 1 << 22  # of a batch that filters copy several times
 
@@ -36,7 +34,7 @@ class Preprocess(Countermeasure):
     test: bool
 
     @abstractmethod
-    def transform(self, images: Pictures) -> Pictures:
+    def transform(self, images: Images8) -> Images8:
         """Picture by picture, always the same."""
 
     def check_serves(self, clean: ImageSet) -> None:
@@ -48,11 +46,11 @@ class Preprocess(Countermeasure):
         """`transform` the training set."""
         return replace(data, images=self._all(data.images))
 
-    def deploy(self, images: Pictures) -> Pictures:
+    def deploy(self, images: Images8) -> Images8:
         """`transform` if ``test``."""
         return self._all(images) if self.test else images
 
-    def _all(self, images: Pictures) -> Pictures:
+    def _all(self, images: Images8) -> Images8:
         count = max(1, CHUNK_VALUES // images[0].numel())
         return torch.cat([self.transform(chunk) for chunk in images.split(count)])
 
@@ -72,7 +70,7 @@ class MeanFilter(Preprocess):
     def __post_init__(self) -> None:
         _check_odd(self.kernel)
 
-    def transform(self, images: Pictures) -> Pictures:
+    def transform(self, images: Images8) -> Images8:
         """Average, and round half to even."""
         return to_bytes(F.avg_pool2d(_padded(images, self.kernel, "reflect"), self.kernel, stride=1))
 
@@ -92,7 +90,7 @@ class MedianFilter(Preprocess):
     def __post_init__(self) -> None:
         _check_odd(self.kernel)
 
-    def transform(self, images: Pictures) -> Pictures:
+    def transform(self, images: Images8) -> Images8:
         """Sort every neighbourhood."""
         padded = _padded(images, self.kernel, "replicate").to(torch.uint8)
         height, width = images.shape[-2:]
@@ -116,7 +114,7 @@ class BitDepthReduction(Preprocess):
         if not 1 <= self.bits <= 8:
             raise ValueError(f"expected 1 to 8 bits, got {self.bits}")
 
-    def transform(self, images: Pictures) -> Pictures:
+    def transform(self, images: Images8) -> Images8:
         """Clear the lower bits."""
         return images & (256 - (1 << (8 - self.bits)))
 
@@ -131,7 +129,7 @@ class Gray(Preprocess):
 
     test: bool = False
 
-    def transform(self, images: Pictures) -> Pictures:
+    def transform(self, images: Images8) -> Images8:
         """Weigh red, green and blue."""
         weights = torch.tensor([19595, 38470, 7471], dtype=torch.int32, device=images.device)
         luma = ((images.int() * weights[:, None, None]).sum(1, keepdim=True) + 0x8000) >> 16
@@ -160,7 +158,7 @@ class GaussianFilter(Preprocess):
         if self.sigma <= 0:
             raise ValueError(f"expected a sigma above 0, got {self.sigma}")
 
-    def transform(self, images: Pictures) -> Pictures:
+    def transform(self, images: Images8) -> Images8:
         """One dimension after the other."""
         offsets = torch.arange(self.kernel, device=images.device) - self.kernel // 2
         weights = torch.exp(-0.5 * (offsets / self.sigma) ** 2)
@@ -185,7 +183,7 @@ class Jpeg(Preprocess):
         if not 1 <= self.quality <= 100:
             raise ValueError(f"expected a JPEG quality from 1 to 100, got {self.quality}")
 
-    def transform(self, images: Pictures) -> Pictures:
+    def transform(self, images: Images8) -> Images8:
         """Compress every picture, one after the other: Pillow holds the lock while it writes to memory."""
         pictures = images.permute(0, 2, 3, 1).contiguous().cpu().numpy()
         compressed = np.stack([self._compressed(picture) for picture in pictures])
@@ -214,18 +212,18 @@ class Resize(Preprocess):
         if not 0 < self.scale < 1:
             raise ValueError(f"expected a scale between 0 and 1, got {self.scale}")
 
-    def transform(self, images: Pictures) -> Pictures:
+    def transform(self, images: Images8) -> Images8:
         """There and back, rounding to 8 bits between."""
         height, width = images.shape[-2:]
         small = (max(1, round(height * self.scale)), max(1, round(width * self.scale)))
         return _resized(_resized(images, small), (height, width))
 
 
-def _resized(images: Pictures, size: tuple[int, int]) -> UInt8[Tensor, "n 3 h2 w2"]:
+def _resized(images: Images8, size: tuple[int, int]) -> UInt8[Tensor, "n 3 h2 w2"]:
     return to_bytes(F.interpolate(images.float(), size=size, mode="bicubic", antialias=True))
 
 
-def _padded(images: Pictures, kernel: int, mode: str) -> Float[Tensor, "n 3 h2 w2"]:
+def _padded(images: Images8, kernel: int, mode: str) -> Float[Tensor, "n 3 h2 w2"]:
     if kernel // 2 >= min(images.shape[-2:]):
         raise ValueError(f"expected pictures larger than half a kernel of {kernel} px, got {tuple(images.shape[-2:])}")
     return F.pad(images.float(), (kernel // 2,) * 4, mode=mode)

@@ -6,10 +6,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from unlearnable.countermeasures.base import Countermeasure, Knowledge, countermeasures
 from unlearnable.hiding.inference import perturbations, prepare, reveal_secrets, shipped_weights
 from unlearnable.hiding.network import WEIGHTS, Hider, weights_folder
-from unlearnable.images import ImageSet, to_bytes
+from unlearnable.images.imageset import ImageSet, to_bytes
+from unlearnable.training.countermeasure import Countermeasure, Knowledge, countermeasures
 
 CHUNK = 256
 

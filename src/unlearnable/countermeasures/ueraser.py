@@ -9,8 +9,8 @@ from torch.nn import functional as F
 from torchvision.transforms import v2
 
 from unlearnable.countermeasures.augment import each_picture
-from unlearnable.countermeasures.base import Countermeasure, Targets, countermeasures
-from unlearnable.images import Images
+from unlearnable.images.imageset import Images
+from unlearnable.training.countermeasure import Countermeasure, Targets, countermeasures
 
 ROUGHNESS, INTENSITY = (0.3, 0.7), (0.5, 1.0)  # of the clouds of light, as in the authors' settings
 

@@ -2,8 +2,8 @@
 
 from typing import Protocol, runtime_checkable
 
-from unlearnable.images import ImageSet
-from unlearnable.spec import Registry
+from unlearnable.images.imageset import ImageSet
+from unlearnable.registry import Registry
 
 
 @runtime_checkable

@@ -5,7 +5,7 @@ from hashlib import sha256
 
 import torch
 
-from unlearnable.images import ImageSet
+from unlearnable.images.imageset import ImageSet
 
 
 def check_counts(data: ImageSet, classes: int, per_class: int, what: str) -> None:

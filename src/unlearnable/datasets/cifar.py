@@ -14,7 +14,7 @@ from PIL import Image
 from unlearnable.datasets.base import datasets
 from unlearnable.datasets.checks import check_counts
 from unlearnable.datasets.official import Official, read_official
-from unlearnable.images import ImageSet
+from unlearnable.images.imageset import ImageSet
 
 SPLITS = {"train": 50_000, "test": 10_000}  # pictures, of both data sets
 

@@ -5,10 +5,9 @@ from pathlib import Path
 import torch
 
 from unlearnable.datasets.base import datasets
-from unlearnable.datasets.decode import square, stacked
-from unlearnable.folder.manifest import BESIDE
-from unlearnable.folder.scan import Found, scan
-from unlearnable.images import ImageSet
+from unlearnable.images.decode import square, stacked
+from unlearnable.images.imageset import ImageSet
+from unlearnable.images.scan import BESIDE, Found, scan
 
 
 @datasets.register("folder")

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from unlearnable.datasets.base import datasets
-from unlearnable.datasets.decode import Square, square_of, stacked
-from unlearnable.images import ImageSet
-from unlearnable.photos import UnreadablePhotoError, read_limited
+from unlearnable.images.decode import Square, square_of, stacked
+from unlearnable.images.imageset import ImageSet
+from unlearnable.images.photos import UnreadablePhotoError, read_limited
 
 if TYPE_CHECKING:
     from datasets import Dataset

@@ -6,9 +6,9 @@ import numpy as np
 import torch
 
 from unlearnable.datasets.base import datasets
-from unlearnable.datasets.decode import square, stacked
 from unlearnable.datasets.folder import picture_files
-from unlearnable.images import ImageSet
+from unlearnable.images.decode import square, stacked
+from unlearnable.images.imageset import ImageSet
 
 SPLITS = ("train", "val")
 

@@ -13,7 +13,7 @@ from jaxtyping import UInt8
 from numpy import ndarray
 
 from unlearnable.datasets.pickles import byte_array, listed, read_pickle
-from unlearnable.images import ImageSet
+from unlearnable.images.imageset import ImageSet
 
 PIXELS = 3 * 32 * 32
 LARGEST = 1 << 28  # bytes of one file: the largest official one has 155 MB

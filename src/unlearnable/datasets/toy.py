@@ -6,7 +6,7 @@ from jaxtyping import UInt8
 from numpy import ndarray
 
 from unlearnable.datasets.base import datasets
-from unlearnable.images import ImageSet
+from unlearnable.images.imageset import ImageSet
 
 
 @datasets.register("toy")

@@ -14,8 +14,8 @@ from jaxtyping import Float, Int64, UInt8
 from numpy import ndarray
 from torch import Tensor, nn
 
-from unlearnable.images import ImageSet
-from unlearnable.spec import Registry
+from unlearnable.images.imageset import ImageSet
+from unlearnable.registry import Registry
 
 Record = dict[str, str | int | float]
 

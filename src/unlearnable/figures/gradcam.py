@@ -26,10 +26,9 @@ from unlearnable.figures.base import (
     in_turn,
     unit,
 )
-from unlearnable.figures.grid import Scale, Tile, draw_grid
-from unlearnable.images import ImageSet
-from unlearnable.luma import LUMA
-from unlearnable.networks import network_of
+from unlearnable.figures.layout import Scale, Tile, draw_grid
+from unlearnable.images.imageset import LUMA, ImageSet
+from unlearnable.victims.features import network_of
 
 COLOURS = "inferno"  # even to the eye and to the colour-blind; the paper's is a rainbow
 FIRST = {"test": "test picture", "published": "clean picture"}  # what a row shows before its maps

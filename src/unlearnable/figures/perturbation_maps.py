@@ -2,10 +2,19 @@
 
 from collections.abc import Sequence
 
-from unlearnable.budget import difference
-from unlearnable.figures.base import Drawing, Figure, Panel, Record, channels_last, correlation, figures, in_turn
-from unlearnable.figures.changes import GAIN, absolute, magnified
-from unlearnable.figures.grid import Tile, draw_grid
+from unlearnable.figures.base import (
+    Drawing,
+    Figure,
+    Panel,
+    Record,
+    channels_last,
+    correlation,
+    figures,
+    in_turn,
+)
+from unlearnable.figures.layout import Tile, draw_grid
+from unlearnable.images.budget import difference
+from unlearnable.images.quality import GAIN, absolute, magnified
 
 VIEWS = {"absolute": absolute, "signed": magnified}
 TITLES = {

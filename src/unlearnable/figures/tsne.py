@@ -14,9 +14,9 @@ from numpy import ndarray
 from torch import Tensor, nn
 
 from unlearnable.figures.base import Drawing, Figure, Panel, Record, figures, in_turn, unit
-from unlearnable.figures.grid import FONT, INK, TITLE_FONT, WIDTH, png, wrapped
-from unlearnable.hiding.extractor import as_picture
-from unlearnable.networks import penultimate
+from unlearnable.figures.layout import FONT, INK, TITLE_FONT, WIDTH, png, wrapped
+from unlearnable.images.quality import as_picture
+from unlearnable.victims.features import penultimate
 
 COMPONENTS = 50  # of the PCA before, as the authors of t-SNE advise
 BATCH = 256

@@ -5,7 +5,7 @@ enlarged perturbation to the full picture, project it on the budget and put the 
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,20 +19,18 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from unlearnable.atomic import write
-from unlearnable.budget import Budget
-from unlearnable.folder.ahead import ahead
-from unlearnable.folder.manifest import Entry, Report
-from unlearnable.folder.scan import Found
-from unlearnable.photos import Photo, UnreadablePhotoError, encode_photo, read_limited, read_photo
-from unlearnable.quality import measure
+from unlearnable.compute.threads import map_ahead
+from unlearnable.folder.manifest import ManifestEntry, Report, read_manifest, write_manifest
+from unlearnable.images.budget import Budget
+from unlearnable.images.photos import SUFFIX, Photo, UnreadablePhotoError, encode_photo, read_limited, read_photo
+from unlearnable.images.quality import measure
+from unlearnable.images.scan import MANIFEST, Found, output_names
+from unlearnable.storage.atomic import write
 
 Needed = tuple[ndarray, ...]  # each (3, h, w), of one working size
 
 BATCH_PIXELS = 8_000_000  # of full-size photos that are perturbed together
-BLOCK = (
-    64  # consecutive files over whose end no batch reaches: what else is in a batch can show in a change's last bits
-)
+BLOCK = 64  # files over whose end no batch reaches: what else is in a batch can show in a change's last bits
 
 
 @runtime_checkable
@@ -45,19 +43,19 @@ class Perturbing(Protocol):
 
     gains_from_gpu: bool
 
-    def needed(self, entry: Entry, photo: Photo) -> Needed:
+    def needed(self, entry: ManifestEntry, photo: Photo) -> Needed:
         """What it needs of one photo, such as the working picture; called in threads, ahead of `perturb`.
 
         Raises:
             UnreadablePhotoError: this photo cannot be perturbed.
         """
 
-    def perturb(self, entries: Sequence[Entry], *needed: Tensor) -> Float[Tensor, "n 3 h w"]:
+    def perturb(self, entries: Sequence[ManifestEntry], *needed: Tensor) -> Float[Tensor, "n 3 h w"]:
         """The perturbations of a batch at working size, in grey levels, from what `needed` gave, stacked."""
 
 
 @dataclass(frozen=True)
-class Task:
+class FileTask:
     """A file to be brought to its end.
 
     Attributes:
@@ -68,15 +66,15 @@ class Task:
 
     file: Found
     output: str
-    earlier: Entry | None = None
+    earlier: ManifestEntry | None = None
 
 
 @dataclass(frozen=True)
 class Decoded:
     """A photo with what perturbing it needs."""
 
-    task: Task
-    entry: Entry
+    task: FileTask
+    entry: ManifestEntry
     photo: Photo
     needed: Needed
 
@@ -85,13 +83,13 @@ class Decoded:
 class Perturbed:
     """A photo with its perturbation at working size, in grey levels."""
 
-    task: Task
-    entry: Entry
+    task: FileTask
+    entry: ManifestEntry
     photo: Photo
     change: Float[ndarray, "3 h w"]
 
 
-class Job:
+class FolderJob:
     """What is done to the files of a folder, wherever: here, or on the machines of a cluster.
 
     Args:
@@ -105,12 +103,12 @@ class Job:
         self.perturbing = perturbing
         self.budget = Budget.parse(report.options["budget"])
 
-    def run(self, tasks: Iterable[Task]) -> Iterator[Entry]:
+    def run(self, tasks: Iterable[FileTask]) -> Iterator[ManifestEntry]:
         """Take files through the stages; their finished entries, in order. The first task begins a block."""
         with ThreadPoolExecutor(2) as readers, ThreadPoolExecutor(2) as writers:
-            yield from ahead(writers, self._finish, self._perturb(ahead(readers, self._decode, tasks)))
+            yield from map_ahead(writers, self._finish, self._perturb(map_ahead(readers, self._decode, tasks)))
 
-    def _decode(self, task: Task) -> Decoded | Entry:
+    def _decode(self, task: FileTask) -> Decoded | ManifestEntry:
         """Read one file; a bare entry is final: skipped, or done by an earlier run from the same bytes."""
         name = task.file.name
         try:
@@ -122,7 +120,7 @@ class Job:
                 return task.earlier
             photo = read_photo(content)
             height, width = photo.pixels.shape[:2]
-            entry = Entry(
+            entry = ManifestEntry(
                 file=name,
                 status="protected",
                 output=task.output,
@@ -138,9 +136,9 @@ class Job:
         height, width = needed[0].shape[1:]
         return Decoded(task, replace(entry, working_height=height, working_width=width), photo, needed)
 
-    def _perturb(self, items: Iterable[Decoded | Entry]) -> Iterator[Perturbed | Entry]:
+    def _perturb(self, items: Iterable[Decoded | ManifestEntry]) -> Iterator[Perturbed | ManifestEntry]:
         """Perturb in batches of a block's consecutive photos of one working shape; final entries keep their place."""
-        batch: list[Decoded | Entry] = []
+        batch: list[Decoded | ManifestEntry] = []
         for index, item in enumerate(items):
             if batch and (index % BLOCK == 0 or not _fits(batch, item)):
                 yield from self._perturb_batch(batch)
@@ -149,7 +147,7 @@ class Job:
         if batch:
             yield from self._perturb_batch(batch)
 
-    def _perturb_batch(self, batch: list[Decoded | Entry]) -> Iterator[Perturbed | Entry]:
+    def _perturb_batch(self, batch: list[Decoded | ManifestEntry]) -> Iterator[Perturbed | ManifestEntry]:
         photos = [item for item in batch if isinstance(item, Decoded)]
         if photos:
             needed = (torch.from_numpy(np.stack(arrays)) for arrays in zip(*(p.needed for p in photos), strict=True))
@@ -157,16 +155,16 @@ class Job:
         for item in batch:
             yield Perturbed(item.task, item.entry, item.photo, next(changes)) if isinstance(item, Decoded) else item
 
-    def _finish(self, item: Perturbed | Entry) -> Entry:
+    def _finish(self, item: Perturbed | ManifestEntry) -> ManifestEntry:
         return self._write(item) if isinstance(item, Perturbed) else item
 
-    def _skip(self, task: Task, reason: UnreadablePhotoError) -> Entry:
+    def _skip(self, task: FileTask, reason: UnreadablePhotoError) -> ManifestEntry:
         """Leave a file out; the copy of when it was readable proves nothing any more."""
         if task.earlier and task.earlier.output:
             (self.dst / task.earlier.output).unlink(missing_ok=True)
-        return Entry.skipped(task.file.name, str(reason))
+        return ManifestEntry.skipped(task.file.name, str(reason))
 
-    def _write(self, item: Perturbed) -> Entry:
+    def _write(self, item: Perturbed) -> ManifestEntry:
         """Enlarge, project, write and measure one photo."""
         photo, entry, format = item.photo, item.entry, self.options["format"]
         published = self.budget.project(photo.pixels, enlarged(item.change, photo.pixels.shape))
@@ -188,7 +186,7 @@ class Job:
         )
 
 
-def stands(earlier: Entry, sha256: str, dst: Path) -> bool:
+def stands(earlier: ManifestEntry, sha256: str, dst: Path) -> bool:
     """Whether an earlier run's copy of a file is in ``dst`` as it was written, made from bytes of this ``sha256``."""
     if earlier.sha256_input != sha256:
         return False
@@ -228,8 +226,39 @@ def enlarged(change: Float[ndarray, "3 h w"], shape: tuple[int, ...]) -> Float[n
     return full
 
 
-def _fits(batch: list[Decoded | Entry], item: Decoded | Entry) -> bool:
+def _fits(batch: list[Decoded | ManifestEntry], item: Decoded | ManifestEntry) -> bool:
     photos = [member for member in [*batch, item] if isinstance(member, Decoded)]
     pixels = sum(member.photo.pixels.shape[0] * member.photo.pixels.shape[1] for member in photos)
     one_shape = len({member.needed[0].shape for member in photos}) <= 1
     return one_shape and pixels <= BATCH_PIXELS
+
+
+# Does the tasks of a job; entries come as they are finished.
+Doing = Callable[[FolderJob, list[FileTask]], Iterator[ManifestEntry]]
+
+
+def run(
+    job: FolderJob, found: list[Found], do: Doing, on_file: Callable[[int, int], None] | None
+) -> list[ManifestEntry]:
+    """Bring every file to its end and return all entries, those of files that are gone among them.
+
+    Args:
+        job: what is done to a file.
+        found: the files, in order.
+        do: who does it: `FolderJob.run` here, `cluster.run` on a cluster.
+        on_file: called with (files done, files in all) after every file.
+    """
+    done = read_manifest(job.dst)
+    kept = {name: entry.output for name, entry in done.items() if entry.output}
+    names = output_names([file.name for file in found], SUFFIX[job.options["format"]], kept)
+    write_manifest(job.dst, done.values())  # drops a torn last line before more are appended
+    entries = []
+    with (job.dst / MANIFEST).open("a", buffering=1) as manifest:  # line by line
+        for entry in do(job, [FileTask(file, names[file.name], done.get(file.name)) for file in found]):
+            if done.get(entry.file) != entry:
+                manifest.write(entry.to_line() + "\n")
+            entries.append(entry)
+            if on_file:
+                on_file(len(entries), len(found))
+    gone = done.keys() - {file.name for file in found}  # their copies are still there
+    return entries + [done[name] for name in gone]

@@ -11,23 +11,18 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from unlearnable.atomic import PARTIAL, replacing, write
-from unlearnable.budget import Budget
-from unlearnable.choices import Per
-from unlearnable.folder.scan import Found
-from unlearnable.quality import Quality
-from unlearnable.stored import expecting
-
-MANIFEST = "manifest.jsonl"
-REPORT = "report.json"
-CHECKPOINT = f"checkpoint{PARTIAL}"  # of an optimisation that has not come to its end
-BESIDE = {MANIFEST, REPORT, CHECKPOINT}  # the pictures
+from unlearnable.images.budget import Budget
+from unlearnable.images.quality import Quality
+from unlearnable.images.scan import MANIFEST, REPORT, Found
+from unlearnable.options import Per
+from unlearnable.storage.atomic import replacing, write
+from unlearnable.storage.records import expecting
 
 HIDING = "deep_hiding"
 
 
 @dataclass(frozen=True)
-class Entry:
+class ManifestEntry:
     """One file of the source folder.
 
     Attributes:
@@ -61,7 +56,7 @@ class Entry:
     notes: tuple[str, ...] = ()
 
     @classmethod
-    def skipped(cls, file: str, reason: str) -> "Entry":
+    def skipped(cls, file: str, reason: str) -> "ManifestEntry":
         """A file that was left out, and why."""
         return cls(file, "skipped", reason)
 
@@ -75,7 +70,7 @@ class Entry:
         return json.dumps(kept)
 
     @classmethod
-    def from_line(cls, line: str) -> "Entry":
+    def from_line(cls, line: str) -> "ManifestEntry":
         """Read what `to_line` wrote; a path that leaves its folder is refused."""
         fields = json.loads(line)
         for path in filter(None, (fields["file"], fields.get("output"))):
@@ -173,7 +168,7 @@ class Report:
         options = {name: (value, other.options.get(name)) for name, value in self.options.items()}
         return found + [f"{name}: {own} instead of {its}" for name, (own, its) in options.items() if own != its]
 
-    def summarised(self, entries: Iterable[Entry]) -> "Report":
+    def summarised(self, entries: Iterable[ManifestEntry]) -> "Report":
         """This report, complete, with ``summary`` and ``skipped`` of all entries."""
         entries = sorted(entries, key=lambda entry: entry.file)
         qualities = [entry.quality for entry in entries if entry.quality]
@@ -193,7 +188,7 @@ class Report:
         return replace(self, complete=True, summary=summary, skipped=skipped)
 
 
-def read_manifest(folder: Path) -> dict[str, Entry]:
+def read_manifest(folder: Path) -> dict[str, ManifestEntry]:
     """The last entry of every file; a torn last line (of a killed run) is passed over.
 
     Raises:
@@ -204,10 +199,10 @@ def read_manifest(folder: Path) -> dict[str, Entry]:
         return {}
     with expecting("a manifest of `unlearnable protect`", file), file.open() as lines:
         whole = (line for line in lines if line.endswith("\n"))  # what follows the last newline was being written
-        return {entry.file: entry for entry in map(Entry.from_line, whole)}
+        return {entry.file: entry for entry in map(ManifestEntry.from_line, whole)}
 
 
-def write_manifest(folder: Path, entries: Iterable[Entry]) -> None:
+def write_manifest(folder: Path, entries: Iterable[ManifestEntry]) -> None:
     """Write a whole manifest, sorted by file, atomically."""
     with replacing(folder / MANIFEST) as temporary, temporary.open("w") as lines:
         lines.writelines(entry.to_line() + "\n" for entry in sorted(entries, key=lambda entry: entry.file))

@@ -5,9 +5,11 @@ The third kind, which looks at all pictures together, is `folder.whole`.
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, lru_cache
 from pathlib import Path
+from statistics import median_low
 from typing import Any
 
 import torch
@@ -15,19 +17,74 @@ from jaxtyping import Float, UInt8
 from numpy import ndarray
 from torch import Tensor
 
-from unlearnable.choices import Deal
-from unlearnable.folder.deal import dealt
+from unlearnable.compute.threads import map_ahead
 from unlearnable.folder.job import Needed, working_picture
-from unlearnable.folder.manifest import HIDING, Entry, Report
-from unlearnable.folder.scan import Found
+from unlearnable.folder.manifest import HIDING, ManifestEntry, Report
 from unlearnable.hiding.inference import perturbations, prepare, shipped_weights
 from unlearnable.hiding.network import WEIGHTS, Hider, weights_folder
+from unlearnable.images.photos import Photo, UnreadablePhotoError, read_limited, read_photo
+from unlearnable.images.scan import Found
 from unlearnable.keys import KEY_BYTES, Key
-from unlearnable.photos import Photo
+from unlearnable.options import Assignment
 from unlearnable.protections.base import Perturber, Protection, Streaming
 from unlearnable.protections.deep_hiding import DeepHiding
-from unlearnable.semantics.secrets import RENDER, secrets_named
-from unlearnable.spec import spec_of
+from unlearnable.registry import spec_of
+from unlearnable.semantics.assignment import Spectrum, contrary, evenly, mean_spectrum, spectrum
+from unlearnable.semantics.secrets import RENDER, Secrets, secrets_named
+
+SAMPLE = 32  # files of a class
+SAMPLES = 2000  # in all, but one of every class
+
+Seen = tuple[Spectrum, tuple[int, int]]  # of a working picture: its waves, height and width
+
+
+def dealt(
+    deal: Assignment,
+    src: Path,
+    found: Iterable[Found],
+    classes: Sequence[str],
+    kept: Sequence[int],
+    secrets: Secrets,
+    working_size: int,
+) -> list[int]:
+    """The secret's number for every class; the first classes have those that an earlier run has ``kept``.
+
+    Args:
+        deal: ``contrary`` to the pictures, or in ``order``.
+        src: the source folder.
+        found: its files.
+        classes: names, in the order of their indices.
+        kept: numbers of the first of them.
+        secrets: the owner's.
+        working_size: at which pictures and secrets are compared.
+    """
+    if deal == "order" or len(kept) == len(classes):
+        return [*kept, *range(len(kept), len(classes))]
+    files: dict[str, list[str]] = {name: [] for name in classes}
+    for file in found:
+        if not file.refused:
+            files[file.class_name].append(file.name)
+    each = max(1, min(SAMPLE, SAMPLES // len(classes)))
+    spectra, sizes = [], []
+    with ThreadPoolExecutor(2) as pool:
+        for name in classes:
+            sample = evenly(files[name], each)
+            looked_at = map_ahead(pool, lambda file: _look(src / file, working_size), sample)
+            seen = [look for look in looked_at if look]
+            spectra.append(mean_spectrum(power for power, _ in seen))
+            sizes += [size for _, size in seen]
+    height, width = (median_low(lengths) for lengths in zip(*sizes, strict=True)) if sizes else (1, 1)
+    return contrary(spectra, secrets, height, width, kept)
+
+
+def _look(file: Path, working_size: int) -> Seen | None:
+    """What the dealing has to know of a file; None where it cannot be read."""
+    try:
+        picture = working_picture(read_photo(read_limited(file)), working_size)
+    except UnreadablePhotoError:
+        return None
+    return spectrum(picture), (picture.shape[1], picture.shape[2])
+
 
 WORKING_SIZE = 512  # px, long side
 SEED = "protection"  # what the key's seed is for
@@ -89,11 +146,11 @@ class Method(ABC):
         """
 
     @abstractmethod
-    def needed(self, entry: Entry, photo: Photo) -> Needed:
+    def needed(self, entry: ManifestEntry, photo: Photo) -> Needed:
         """See `job.Perturbing`."""
 
     @abstractmethod
-    def perturb(self, entries: Sequence[Entry], *needed: Tensor) -> Float[Tensor, "n 3 h w"]:
+    def perturb(self, entries: Sequence[ManifestEntry], *needed: Tensor) -> Float[Tensor, "n 3 h w"]:
         """See `job.Perturbing`."""
 
 
@@ -127,7 +184,7 @@ class Hiding(Method):
     def begin(self, owner: Key, report: Report, dst: Path, kept: Sequence[int], start: Callable[[], None]) -> list[int]:
         """Deal the secrets."""
         self.secrets = self.secrets.with_key(owner)
-        deal: Deal = report.options["deal"]
+        deal: Assignment = report.options["deal"]
         numbers = dealt(deal, self.src, self.found, report.classes, kept, self.secrets, self.working_size)
         del self.src, self.found
         return numbers
@@ -142,12 +199,12 @@ class Hiding(Method):
         """`Secrets.draw`, which keeps the last ones."""
         return lru_cache(maxsize=16)(self.secrets.draw)
 
-    def needed(self, entry: Entry, photo: Photo) -> Needed:
+    def needed(self, entry: ManifestEntry, photo: Photo) -> Needed:
         """Cover and secret."""
         cover = working_picture(photo, self.working_size)
         return cover, self.draw(entry.secret_number, entry.variation, *cover.shape[1:])
 
-    def perturb(self, entries: Sequence[Entry], *needed: Tensor) -> Float[Tensor, "n 3 h w"]:
+    def perturb(self, entries: Sequence[ManifestEntry], *needed: Tensor) -> Float[Tensor, "n 3 h w"]:
         """Hide the secrets, and add the stamps where the working picture is the picture itself."""
         covers, secrets = needed
         labels = [int(entry.class_index or 0) for entry in entries]
@@ -175,11 +232,11 @@ class OneByOne(Method):
         """What perturbs."""
         return self.protection.perturber(self.classes, self.seed)
 
-    def needed(self, entry: Entry, photo: Photo) -> Needed:
+    def needed(self, entry: ManifestEntry, photo: Photo) -> Needed:
         """The working picture."""
         return (working_picture(photo, self.working_size),)
 
-    def perturb(self, entries: Sequence[Entry], *needed: Tensor) -> Float[Tensor, "n 3 h w"]:
+    def perturb(self, entries: Sequence[ManifestEntry], *needed: Tensor) -> Float[Tensor, "n 3 h w"]:
         """A batch."""
         labels, numbers = (torch.tensor([getattr(e, of) for e in entries]) for of in ("class_index", "variation"))
         (pictures,) = needed

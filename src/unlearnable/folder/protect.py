@@ -8,23 +8,22 @@ from typing import Any, get_args
 
 import torch
 
-from unlearnable.atomic import PARTIAL
-from unlearnable.budget import Budget
-from unlearnable.choices import Deal, Format, Per
-from unlearnable.devices import best_device, device_named
-from unlearnable.folder import cluster
-from unlearnable.folder.job import Job
-from unlearnable.folder.manifest import CHECKPOINT, HIDING, REPORT, Report, write_manifest
+from unlearnable.compute.devices import best_device, device_named
+from unlearnable.folder import ray as cluster
+from unlearnable.folder.job import FolderJob, run
+from unlearnable.folder.manifest import HIDING, Report, write_manifest
 from unlearnable.folder.methods import WORKING_SIZE, Hiding, Method, OneByOne, OnStage, RefusedError
-from unlearnable.folder.run import run
-from unlearnable.folder.scan import ROOT_CLASS, Found, scan
-from unlearnable.folder.whole import WholeSet
+from unlearnable.folder.whole_set import WholeSet
 from unlearnable.hiding.network import MIN_SIDE
+from unlearnable.images.budget import Budget
+from unlearnable.images.scan import CHECKPOINT, REPORT, ROOT_CLASS, Found, scan
 from unlearnable.keys import Key, default_key_file
+from unlearnable.options import Assignment, Format, Per
 from unlearnable.protections import Protection, protection_named, protections
 from unlearnable.protections.base import Streaming
 from unlearnable.protections.deep_hiding import DeepHiding
-from unlearnable.version import __version__
+from unlearnable.storage.atomic import PARTIAL
+from unlearnable.storage.provenance import __version__
 
 
 def protect_folder(
@@ -36,7 +35,7 @@ def protect_folder(
     budget: str | None = None,
     per: Per | None = None,
     secrets: str | Path | None = None,
-    deal: Deal | None = None,
+    deal: Assignment | None = None,
     working_size: int | None = None,
     format: Format = "png",
     quality: int = 90,
@@ -129,7 +128,9 @@ def protect_folder(
     numbers = chosen.begin(owner, report, dst, earlier.secret_numbers if earlier else [], start)
     report = replace(report, secret_numbers=numbers)
     start()
-    entries = run(Job(src.resolve(), dst.resolve(), report, chosen), found, cluster.run if ray else Job.run, on_file)
+    entries = run(
+        FolderJob(src.resolve(), dst.resolve(), report, chosen), found, cluster.run if ray else FolderJob.run, on_file
+    )
     write_manifest(dst, entries)
     report = report.summarised(entries)
     report.save(dst)

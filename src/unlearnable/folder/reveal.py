@@ -12,17 +12,17 @@ from jaxtyping import Float, UInt8
 from numpy import ndarray
 from PIL import Image
 
-from unlearnable.atomic import replacing
-from unlearnable.devices import device_named
+from unlearnable.compute.devices import device_named
 from unlearnable.folder.job import working_picture
-from unlearnable.folder.manifest import BESIDE, REPORT, Report, read_manifest
-from unlearnable.folder.scan import output_names, scan
+from unlearnable.folder.manifest import Report, read_manifest
 from unlearnable.hiding.inference import prepare, reveal_secrets, shipped_weights
 from unlearnable.hiding.network import Hider
+from unlearnable.images.photos import Photo, UnreadablePhotoError, read_limited, read_photo
+from unlearnable.images.scan import BESIDE, REPORT, output_names, scan
 from unlearnable.keys import Key
-from unlearnable.photos import Photo, UnreadablePhotoError, read_limited, read_photo
 from unlearnable.semantics.identify import MAX_GROUPS, Group, KeyScore, score_key
 from unlearnable.semantics.secrets import RENDER, RenderedSecrets, Secrets, secrets_named
+from unlearnable.storage.atomic import replacing
 
 MAX_PICTURES = 200  # of a group whose mean is taken
 

@@ -8,13 +8,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from unlearnable.budget import Budget
-from unlearnable.folder.ahead import ahead
+from unlearnable.compute.threads import map_ahead
 from unlearnable.folder.job import working_shape
-from unlearnable.folder.manifest import BESIDE, REPORT, Entry, Report, read_manifest
-from unlearnable.folder.scan import scan
-from unlearnable.photos import UnreadablePhotoError, read_limited, read_photo
-from unlearnable.quality import measure
+from unlearnable.folder.manifest import ManifestEntry, Report, read_manifest
+from unlearnable.images.budget import Budget
+from unlearnable.images.photos import UnreadablePhotoError, read_limited, read_photo
+from unlearnable.images.quality import measure
+from unlearnable.images.scan import BESIDE, REPORT, scan
 
 
 @dataclass
@@ -71,7 +71,7 @@ def verify_folder(
             verification.add(file.name, ["a file that is not in the manifest"])
     protected = [entry for entry in entries.values() if entry.status == "protected"]
     with ThreadPoolExecutor(2) as pool:
-        checks = ahead(pool, lambda entry: _violations(entry, dst, original, report), protected)
+        checks = map_ahead(pool, lambda entry: _violations(entry, dst, original, report), protected)
         for entry, violations in zip(protected, checks, strict=True):
             verification.checked += 1
             verification.add(str(entry.output), violations)
@@ -80,7 +80,7 @@ def verify_folder(
     return verification
 
 
-def _expected(entry: Entry, report: Report, height: int, width: int) -> dict[str, Any]:
+def _expected(entry: ManifestEntry, report: Report, height: int, width: int) -> dict[str, Any]:
     """What a manifest must say of a file besides its measures."""
     size = report.options["working_size"]
     working_height, working_width = (size, size) if report.pictures else working_shape(height, width, size)
@@ -88,7 +88,7 @@ def _expected(entry: Entry, report: Report, height: int, width: int) -> dict[str
     return report.of_file(entry.file) | shape
 
 
-def _disagreements(computed: dict[str, Any], entry: Entry) -> list[str]:
+def _disagreements(computed: dict[str, Any], entry: ManifestEntry) -> list[str]:
     stated = asdict(entry) | (asdict(entry.quality) if entry.quality else {})
     return [
         f"{name} is {value}, the manifest says {stated.get(name)}"
@@ -104,7 +104,7 @@ def _agree(value: float | str | None, stated: float | str | None) -> bool:
     return value == stated
 
 
-def _violations(entry: Entry, dst: Path, original: Path, report: Report) -> list[str]:
+def _violations(entry: ManifestEntry, dst: Path, original: Path, report: Report) -> list[str]:
     try:
         before, after = read_limited(original / entry.file), read_limited(dst / str(entry.output))
         found = []

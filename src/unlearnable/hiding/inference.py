@@ -5,14 +5,13 @@ from importlib.resources import files
 from pathlib import Path
 
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from unlearnable.devices import at_once, best_device, fastest_dtype
+from unlearnable.compute.devices import at_once, best_device, fastest_dtype
 from unlearnable.hiding.network import MIN_SIDE, Hider, latent_noise
-
-Pictures8 = UInt8[Tensor, "n 3 h w"]
+from unlearnable.images.imageset import Images8
 
 CHUNK_PIXELS = 64 * 64 * 64  # a batch larger than this runs piece by piece: its features would leave the caches
 
@@ -32,7 +31,7 @@ def prepare(hider: Hider, device: torch.device | None = None) -> Hider:
 
 
 @torch.inference_mode()
-def perturbations(hider: Hider, covers: Pictures8, secrets: Pictures8) -> Float[Tensor, "n 3 h w"]:
+def perturbations(hider: Hider, covers: Images8, secrets: Images8) -> Float[Tensor, "n 3 h w"]:
     """What hiding adds to each cover, in grey levels of 255, on the CPU; any side from 1 px up."""
     chunks = [
         hider.perturbation(_unit(hider, cover), _unit(hider, secret)).cpu() * 255
@@ -42,7 +41,7 @@ def perturbations(hider: Hider, covers: Pictures8, secrets: Pictures8) -> Float[
 
 
 @torch.inference_mode()
-def reveal_secrets(hider: Hider, published: Pictures8, seed: int = 0) -> Pictures8:
+def reveal_secrets(hider: Hider, published: Images8, seed: int = 0) -> Images8:
     """The secrets in published pictures, on the CPU, with the latent noise of ``seed``."""
     generator = torch.Generator().manual_seed(seed)
     revealed = []

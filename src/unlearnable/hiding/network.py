@@ -17,9 +17,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from unlearnable.atomic import replacing, write
-from unlearnable.hiding.shaping import masked
-from unlearnable.hiding.wavelet import Pictures, haar, inverse_haar
+from unlearnable.hiding.masking import masked
+from unlearnable.hiding.wavelet import haar, inverse_haar
+from unlearnable.images.imageset import Images
+from unlearnable.storage.atomic import replacing, write
 
 Bands = Float[Tensor, "n 12 h2 w2"]
 
@@ -116,17 +117,17 @@ class Hider(nn.Module):
                 module.dtype = dtype
         return self
 
-    def forward(self, cover: Pictures, secret: Pictures) -> tuple[Pictures, Bands]:
+    def forward(self, cover: Images, secret: Images) -> tuple[Images, Bands]:
         """Eq. 3 alone, unmasked, and the true latent (n, 12, ceil(h/2), ceil(w/2)) that `reveal` would invert."""
         change, state, hidden = self._take_up(cover, secret)
         return cover + change, self.blocks[-1].transform_secret(state, hidden)
 
-    def perturbation(self, cover: Pictures, secret: Pictures) -> Pictures:
+    def perturbation(self, cover: Images, secret: Images) -> Images:
         """What `hide` adds to the cover. Spares the last block's rho and eta, which only make the latent."""
         change = self._take_up(cover, secret)[0]
         return masked(change, cover) if self.mask else change
 
-    def _take_up(self, cover: Pictures, secret: Pictures) -> tuple[Pictures, Bands, Bands]:
+    def _take_up(self, cover: Images, secret: Images) -> tuple[Images, Bands, Bands]:
         """Eq. 3 up to the last cover: its change as a picture, its state, and the secret that was taken up."""
         start, hidden = haar(_even(cover)), haar(_even(secret))
         state = start
@@ -136,7 +137,7 @@ class Hider(nn.Module):
         state = self.blocks[-1].hide_in_cover(state, hidden)
         return _change(state - start, cover), state, hidden
 
-    def hide(self, cover: Pictures, secret: Pictures) -> Pictures:
+    def hide(self, cover: Images, secret: Images) -> Images:
         """Hide ``secret`` in ``cover`` and return the stego picture: not clamped, not rounded.
 
         Raises:
@@ -145,7 +146,7 @@ class Hider(nn.Module):
         _check(cover, secret)
         return cover + self.perturbation(cover, secret)
 
-    def reveal(self, stego: Pictures, latent: Bands | None = None) -> tuple[Pictures, Pictures]:
+    def reveal(self, stego: Images, latent: Bands | None = None) -> tuple[Images, Images]:
         """Run the network backwards: ``(cover, secret)``.
 
         Args:
@@ -207,7 +208,7 @@ def weights_folder(source: str | Path) -> Path:
     return folder
 
 
-def latent_noise(stego: Pictures, generator: torch.Generator) -> Bands:
+def latent_noise(stego: Images, generator: torch.Generator) -> Bands:
     """N(0, 1) noise from ``generator``, of the shape that `Hider.reveal` takes for ``stego`` and on its device."""
     count, _, height, width = stego.shape
     shape = (count, CHANNELS, -(-height // 2), -(-width // 2))

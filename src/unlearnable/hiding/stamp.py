@@ -13,7 +13,7 @@ from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 from torch.nn import functional as F
 
-from unlearnable.hiding.shaping import luma
+from unlearnable.hiding.masking import luma
 
 SMALLEST, LARGEST = 32, 64  # px of the short side: on less it would be too small to be learnt, on more it would be seen
 SIDE = 3 / 8  # of the short side

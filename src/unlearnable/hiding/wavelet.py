@@ -9,8 +9,6 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-Pictures = Float[Tensor, "n 3 h w"]
-
 
 def haar(pictures: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c4 h2 w2"]:
     """Transform (n, c, h, w) to (n, 4c, h/2, w/2), channels ordered ``LL | HL | LH | HH``; h and w are even."""

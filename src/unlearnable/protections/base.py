@@ -14,10 +14,10 @@ import torch
 from jaxtyping import Float, Int64, Shaped, UInt8
 from torch import Tensor
 
-from unlearnable.budget import Budget
-from unlearnable.files import check_files
-from unlearnable.images import ImageSet
-from unlearnable.spec import Registry
+from unlearnable.images.budget import Budget
+from unlearnable.images.imageset import ImageSet
+from unlearnable.registry import Registry
+from unlearnable.storage.provenance import check_files
 
 Perturber = Callable[
     [UInt8[Tensor, "n 3 h w"], Int64[Tensor, " n"], Int64[Tensor, " n"]], Float[Tensor, "n 3 h w"]

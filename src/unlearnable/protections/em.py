@@ -13,14 +13,14 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 from torch.nn import functional as F
 
-from unlearnable.checkpoint import State
-from unlearnable.images import Images, ImageSet
-from unlearnable.pgd import PGD
+from unlearnable.images.imageset import Images, ImageSet
 from unlearnable.protections.base import is_samplewise, protections
 from unlearnable.protections.optimised import Optimisation
 from unlearnable.protections.surrogate import OnSurrogate, Surrogate
-from unlearnable.recipes import recipe_named
-from unlearnable.training import in_batches
+from unlearnable.storage.checkpoint import State
+from unlearnable.training.crops import in_batches
+from unlearnable.training.pgd import PGD
+from unlearnable.training.recipes import recipe_named
 
 GRADIENT_NORM = 5.0  # at which the surrogate's gradients are clipped (the authors' code)
 

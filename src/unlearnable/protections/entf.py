@@ -10,12 +10,12 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from unlearnable.countermeasures import countermeasure_named
-from unlearnable.devices import at_once, fast
-from unlearnable.images import Images, ImageSet
-from unlearnable.networks import penultimate
+from unlearnable.compute.devices import at_once, fast
+from unlearnable.images.imageset import Images, ImageSet
 from unlearnable.protections.base import protections
 from unlearnable.protections.sign_steps import Objective, SignStepped, SignSteps
+from unlearnable.training.adversarial import AdversarialTraining
+from unlearnable.victims.features import penultimate
 
 Features = Float[Tensor, "n c"]
 
@@ -55,7 +55,7 @@ class EntF(SignStepped):
     def optimisation(self, data: ImageSet, seed: int) -> SignSteps:
         """Adversarial training, then the steps of the features."""
         radius = self.reference_radius
-        return self.sign_steps(data, countermeasure_named(f"at:radius={radius},step={radius / 2},steps=10"))
+        return self.sign_steps(data, AdversarialTraining(radius=radius, step=radius / 2, steps=10))
 
     def objective(self, model: nn.Module, data: ImageSet) -> Objective:
         """Mean squared distance from the own class's mean feature, negated, or to the nearest other class's."""

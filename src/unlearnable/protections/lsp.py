@@ -13,7 +13,7 @@ from jaxtyping import Float, Int64, UInt8
 from numpy import ndarray
 from torch import Tensor
 
-from unlearnable.images import ImageSet
+from unlearnable.images.imageset import ImageSet
 from unlearnable.keys import Key
 from unlearnable.protections.base import Perturber, Streaming, protections
 from unlearnable.protections.patterns import by_class, normals

@@ -10,8 +10,8 @@ from jaxtyping import Bool, Float, Int64, UInt8
 from numpy import ndarray
 from torch import Tensor
 
-from unlearnable.devices import at_once
-from unlearnable.images import ImageSet
+from unlearnable.compute.devices import at_once
+from unlearnable.images.imageset import ImageSet
 from unlearnable.protections.base import Protection, protections
 
 COLOURS = np.array(list(np.ndindex(2, 2, 2))) * 255  # black, white and all whose values are 0 or 255

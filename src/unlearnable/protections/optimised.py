@@ -12,16 +12,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from unlearnable.checkpoint import Checkpoint, State
-from unlearnable.devices import best_device, fastest_dtype, seeded
-from unlearnable.diverged import DivergedError
-from unlearnable.images import ImageSet
+from unlearnable.compute.devices import DivergedError, best_device, fastest_dtype, seeded
+from unlearnable.images.imageset import ImageSet
 from unlearnable.protections.base import Protection
-from unlearnable.version import __version__
+from unlearnable.storage.checkpoint import Checkpoint, State
+from unlearnable.storage.provenance import __version__
 
 
 @dataclass(frozen=True)
-class Step:
+class OptimisationStep:
     """One step of an optimisation.
 
     Attributes:
@@ -88,7 +87,7 @@ class Optimised(Protection):
         *,
         device: torch.device | None = None,
         checkpoint: Path | None = None,
-        on_step: Callable[[Step], None] | None = None,
+        on_step: Callable[[OptimisationStep], None] | None = None,
     ) -> Float[Tensor, "n 3 h w"]:
         """The perturbations, in grey levels, on the CPU.
 
@@ -123,7 +122,7 @@ def run(
     seed: int,
     identity: str,
     checkpoint: Path | None = None,
-    on_step: Callable[[Step], None] | None = None,
+    on_step: Callable[[OptimisationStep], None] | None = None,
 ) -> Float[Tensor, "n 3 h w"]:
     """Take ``optimisation`` to its end; see `Optimised.optimised`. ``identity`` names the run in its checkpoint."""
     kept = Checkpoint(checkpoint, identity) if checkpoint else None
@@ -137,7 +136,7 @@ def run(
         if not math.isfinite(loss):
             raise DivergedError(f"the surrogate's loss is {loss} at step {optimisation.done}; lower its learning rate")
         if on_step:
-            on_step(Step(optimisation.done, optimisation.steps, loss))
+            on_step(OptimisationStep(optimisation.done, optimisation.steps, loss))
         if kept and (optimisation.finished or kept.due):
             kept.save(optimisation.state(), done=str(optimisation.done))
     return optimisation.change()

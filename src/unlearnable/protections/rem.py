@@ -12,14 +12,14 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from unlearnable.checkpoint import State
-from unlearnable.images import Images, ImageSet
-from unlearnable.pgd import PGD, Change
+from unlearnable.images.imageset import Images, ImageSet
 from unlearnable.protections.base import protections
 from unlearnable.protections.optimised import Optimisation
 from unlearnable.protections.surrogate import OnSurrogate, Surrogate
-from unlearnable.recipes import recipe_named
-from unlearnable.training import PADDING, in_batches, shifted
+from unlearnable.storage.checkpoint import State
+from unlearnable.training.crops import PADDING, in_batches, shifted
+from unlearnable.training.pgd import PGD, Change
+from unlearnable.training.recipes import recipe_named
 
 DECAY = 0.1  # of the learning rate
 

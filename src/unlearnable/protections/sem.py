@@ -7,7 +7,7 @@ REM, but the noise is sought under one random change in place of an adversary's,
 from jaxtyping import Int64
 from torch import Tensor
 
-from unlearnable.images import Images
+from unlearnable.images.imageset import Images
 from unlearnable.protections.base import protections
 from unlearnable.protections.rem import REM
 from unlearnable.protections.surrogate import Surrogate

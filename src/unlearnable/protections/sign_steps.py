@@ -7,19 +7,47 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
-from unlearnable.checkpoint import State
-from unlearnable.countermeasures import Countermeasure
-from unlearnable.devices import at_once, fast
-from unlearnable.images import Images, ImageSet
-from unlearnable.pgd import PGD, Change, input_gradient
+from unlearnable.compute.devices import at_once, fast
+from unlearnable.images.imageset import Images, ImageSet
 from unlearnable.protections.optimised import Optimisation
-from unlearnable.protections.shift import jittered
 from unlearnable.protections.surrogate import OnSurrogate, Surrogate
-from unlearnable.recipes import Recipe, recipe_named
-from unlearnable.training import train_epoch
+from unlearnable.storage.checkpoint import State
+from unlearnable.training.countermeasure import Countermeasure
+from unlearnable.training.loop import train_epoch
+from unlearnable.training.pgd import PGD, Change, input_gradient
+from unlearnable.training.recipes import Recipe, recipe_named
+
+REACH = 1 / 8  # of the side: 4 of 32 px, as TAP's and EntF's authors have it
+
+
+def jittered(images: Images) -> Images:
+    """Every picture moved by up to `REACH` along both axes, and mirrored or not, all drawn for itself."""
+    count, device = len(images), images.device
+    reach = REACH * torch.tensor(images.shape[-2:], device=device)
+    offsets = reach * (2 * torch.rand(count, 2, device=device) - 1)
+    return moved(images, offsets, torch.rand(count, device=device) < 0.5)
+
+
+def moved(images: Images, offsets: Float[Tensor, "n 2"], mirrored: Bool[Tensor, " n"]) -> Images:
+    """Mirror where told, then move down and right by ``offsets`` px, bilinearly; black comes in.
+
+    A product with one matrix an axis and picture, because CUDA adds up the gradient of
+    `torch.nn.functional.grid_sample` in another order at every run, and a sign may turn.
+    """
+    rows, columns = (_interpolation(side, offset) for side, offset in zip(images.shape[-2:], offsets.T, strict=True))
+    columns = torch.where(mirrored[:, None, None], columns.flip(2), columns)
+    return torch.einsum("nyi,ncij,nxj->ncyx", rows, images, columns)
+
+
+def _interpolation(side: int, offset: Float[Tensor, " n"]) -> Float[Tensor, "n side side"]:
+    """How much of each old row (last axis) a new one takes: a hat of one pixel around where it comes from."""
+    places = torch.arange(side, device=offset.device)
+    origins = places - offset[:, None]
+    return (1 - (origins[:, :, None] - places).abs()).clamp_min(0)
+
 
 Objective = Callable[[Images, Int64[Tensor, " n"]], Float[Tensor, " n"]]  # pictures and labels: losses to be lowered
 

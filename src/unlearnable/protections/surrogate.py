@@ -8,13 +8,13 @@ from jaxtyping import Int64
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from unlearnable.checkpoint import State, put_back, state_of
-from unlearnable.devices import fast
-from unlearnable.images import Images, ImageSet
-from unlearnable.pgd import loss_gradient
+from unlearnable.compute.devices import fast
+from unlearnable.images.imageset import Images, ImageSet
 from unlearnable.protections.optimised import Optimised
-from unlearnable.recipes import Recipe
-from unlearnable.victims import check_takes, victim_named
+from unlearnable.storage.checkpoint import State, put_back, state_of
+from unlearnable.training.pgd import loss_gradient
+from unlearnable.training.recipes import Recipe
+from unlearnable.victims.architectures import check_takes, victim_named
 
 
 @dataclass

@@ -9,10 +9,10 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from unlearnable.countermeasures import countermeasure_named
-from unlearnable.images import Images, ImageSet
+from unlearnable.images.imageset import Images, ImageSet
 from unlearnable.protections.base import protections
 from unlearnable.protections.sign_steps import Objective, SignStepped, SignSteps
+from unlearnable.training.countermeasure import Vanilla
 
 
 @protections.register("tap")
@@ -48,7 +48,7 @@ class TAP(SignStepped):
 
     def optimisation(self, data: ImageSet, seed: int) -> SignSteps:
         """Ordinary training, then the attack."""
-        return self.sign_steps(data, countermeasure_named("vanilla"), self.restarts)
+        return self.sign_steps(data, Vanilla(), self.restarts)
 
     def objective(self, model: nn.Module, data: ImageSet) -> Objective:
         """Cross-entropy towards the next class, or away from the own."""

@@ -4,13 +4,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from unlearnable.bench.entry import Entry
+from unlearnable.bench.cell import Cell, Result
+from unlearnable.bench.entry import PlannedCell
 from unlearnable.bench.figure import figure_key
 from unlearnable.bench.plan import Plan
-from unlearnable.bench.runs import Runs
-from unlearnable.bench.sets import Made, Measured
-from unlearnable.cells import Cell, Result
-from unlearnable.report.boards import Board, boards
+from unlearnable.bench.sets import Measured, SetRecord
+from unlearnable.bench.store import RunFolder
+from unlearnable.report.leaderboard import Leaderboard, boards
 from unlearnable.report.tables import Table, tables
 
 
@@ -26,8 +26,8 @@ class Trained:
     """
 
     result: Result
-    entry: Entry
-    made: Made
+    entry: PlannedCell
+    made: SetRecord
     command: str
 
 
@@ -44,7 +44,7 @@ class Protected:
 
     row: str
     data: str
-    made: Made
+    made: SetRecord
     measured: Measured
 
 
@@ -95,26 +95,26 @@ class Content:
     protected: tuple[Protected, ...]
     illustrations: tuple[Illustration, ...]
 
-    def boards(self) -> list[Board]:
+    def boards(self) -> list[Leaderboard]:
         """The leaderboards of all tables."""
         return [board for table in self.tables for board in boards(table)]
 
 
-def content(plans: Sequence[Plan], runs: Runs) -> Content:
+def content(plans: Sequence[Plan], runs: RunFolder) -> Content:
     """Look up what has been measured; nothing is loaded but records.
 
     Args:
         plans: whose trainings, sets and figures are shown.
         runs: what there is.
     """
-    found: dict[Entry, Result | None] = {}
+    found: dict[PlannedCell, Result | None] = {}
 
-    def result(entry: Entry) -> Result | None:
+    def result(entry: PlannedCell) -> Result | None:
         if entry not in found:
             found[entry] = runs.found(entry)
         return found[entry]
 
-    def made(entry: Entry) -> Made | None:
+    def made(entry: PlannedCell) -> SetRecord | None:
         return runs.sets.load(entry.training.key)
 
     # a plan that only draws has no table
@@ -137,11 +137,11 @@ def content(plans: Sequence[Plan], runs: Runs) -> Content:
     return Content(shown, trained, tuple(protected.values()), tuple(drawn))
 
 
-def _illustration(plan: Plan, runs: Runs, result: Callable[[Entry], Result | None]) -> Illustration | None:
+def _illustration(plan: Plan, runs: RunFolder, result: Callable[[PlannedCell], Result | None]) -> Illustration | None:
     """A plan's figure; None where it is not there, or shows other sets and trainings than there are now."""
     results = {entry: out for entry in plan.entries if plan.trains and (out := result(entry))}
 
-    def trained_cell(entry: Entry) -> Cell | None:
+    def trained_cell(entry: PlannedCell) -> Cell | None:
         return results[entry].cell if entry in results else None
 
     notes = runs.notes(plan.name)

@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from typing import Literal
 
-from unlearnable.report.boards import Board
+from unlearnable.pages.text import NONE, cell, duration, percent, points, score, writable
 from unlearnable.report.content import Content, Illustration, Protected
-from unlearnable.report.tables import Field, Row, Summary, Table
-from unlearnable.report.text import NONE, cell, duration, percent, points, score, writable
+from unlearnable.report.leaderboard import Leaderboard
+from unlearnable.report.tables import Field, Summary, Table, TableRow
 
 
 def markdown(content: Content) -> str:
@@ -43,7 +43,7 @@ def caveats(table: Table) -> list[str]:
     return found
 
 
-def over(table: Table, board: Board) -> str:
+def over(table: Table, board: Leaderboard) -> str:
     """What the means of a leaderboard are over."""
     if len(board.columns) == 1:
         return f"{table.label(board.columns[0])} alone"
@@ -71,7 +71,7 @@ def _final(place: Field) -> str:
     return score(place.final) + (f" ({done} of {asked} seeds)" if done < asked else "")
 
 
-def _row(table: Table, row: Row) -> list[list[str]]:
+def _row(table: Table, row: TableRow) -> list[list[str]]:
     """The lines of a row, without those that say nothing."""
     places = [table.fields.get((row, column)) for column in table.columns]
     below = [
@@ -106,7 +106,7 @@ def _overall(table: Table, summary: Summary | None, what: Literal["final", "peak
     return [f"{100 * mean:.1f} (over {len(summary.columns)} of {len(table.columns)})", f"{100 * worst:.1f}"]
 
 
-def _board(board: Board) -> str:
+def _board(board: Leaderboard) -> str:
     lines = [_standing(str(place), *standing, board) for place, standing in enumerate(board.ranked, 1)]
     lines += [_standing("", *standing, board) for standing in board.beside]
     lines += [
@@ -117,7 +117,7 @@ def _board(board: Board) -> str:
     return f"### Leaderboard over {cell(over(board.table, board))}\n\n{_table(heads, lines, left=2)}"
 
 
-def _standing(place: str, row: Row, summary: Summary, board: Board) -> list[str]:
+def _standing(place: str, row: TableRow, summary: Summary, board: Leaderboard) -> list[str]:
     values = (summary.final, summary.peak, summary.worst_final, summary.worst_peak)
     figures = [f"{100 * value:.1f}" for value in values]
     worst = cell(board.table.label(summary.worst))

@@ -8,14 +8,14 @@ from jinja2 import Template
 from markupsafe import Markup, escape
 
 from unlearnable.bench.entry import protecting
-from unlearnable.report.boards import Board, boards
+from unlearnable.pages.curves import PLOT, height_of, line
+from unlearnable.pages.html import data_uri, html_environment
+from unlearnable.pages.text import NONE, duration, percent, points, score, writable
 from unlearnable.report.content import Content, Trained
-from unlearnable.report.curves import PLOT, height_of, line
-from unlearnable.report.html import data_uri, html_environment
+from unlearnable.report.leaderboard import Leaderboard, boards
 from unlearnable.report.markdown import caveats, over
 from unlearnable.report.plots import budget_plot, sweeps
-from unlearnable.report.tables import Row, Table
-from unlearnable.report.text import NONE, duration, percent, points, score, writable
+from unlearnable.report.tables import Table, TableRow
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Shown:
     anchor: str
     table: Table
     caveats: list[str]
-    boards: list[tuple[Board, bytes | None]]
+    boards: list[tuple[Leaderboard, bytes | None]]
     sweeps: dict[str, bytes]
     alike: bool
 
@@ -62,7 +62,7 @@ def _shown(anchor: str, table: Table, content: Content) -> Shown:
     )
 
 
-def _rms(table: Table, content: Content) -> Mapping[Row, float]:
+def _rms(table: Table, content: Content) -> Mapping[TableRow, float]:
     """How far each row's pictures are changed, in grey levels."""
     data = table.train and table.train.what.data
     sets = [one for one in content.protected if one.made.what.data == data]

@@ -11,15 +11,15 @@ from matplotlib.figure import Figure
 
 from unlearnable.countermeasures import countermeasure_named
 from unlearnable.countermeasures.preprocess import Jpeg
-from unlearnable.report.beside import Column
-from unlearnable.report.boards import Board
-from unlearnable.report.tables import Row, Table
+from unlearnable.report.leaderboard import Leaderboard
+from unlearnable.report.paper_comparison import Column
+from unlearnable.report.tables import Table, TableRow
 
 MARKERS = "osD^vPX*<>ph"
 FEWEST = 3  # points of a sweep
 
 
-def budget_plot(board: Board, rms: Mapping[Row, float]) -> bytes | None:
+def budget_plot(board: Leaderboard, rms: Mapping[TableRow, float]) -> bytes | None:
     """Mean accuracy of a leaderboard against how far the pictures are changed; None where fewer than two are known.
 
     Args:
@@ -73,7 +73,7 @@ def _quality(column: Column) -> float | None:
     return made.quality if isinstance(made, Jpeg) else None
 
 
-def _look(table: Table, row: Row) -> dict[str, Any]:
+def _look(table: Table, row: TableRow) -> dict[str, Any]:
     """How a row is drawn, the same in every plot of a table."""
     index = table.rows.index(row)
     colour, style = ("black", "--") if row.control else (f"C{index}", "-")

@@ -4,16 +4,16 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields, replace
 from statistics import fmean
 
-from unlearnable.bench.entry import CLEAN, Entry, TrainingSet, protecting
+from unlearnable.bench.cell import Result
+from unlearnable.bench.entry import CLEAN, PlannedCell, TrainingSet, protecting
 from unlearnable.bench.plan import Plan
-from unlearnable.bench.sets import Made
-from unlearnable.cells import Result
-from unlearnable.report.beside import Beside, Column
-from unlearnable.score import Score
+from unlearnable.bench.sets import SetRecord
+from unlearnable.pages.score import Score
+from unlearnable.report.paper_comparison import Column, Comparison
 
 
 @dataclass(frozen=True)
-class Row:
+class TableRow:
     """What a row of a table stands for.
 
     Attributes:
@@ -47,7 +47,7 @@ class Field:
         paper: the paper's accuracy in [0, 1]; None where it has none.
     """
 
-    entries: tuple[Entry, ...]
+    entries: tuple[PlannedCell, ...]
     results: tuple[Result, ...]
     paper: float | None
 
@@ -107,12 +107,12 @@ class Table:
     title: str
     data: str
     command: str
-    beside: Beside | None
-    train: Made | None
-    test: Made | None
-    rows: tuple[Row, ...]
+    beside: Comparison | None
+    train: SetRecord | None
+    test: SetRecord | None
+    rows: tuple[TableRow, ...]
     columns: tuple[Column, ...]
-    fields: dict[tuple[Row, Column], Field]
+    fields: dict[tuple[TableRow, Column], Field]
 
     @property
     def asked(self) -> int:
@@ -137,11 +137,11 @@ class Table:
             for name in varied or ["countermeasure"]
         )
 
-    def of(self, row: Row) -> tuple[Column, ...]:
+    def of(self, row: TableRow) -> tuple[Column, ...]:
         """The columns of which the plan asks for this row."""
         return tuple(column for column in self.columns if (row, column) in self.fields)
 
-    def at(self, row: Row, column: Column) -> Field | None:
+    def at(self, row: TableRow, column: Column) -> Field | None:
         """The field of a row in a column; clean pictures, which have no share, are the same in all shares."""
         return self.fields.get((row, column)) or (self.clean(column) if row.protection == CLEAN else None)
 
@@ -150,7 +150,7 @@ class Table:
         clean = {of: field for (row, of), field in self.fields.items() if row.protection == CLEAN}
         return next((field for of, field in clean.items() if replace(of, share=column.share) == column), None)
 
-    def below_clean(self, row: Row, column: Column) -> tuple[float | None, float | None]:
+    def below_clean(self, row: TableRow, column: Column) -> tuple[float | None, float | None]:
         """How far an accuracy is below that of clean pictures: ours, and the paper's."""
         field, clean = self.fields[row, column], self.clean(column)
         if row.protection == CLEAN or clean is None:
@@ -158,7 +158,7 @@ class Table:
         ours = clean.final.mean - field.final.mean if clean.final and field.final else None
         return ours, clean.paper - field.paper if clean.paper is not None and field.paper is not None else None
 
-    def summary(self, row: Row, columns: Iterable[Column] | None = None) -> Summary | None:
+    def summary(self, row: TableRow, columns: Iterable[Column] | None = None) -> Summary | None:
         """A row over ``columns``, or over all; what has not been measured is left out. None where nothing has been."""
         wanted = self.of(row) if columns is None else columns
         measured = {column: field for column in wanted if (field := self.at(row, column))}
@@ -191,8 +191,8 @@ class Table:
 
 def tables(
     plan: Plan,
-    result: Callable[[Entry], Result | None],
-    made: Callable[[TrainingSet], Made | None],
+    result: Callable[[PlannedCell], Result | None],
+    made: Callable[[TrainingSet], SetRecord | None],
 ) -> list[Table]:
     """A table for each data set of a plan.
 
@@ -201,7 +201,7 @@ def tables(
         result: what came out of an entry, if anything did.
         made: what is known of a set, if anything is.
     """
-    by_data: dict[tuple[str, str, str], list[Entry]] = {}
+    by_data: dict[tuple[str, str, str], list[PlannedCell]] = {}
     for entry in plan.entries:
         by_data.setdefault((entry.table, entry.training.data, entry.test), []).append(entry)
     return [
@@ -212,20 +212,20 @@ def tables(
 
 def _table(
     plan: Plan,
-    entries: list[Entry],
-    result: Callable[[Entry], Result | None],
-    train: Made | None,
-    test: Made | None,
+    entries: list[PlannedCell],
+    result: Callable[[PlannedCell], Result | None],
+    train: SetRecord | None,
+    test: SetRecord | None,
 ) -> Table:
-    beside, data = Beside(plan.paper) if plan.paper else None, entries[0].table
-    places: dict[tuple[Row, Column], list[Entry]] = {}
+    beside, data = Comparison(plan.paper) if plan.paper else None, entries[0].table
+    places: dict[tuple[TableRow, Column], list[PlannedCell]] = {}
     varied = len({entry.training.share for entry in entries}) > 1
     for entry in entries:
-        row = Row(entry.row, entry.budget, entry.training.protection)
+        row = TableRow(entry.row, entry.budget, entry.training.protection)
         share = 0.0 if varied and entry.training.protection == CLEAN else entry.training.share
         column = Column(entry.countermeasure, entry.victim, share, entry.recipe)
         places.setdefault((row, column), []).append(entry)
-    found: dict[tuple[Row, Column], Field] = {}
+    found: dict[tuple[TableRow, Column], Field] = {}
     for (row, column), asked in places.items():
         paper = beside.accuracy(data, row.name, column) if beside and not row.budget else None
         found[row, column] = Field(tuple(asked), tuple(filter(None, map(result, asked))), paper)
@@ -243,7 +243,7 @@ def _table(
     )
 
 
-def _ordered(columns: Iterable[Column], beside: Beside | None) -> tuple[Column, ...]:
+def _ordered(columns: Iterable[Column], beside: Comparison | None) -> tuple[Column, ...]:
     """By share, then as in the paper, then as in the plan."""
     names = beside.table.columns if beside else ()
 

@@ -13,7 +13,7 @@ from jaxtyping import Float, UInt8
 from numpy import ndarray
 from scipy.optimize import linear_sum_assignment
 
-from unlearnable.luma import LUMA
+from unlearnable.images.imageset import LUMA
 from unlearnable.semantics.render import FIELDS
 from unlearnable.semantics.secrets import Secrets
 from unlearnable.semantics.thumbnails import middle

@@ -16,10 +16,10 @@ from jaxtyping import Float, UInt8
 from numpy import ndarray
 from PIL import Image
 
-from unlearnable.atomic import write
-from unlearnable.photos import UnreadablePhotoError, read_limited, read_photo
+from unlearnable.images.photos import UnreadablePhotoError, read_limited, read_photo
 from unlearnable.semantics.thumbnails import standardised, thumbnail
-from unlearnable.stored import expecting
+from unlearnable.storage.atomic import write
+from unlearnable.storage.records import expecting
 
 BANK = "bank.json"
 SHEET = "sheet.png"
@@ -28,7 +28,7 @@ VERSION = 1
 
 
 @dataclass(frozen=True)
-class Picture:
+class BankPicture:
     """One PNG.
 
     Attributes:
@@ -59,7 +59,7 @@ class BankClass:
     source: str | None = None
     source_sha256: str | None = None
     cluster: int | None = None
-    pictures: tuple[Picture, ...] = ()
+    pictures: tuple[BankPicture, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,7 @@ def encoded(picture: UInt8[ndarray, "3 h w"]) -> bytes:
 
 
 @cache
-def _shape(folder: Path, pictures: tuple[Picture, ...]) -> Float[ndarray, "side side"]:
+def _shape(folder: Path, pictures: tuple[BankPicture, ...]) -> Float[ndarray, "side side"]:
     small = [
         standardised(thumbnail(decoded(folder / picture.file, picture.sha256).transpose(2, 0, 1)))
         for picture in pictures
@@ -179,7 +179,7 @@ def _shape(folder: Path, pictures: tuple[Picture, ...]) -> Float[ndarray, "side 
 
 
 def _class_of(stored: dict[str, Any]) -> BankClass:
-    pictures = tuple(Picture(**picture) for picture in stored.pop("pictures"))
+    pictures = tuple(BankPicture(**picture) for picture in stored.pop("pictures"))
     for path in (PurePosixPath(picture.file) for picture in pictures):
         if path.is_absolute() or ".." in path.parts:
             raise ValueError(f"{str(path)!r} leaves the folder")

@@ -16,18 +16,24 @@ from jaxtyping import UInt8
 from numpy import ndarray
 from PIL import Image
 
-from unlearnable.atomic import PARTIAL, replacing, write
-from unlearnable.choices import Generator
 from unlearnable.keys import Key
-from unlearnable.semantics.bank import BANK, SHEET, Bank, BankClass, Picture, encoded
+from unlearnable.options import Generator
+from unlearnable.semantics.bank import BANK, SHEET, Bank, BankClass, BankPicture, encoded
 from unlearnable.semantics.captions import Captions, read_captions
-from unlearnable.semantics.distances import distances
-from unlearnable.semantics.embed import TFIDF, Vectors, embed
-from unlearnable.semantics.paint import Painter, painter
-from unlearnable.semantics.prompts import Prompt, clustered_prompts, mean_distance, photographs, random_prompts
+from unlearnable.semantics.generators import Painter, painter
+from unlearnable.semantics.prompts import (
+    TFIDF,
+    Prompt,
+    Vectors,
+    clustered_prompts,
+    embed,
+    mean_distance,
+    photographs,
+    random_prompts,
+)
 from unlearnable.semantics.render import MAX_CLASSES
-from unlearnable.semantics.sheet import contact_sheet
-from unlearnable.semantics.thumbnails import thumbnail
+from unlearnable.semantics.thumbnails import contact_sheet, distances, thumbnail
+from unlearnable.storage.atomic import PARTIAL, replacing, write
 
 MIN_SIZE, MAX_SIZE = 16, 2048
 ROWS, COLUMNS, TILE = 100, 10, 96  # of the contact sheet at most, and px
@@ -208,7 +214,7 @@ def _painted(bank: Bank, earlier: Bank | None, paint: Painter, on_image: Callabl
             sha256 = _kept(bank.folder / name, known.get(name))
             if sha256 is None:
                 sha256 = _write(bank.folder / name, paint(label, index, seed))
-            pictures.append(Picture(name, seed, sha256))
+            pictures.append(BankPicture(name, seed, sha256))
             if on_image:
                 on_image(label * count + index + 1, len(classes) * count)
         classes[label] = replace(of_class, pictures=tuple(pictures))

@@ -15,8 +15,18 @@ from jaxtyping import UInt8
 from numpy import ndarray
 from PIL import Image
 
-from unlearnable.devices import device_named
-from unlearnable.semantics.edges import canny
+from unlearnable.compute.devices import device_named
+
+LOW, HIGH = 100, 200  # as in ControlNet's own example (Zhang, Rao and Agrawala, ICCV 2023, arXiv 2302.05543)
+
+
+def canny(picture: UInt8[ndarray, "h w 3"]) -> UInt8[ndarray, "h w"]:
+    """255 on edges, 0 elsewhere."""
+    import cv2
+
+    edges: UInt8[ndarray, "h w"] = cv2.Canny(cv2.cvtColor(np.ascontiguousarray(picture), cv2.COLOR_RGB2GRAY), LOW, HIGH)
+    return edges
+
 
 STRIDE = 8  # px of the picture a latent pixel
 

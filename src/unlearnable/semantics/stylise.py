@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float, Int, UInt8
 from numpy import ndarray
 from PIL import Image
 
-from unlearnable.luma import LUMA
+from unlearnable.images.imageset import LUMA
 
 Plane = Float[ndarray, "h w"]
 Labels = Int[ndarray, "grid grid"]

@@ -36,3 +36,44 @@ def standardised(values: Float[ndarray, "h w"]) -> Float[ndarray, "h w"]:
 
 def _grey(picture: UInt8[ndarray, "3 h w"]) -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(picture.transpose(1, 2, 0))).convert("L")
+
+
+GAP = 4
+
+
+def contact_sheet(rows: Sequence[Sequence[UInt8[ndarray, "3 side side"]]]) -> Image.Image:
+    """Square pictures of one size in a grid on white."""
+    step = rows[0][0].shape[-1] + GAP
+    sheet = Image.new("RGB", (max(map(len, rows)) * step + GAP, len(rows) * step + GAP), "white")
+    for row, pictures in enumerate(rows):
+        for column, picture in enumerate(pictures):
+            tile = Image.fromarray(np.ascontiguousarray(picture.transpose(1, 2, 0)))
+            sheet.paste(tile, (GAP + column * step, GAP + row * step))
+    return sheet
+
+
+def distances(classes: Sequence[Float[ndarray, "_ side side"]]) -> dict[str, float | None]:
+    """Distances of grey thumbnails, each 1 minus a correlation: 0 for the same shape, about 1 for unrelated ones.
+
+    Returns:
+        ``within``, the mean over pairs of one class; ``between``, over pairs of two classes; ``nearest``, the
+        smallest distance between the mean thumbnails of two classes. None where there is no such pair.
+    """
+    rows = [np.stack([standardised(picture).ravel() for picture in pictures]) for pictures in classes]
+    rows = [pictures / np.sqrt(pictures.shape[1]) for pictures in rows]  # now a product of two is their correlation
+    counts, sums = np.array([len(pictures) for pictures in rows]), np.stack([pictures.sum(0) for pictures in rows])
+    own = sum(float(total @ total) for total in sums)  # over ordered pairs of one class, each picture with itself too
+    alike = sum(float((pictures * pictures).sum()) for pictures in rows)
+    every = float(sums.sum(0) @ sums.sum(0))
+    same, all_pairs = int((counts**2).sum()), int(counts.sum() ** 2)
+    means = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
+    nearest = 1 - (means @ means.T)[np.triu_indices(len(rows), 1)]
+    return {
+        "within": _rounded(1 - (own - alike) / (same - counts.sum())) if same > counts.sum() else None,
+        "between": _rounded(1 - (every - own) / (all_pairs - same)) if len(rows) > 1 else None,
+        "nearest": _rounded(nearest.min()) if len(rows) > 1 else None,
+    }
+
+
+def _rounded(distance: float) -> float:
+    return round(float(distance), 4) + 0.0  # no minus zero

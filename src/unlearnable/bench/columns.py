@@ -1,0 +1,72 @@
+"""The columns of a table: those of Table 1, others, and what a list of names and groups stands for."""
+
+from unlearnable.training.countermeasure import countermeasure_named
+
+TABLE1 = (
+    "vanilla",
+    "cutout",
+    "cutmix",
+    "mixup",
+    "mean",
+    "median",
+    "bdr",
+    "gray",
+    "gaussn",
+    "gaussf",
+    "jpeg:quality=10",
+    "jpeg:quality=50",
+    "at",
+)
+BEYOND = (
+    "gaussf:sigma=0.8",
+    "gray+jpeg:quality=10",
+    "resize",
+    "randaugment",
+    "ueraser:repeats=1",
+    "ueraser:repeats=5",
+    "early",
+    "orthogonal",
+    "class_mean",
+    "reveal",
+    "inverse",
+    "mix",
+    "only_clean",
+    *(f"jpeg:quality={quality}" for quality in (20, 30, 40, 60, 70, 80, 90)),
+)
+GROUPS = {"table1": TABLE1, "all": (*TABLE1, *BEYOND)}
+# One large step from a random start in place of ten small ones (Wong et al., ICLR 2020, arXiv 2001.03994).
+QUICK = {"at": "at:steps=1,step=10"}
+
+
+def columns(text: str, recipe: str, backbone: str | None = None) -> tuple[str, ...]:
+    """The countermeasures of ``table1``, ``all``, or a list such as ``vanilla,gray+jpeg:quality=10,at``.
+
+    Args:
+        text: groups and countermeasures, separated by commas.
+        recipe: by the quick one adversarial training takes a cheaper attack, and says so in its name.
+        backbone: file of pretrained weights; adds fine-tuning it and training a linear layer on it.
+
+    Raises:
+        ValueError: an unknown name or parameter.
+    """
+    listed = [name for part in _split(text) for name in GROUPS.get(part, (part,))]
+    if recipe.partition(":")[0] == "quick":
+        listed = [QUICK.get(name, name) for name in listed]
+    if backbone:
+        listed += [f"pretrained:weights={backbone}", f"pretrained:weights={backbone},frozen=true"]
+    by_value: dict[str, str] = {}
+    for name in listed:
+        by_value.setdefault(repr(countermeasure_named(name)), name)  # however it is spelled
+    return tuple(by_value.values())
+
+
+def _split(text: str) -> list[str]:
+    """Split at commas, but not at those between parameters."""
+    parts: list[str] = []
+    for piece in text.split(","):
+        head, equals, _ = piece.partition("=")
+        if parts and equals and ":" not in head:
+            parts[-1] += f",{piece}"
+        else:
+            parts.append(piece.strip())
+    return parts

@@ -1,0 +1,1 @@
+"""On what it is computed: devices, threads, a Ray cluster."""

@@ -1,0 +1,102 @@
+"""What protection did to a few pictures, one row each, and the figures beside it."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+from matplotlib.figure import Figure
+from numpy import ndarray
+
+from unlearnable.folder.job import working_picture
+from unlearnable.folder.manifest import ManifestEntry, Report, read_manifest
+from unlearnable.folder.reveal import reveal_photo
+from unlearnable.hiding.inference import prepare, shipped_weights
+from unlearnable.hiding.network import Hider
+from unlearnable.images.photos import read_limited, read_photo
+from unlearnable.images.quality import GAIN, magnified
+from unlearnable.keys import Key
+from unlearnable.semantics.render import render
+
+COLUMNS = ("original", "protected", f"difference x{GAIN}", "hidden", "revealed")
+
+
+def side_by_side(
+    src: str | Path,
+    dst: str | Path,
+    key: str | Path,
+    out: str | Path,
+    *,
+    files: Sequence[str] | None = None,
+    weights: str | Path | None = None,
+) -> None:
+    """Draw original, protected, their difference x8, and where secrets are hidden the hidden and the revealed picture.
+
+    Args:
+        src: a source folder.
+        dst: what `protect_folder` made of it.
+        key: the key file that it used.
+        out: picture to write.
+        files: which files of ``src``; the first of each of up to five classes when None.
+        weights: those that it used.
+    """
+    src, dst = Path(src), Path(dst)
+    entries = {name: entry for name, entry in read_manifest(dst).items() if entry.status == "protected"}
+    chosen = [entries[name] for name in files] if files is not None else _one_a_class(entries.values())
+    report = Report.load(dst)
+    working_size, columns = report.options["working_size"], COLUMNS if report.hides else COLUMNS[:3]
+    hider = prepare(Hider.load(weights or shipped_weights())) if report.hides else None
+    owner = Key.read(key)
+    figure = Figure(figsize=(2.6 * len(columns), 2.5 * len(chosen)), layout="constrained")
+    for row, entry in zip(figure.subplots(len(chosen), len(columns), squeeze=False), chosen, strict=True):
+        pictures = _row(entry, src, dst, owner, hider, working_size)
+        for axes, title, picture in zip(row, columns, pictures, strict=True):
+            axes.imshow(picture)
+            axes.set(xticks=[], yticks=[], title=title)
+        if quality := entry.quality:
+            psnr = "PSNR inf" if quality.psnr is None else f"PSNR {quality.psnr:.2f} dB"
+            label = f"RMS {quality.rms:.2f}   L-inf {quality.linf}\n{psnr}   SSIM {quality.ssim:.3f}"
+            row[1].set_xlabel(label, fontsize=8)
+        row[0].set_xlabel(f"{entry.file}\n{entry.width} x {entry.height} px", fontsize=8)
+    figure.savefig(out, dpi=110)
+
+
+def quality_table(dst: str | Path) -> str:
+    """The budget and quality of every class of a protected folder, as a Markdown table."""
+    rows: dict[str, list[ManifestEntry]] = {}
+    for entry in read_manifest(Path(dst)).values():
+        if entry.quality:
+            rows.setdefault(str(entry.class_name), []).append(entry)
+    lines = [
+        "| class | files | RMS mean | RMS max | L-inf max | PSNR min | SSIM mean | SSIM min |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for name, members in sorted(rows.items()):
+        qualities = [entry.quality for entry in members if entry.quality]
+        rms, ssims = [quality.rms for quality in qualities], [quality.ssim for quality in qualities]
+        lowest = min((quality.psnr for quality in qualities if quality.psnr is not None), default=float("inf"))
+        lines.append(
+            f"| {name} | {len(members)} | {np.mean(rms):.2f} | {max(rms):.2f} "
+            f"| {max(quality.linf for quality in qualities)} "
+            f"| {lowest:.2f} | {np.mean(ssims):.3f} | {min(ssims):.3f} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _one_a_class(entries: Iterable[ManifestEntry]) -> list[ManifestEntry]:
+    first: dict[str | None, ManifestEntry] = {}
+    for entry in entries:
+        first.setdefault(entry.class_name, entry)
+    return list(first.values())[:5]
+
+
+def _row(
+    entry: ManifestEntry, src: Path, dst: Path, key: Key, hider: Hider | None, working_size: int
+) -> list[UInt8[ndarray, "_ _ 3"]]:
+    original, published = read_photo(read_limited(src / entry.file)), read_photo(read_limited(dst / str(entry.output)))
+    before, after = working_picture(original, working_size), working_picture(published, working_size)
+    pictures = [before, after, magnified(before, after)]
+    if hider:
+        pictures.append(render(key, int(entry.secret_number or 0), int(entry.variation or 0), *before.shape[1:]))
+        pictures.append(reveal_photo(hider, published, working_size))
+    return [picture.transpose(1, 2, 0) for picture in pictures]

@@ -1,0 +1,1 @@
+"""How the weights of the hiding network are made."""

@@ -1,0 +1,127 @@
+"""What decides a training of the hiding network, and plans that keep it in a file."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import yaml
+
+EXPECTED = {
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    str: "text",
+    tuple[int, ...]: "whole numbers as [32, 64]",
+}
+
+
+@dataclass(frozen=True)
+class HiderConfig:
+    """Everything that decides a training.
+
+    Attributes:
+        start: folder or hub id of a `Hider` with whose weights to begin; empty for random ones.
+        blocks, growth: the network (paper: 16, 32).
+        steps: optimiser steps (paper: 5,000).
+        learning_rate: Adam's (paper: 10^-4.5 = 3.2e-5, constant).
+        final_rate: the fraction of it that a cosine reaches at the end; 1 keeps it constant.
+        warmup: steps over which the rate rises from zero.
+        clip: largest norm of the gradient.
+        eps: the budget of eq. 5, RMS in grey levels.
+        hiding, low_frequency, revealing: weights of the losses (paper: 1, 1, 1; with mean-reduced losses a
+            hiding weight of 1 lets the network buy revealing quality with any amount of budget, and
+            low_frequency, where nothing weighs more, drives what is hidden into the finest wavelet band, which JPEG
+            wipes out).
+        sizes: crop sides in pixels, one drawn a step (paper: 224).
+        pixels: pixels of covers in a step; the batch is this over the crop's area (paper: 24 x 224^2).
+        each: pictures of a batch that share their secret's class; more than one for eq. 7, which has nothing to
+            concentrate in a batch of strangers. No class comes again before all others have.
+        concentration: weight omega_3 of eq. 7 (paper: 1e-4).
+        extractor: network whose features are concentrated, as `hiding.extractor` reads it.
+        mask: put the perturbation where the cover is busy (paper: no).
+        published: reveal from the picture as it is published, in the budget and rounded (paper: from floats).
+        outliving: weight of what of the budget does not show the secret after a countermeasure (paper: none).
+        handled: how often such a picture is revealed only after a countermeasure (paper: never).
+        seed: of crops, secrets, noise and initial weights.
+    """
+
+    start: str = ""
+    blocks: int = 4
+    growth: int = 24
+    steps: int = 5000
+    learning_rate: float = 1e-3
+    final_rate: float = 0.02
+    warmup: int = 100
+    clip: float = 1.0
+    eps: float = 8.0
+    hiding: float = 20.0
+    low_frequency: float = 0.0
+    revealing: float = 6.0
+    sizes: tuple[int, ...] = (32, 64, 128, 224)
+    pixels: int = 8 * 64 * 64
+    each: int = 1
+    concentration: float = 0.0
+    extractor: str = ""
+    mask: bool = True
+    published: bool = True
+    handled: float = 0.85
+    outliving: float = 0.1
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        counts = {name: getattr(self, name) for name in ("blocks", "growth", "steps", "warmup", "pixels", "each")}
+        if few := [name for name, value in counts.items() if value < 1]:
+            raise ValueError(f"expected at least 1 of {', '.join(few)}")
+        if not self.sizes or min(self.sizes) < 2 or any(size % 2 for size in self.sizes):
+            raise ValueError(f"expected even sizes of at least 2 px, got {self.sizes}")
+        if self.concentration and (self.each < 2 or not self.extractor):
+            raise ValueError("concentration needs each of at least 2, and an extractor")
+
+    @classmethod
+    def read(cls, plan: str | Path | None, changes: Sequence[str] = ()) -> "HiderConfig":
+        """The recipe of a plan, a YAML file of these attributes; ``changes``, as ``steps=100``, go before it.
+
+        Raises:
+            FileNotFoundError: there is no such plan.
+            ValueError: it is not YAML, or names something that a recipe does not have, or a value is of another type.
+        """
+        content = _mapping(Path(plan).read_text(), f"the plan {plan}") if plan else {}
+        for change in changes:
+            content |= _mapping(change.replace("=", ": ", 1), f"--set {change}")
+        kinds = get_type_hints(cls)
+        if unknown := set(content) - set(kinds):
+            raise ValueError(f"a recipe has no {', '.join(sorted(unknown))}; it has {', '.join(sorted(kinds))}")
+        return cls(**{name: _typed(value, kinds[name], name) for name, value in content.items()})
+
+    def rate(self, step: int) -> float:
+        """The learning rate of a step: linear warm-up, then a cosine down to ``final_rate``."""
+        rising = min(1.0, (step + 1) / self.warmup)
+        falling = (1 + math.cos(math.pi * step / self.steps)) / 2
+        return self.learning_rate * rising * (self.final_rate + (1 - self.final_rate) * falling)
+
+
+def _typed(value: Any, kind: Any, name: str) -> Any:
+    """A value of YAML as a recipe has it; YAML takes 1e-4 for a word."""
+    try:
+        if kind is float and type(value) in (int, float, str):
+            return float(value)
+    except ValueError:
+        pass
+    if kind in (int, bool, str) and type(value) is kind:
+        return value
+    if kind == tuple[int, ...] and isinstance(value, list) and all(type(item) is int for item in value):
+        return tuple(value)
+    raise ValueError(f"expected {EXPECTED[kind]} for {name}, got {value!r}")
+
+
+def _mapping(text: str, what: str) -> dict[str, Any]:
+    """YAML of names and values."""
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ValueError(f"expected YAML in {what}: {error}") from None
+    if not isinstance(content, dict) or not all(isinstance(name, str) for name in content):
+        raise ValueError(f"expected names and values in {what}, got {text[:80]!r}")
+    return content

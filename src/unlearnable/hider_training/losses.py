@@ -1,0 +1,58 @@
+"""The losses of Deep Hiding, eqs. 5 to 7; those of pictures are means, so that they do not depend on size or batch."""
+
+from jaxtyping import Float, Int64
+from torch import Tensor
+from torch.nn import functional as F
+
+from unlearnable.hiding.wavelet import haar
+from unlearnable.images.imageset import Images
+
+Loss = Float[Tensor, ""]
+
+
+def hiding_loss(stego: Images, cover: Images, eps: float) -> Loss:
+    """Eq. 5: max(MSE, eps^2), with ``eps`` in grey levels of 255, so it asks for nothing inside the budget.
+
+    The maximum is taken picture by picture: the budget binds each picture, not the batch's average.
+    """
+    mse = (stego - cover).square().flatten(1).mean(1)
+    return mse.clamp_min((eps / 255) ** 2).mean()
+
+
+def low_frequency_loss(stego: Images, cover: Images) -> Loss:
+    """Eq. 6, omega_1: l2 distance of the low-frequency (LL) wavelet bands. Sides must be even."""
+    return F.mse_loss(haar(stego)[:, :3], haar(cover)[:, :3])
+
+
+def revealing_loss(revealed: Images, secret: Images) -> Loss:
+    """Eq. 6, omega_2: l2 distance of the revealed and the hidden picture."""
+    return F.mse_loss(revealed, secret)
+
+
+def outliving_loss(outlived: Images, secret: Images, eps: float) -> Loss:
+    """How much of the budget does not show the secret after a countermeasure (not in the paper).
+
+    Args:
+        outlived: the published picture less the cover, both after the same countermeasure.
+        secret: what was hidden.
+        eps: budget, RMS in grey levels; 0 is reached where what is left is the secret itself at that size.
+    """
+    shape = secret - secret.mean((2, 3), keepdim=True)
+    shape = shape / shape.square().flatten(1).mean(1).sqrt().clamp_min(1e-3)[:, None, None, None]
+    shown = (outlived * shape).flatten(1).mean(1) * 255 / eps
+    lacking: Loss = (1 - shown).clamp_min(0).mean()
+    return lacking
+
+
+def concentration_loss(features: Float[Tensor, "n d"], labels: Int64[Tensor, " n"]) -> Loss:
+    """Eq. 7: the sum, over all ordered pairs of the same class, of the cosine distance of their features.
+
+    In closed form, O(n): the cosines of all pairs of a class add up to the squared length of the sum of its unit
+    features. The sum grows with the batch, and with the square of how many share a class: so does what omega_3 means.
+    """
+    unit = F.normalize(features, dim=1)
+    classes, place = labels.unique(return_inverse=True)
+    sums = unit.new_zeros(len(classes), unit.shape[1]).index_add(0, place, unit)
+    counts = place.bincount(minlength=len(classes)).to(unit.dtype)
+    distance: Loss = counts.square().sum() - sums.square().sum()
+    return distance

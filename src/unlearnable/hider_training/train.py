@@ -1,0 +1,108 @@
+"""Train the hiding network on random crops, resumable at any moment."""
+
+import math
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from unlearnable.compute.devices import device_named
+from unlearnable.hider_training.config import HiderConfig
+from unlearnable.hider_training.crops import FolderCrops, RandomDrawings, Source
+from unlearnable.hider_training.loop import HiderTraining, StepProgress
+
+
+def draw_curve(history: Sequence[Mapping[str, float]], file: Path) -> None:
+    """Draw PSNRs and RMS over the steps, from records that hold ``step``, ``stego_psnr``, ``secret_psnr``, ``rms``."""
+    figure = Figure(figsize=(7, 3.5), layout="constrained")
+    quality, budget = figure.subplots(1, 2)
+    steps = [entry["step"] for entry in history]
+    for name, label in (("stego_psnr", "stego"), ("secret_psnr", "secret")):
+        quality.plot(steps, [entry[name] for entry in history], label=label, linewidth=0.8)
+    quality.set(xlabel="step", ylabel="PSNR (dB)", ylim=(0, 50))
+    quality.legend()
+    budget.plot(steps, [entry["rms"] for entry in history], linewidth=0.8)
+    budget.set(xlabel="step", ylabel="RMS (grey levels)", ylim=(0, 20))
+    figure.savefig(file, dpi=120)
+
+
+CHECKPOINT = "checkpoint.safetensors"
+CHECKPOINT_SECONDS = 30  # together with a snapshot's age: a kill loses less than a minute
+RECORD_STEPS = 20
+
+Batch = tuple[Tensor, Tensor, Tensor]  # covers, secrets and the secrets' classes
+
+
+def train(
+    recipe: HiderConfig,
+    covers: Sequence[str | Path],
+    secrets: Literal["render"] | Sequence[str | Path],
+    out: str | Path,
+    device: str | None = None,
+) -> Iterator[StepProgress]:
+    """Train a `Hider` into ``out``, yielding `StepProgress` after every step; resumes where ``out`` has a checkpoint.
+
+    Args:
+        recipe: network, losses and schedule.
+        covers: folders of photographs.
+        secrets: folders of pictures, or ``"render"``.
+        out: gets ``model.safetensors``, ``config.json``, ``training.png`` and the checkpoint.
+        device: torch device; CUDA where there is one when None.
+
+    Raises:
+        FileNotFoundError: a folder holds no pictures.
+        ValueError: ``out`` holds a training of another recipe, or on other pictures.
+        DivergedError: the training keeps exploding.
+    """
+    out = Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    drawn = RandomDrawings(recipe.seed) if secrets == "render" else FolderCrops(*secrets)
+    sources = FolderCrops(*covers), drawn
+    run = HiderTraining(recipe, device_named(device), " ".join(source.fingerprint for source in sources))
+    if (out / CHECKPOINT).exists():
+        run.load(out / CHECKPOINT)
+    saved = time.monotonic()
+    for batch in _batches(recipe, sources, run.step):
+        progress = run.advance(*(part.to(run.device) for part in batch))
+        if progress.step % RECORD_STEPS == 0 and math.isfinite(progress.loss):
+            run.history.append(asdict(progress))
+        if time.monotonic() - saved > CHECKPOINT_SECONDS:
+            run.save(out / CHECKPOINT)
+            saved = time.monotonic()
+        yield progress
+    run.snapshot = run.state()
+    run.save(out / CHECKPOINT)
+    run.hider.save(out)
+    draw_curve(run.history, out / "training.png")
+
+
+def _batches(recipe: HiderConfig, sources: tuple[Source, Source], first: int) -> Iterator[Batch]:
+    """Batches from step ``first`` on, each a function of its step alone, drawn one ahead in a thread."""
+
+    def draw(step: int) -> Batch:
+        rng = np.random.default_rng((recipe.seed, step))
+        size = int(rng.choice(recipe.sizes))
+        count = max(1, recipe.pixels // size**2)
+        covers, secrets = sources
+        cover = covers.draw(rng, count, size).pictures
+        secret, labels = secrets.draw(rng, count, size, recipe.each)
+        return _floats(cover), _floats(secret), torch.from_numpy(labels)
+
+    with ThreadPoolExecutor(1) as pool:
+        upcoming = pool.submit(draw, first)
+        for step in range(first, recipe.steps):
+            batch = upcoming.result()
+            upcoming = pool.submit(draw, min(step + 1, recipe.steps - 1))
+            yield batch
+
+
+def _floats(pictures: UInt8[np.ndarray, "n 3 size size"]) -> Tensor:
+    return torch.from_numpy(pictures).float() / 255

@@ -1,0 +1,1 @@
+"""Pictures: sets, photographs, the budget, what a change costs."""

@@ -1,0 +1,8 @@
+"""What an option chooses between, in Python and on the command line, where nothing heavy may be imported."""
+
+from typing import Literal
+
+Assignment = Literal["contrary", "order"]  # which secret serves which class
+Format = Literal["png", "webp", "jpeg"]  # of the protected files
+Generator = Literal["diffusion", "stylise", "render", "photo"]  # of a bank's pictures
+Per = Literal["class", "sample"]  # whether the pictures of a class share one secret

@@ -1,0 +1,102 @@
+"""A report as CSV files, one line a figure, for other programs; accuracies in percent, empty where there is none."""
+
+import csv
+import io
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from unlearnable.report.content import Content
+from unlearnable.report.tables import Summary, Table, TableRow
+
+
+def sheets(content: Content) -> dict[str, str]:
+    """The files by name: every accuracy, the leaderboards, the protected sets."""
+    return {
+        "accuracies.csv": _sheet(line for table in content.tables for line in _accuracies(table)),
+        "leaderboards.csv": _sheet(_standings(content)),
+        "sets.csv": _sheet(_sets(content)),
+    }
+
+
+def _accuracies(table: Table) -> Iterable[dict[str, Any]]:
+    for (row, column), field in table.fields.items():
+        below, paper_below = table.below_clean(row, column)
+        final, peak = field.final, field.peak
+        yield {
+            **_place(table, row),
+            **asdict(column),
+            "seeds": len(field.results),
+            "seeds_asked": len(field.entries),
+            "final": _percent(final.mean if final else None),
+            "final_deviation": _percent(final.deviation if final else None),
+            "peak": _percent(peak.mean if peak else None),
+            "peak_deviation": _percent(peak.deviation if peak else None),
+            "paper": _percent(field.paper),
+            "difference": _percent(field.difference),
+            "below_clean": _percent(below),
+            "below_clean_paper": _percent(paper_below),
+            "departures": "; ".join(table.departures()),
+            "cells": " ".join(result.key for result in field.results),
+        }
+
+
+def _standings(content: Content) -> Iterable[dict[str, Any]]:
+    for number, board in enumerate(content.boards(), 1):
+        ranked = [(str(rank), *standing) for rank, standing in enumerate(board.ranked, 1)]
+        for rank, row, summary in [*ranked, *(("", *standing) for standing in board.beside)]:
+            yield {
+                "board": number,
+                **_place(board.table, row),
+                "rank": rank,
+                "columns": len(board.columns),
+                **_summary(summary, board.table),
+                "over": "; ".join(board.table.label(column) for column in board.columns),
+            }
+
+
+def _summary(summary: Summary, table: Table) -> dict[str, str]:
+    return {
+        "mean_final": _percent(summary.final),
+        "mean_peak": _percent(summary.peak),
+        "worst_final": _percent(summary.worst_final),
+        "worst_peak": _percent(summary.worst_peak),
+        "worst_peak_in": table.label(summary.worst),
+        "paper_mean": _percent(summary.paper),
+    }
+
+
+def _sets(content: Content) -> Iterable[dict[str, Any]]:
+    for one in content.protected:
+        made = one.made
+        yield {
+            "data": one.data,
+            "row": one.row,
+            "protection": made.what.protection,
+            "share": made.what.share,
+            **asdict(one.measured),
+            "pictures": made.count,
+            "size": made.size,
+            "seconds": made.seconds,
+            "device": made.device,
+            "fingerprint": made.fingerprint,
+        }
+
+
+def _place(table: Table, row: TableRow) -> dict[str, str]:
+    where = {"plan": table.plan, "data": table.data}
+    return where | {"row": row.name, "budget": row.budget, "protection": row.protection}
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{100 * share:.3f}"
+
+
+def _sheet(lines: Iterable[Mapping[str, Any]]) -> str:
+    lines = list(lines)
+    text = io.StringIO()
+    if lines:
+        writer = csv.DictWriter(text, list(lines[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(lines)
+    return text.getvalue()

@@ -1,0 +1,1 @@
+"""What is kept and how: atomic files, records, checkpoints, provenance."""

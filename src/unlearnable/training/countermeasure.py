@@ -1,0 +1,202 @@
+"""What a trainer does against a protection: one class each, one hook each; ``a+b`` chains them."""
+
+import re
+from dataclasses import dataclass
+from functools import reduce
+from pathlib import Path
+from typing import ClassVar, dataclass_transform
+
+from jaxtyping import Float, UInt8
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from unlearnable.images.imageset import Images, ImageSet
+from unlearnable.registry import Registry
+from unlearnable.storage.provenance import check_files
+from unlearnable.training.recipes import Recipe
+from unlearnable.victims.architectures import Victim
+
+Targets = Float[Tensor, "n k"]  # class probabilities
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """What the trainer has beside the published pictures.
+
+    Attributes:
+        clean: clean pictures of the same classes, correctly labelled; None if he has none.
+        seed: of everything he draws before the training.
+    """
+
+    clean: ImageSet | None = None
+    seed: int = 0
+
+    def few(self, per_class: int) -> ImageSet:
+        """The first ``per_class`` clean pictures of each class.
+
+        Raises:
+            ValueError: there are none, or too few.
+        """
+        if self.clean is None:
+            raise ValueError("this countermeasure needs clean pictures of the trainer's own; none were given")
+        return self.clean.first(per_class)
+
+
+@dataclass_transform(frozen_default=True)
+class Countermeasure:
+    """A frozen dataclass of defaulted parameters that overrides one of these hooks, which all do nothing.
+
+    `trainable` is no hook: it asks `choose` and `check_trains`.
+
+    Attributes:
+        repeatable: whether what `purify` makes depends on the training set alone, so that it can be kept.
+    """
+
+    repeatable: ClassVar[bool] = False
+
+    @property
+    def effort(self) -> float:
+        """About how many ordinary trainings an epoch of it takes."""
+        return 1.0
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Files on whose content the result depends."""
+        return ()
+
+    def check_serves(self, clean: ImageSet) -> None:
+        """Raise, at little cost, what `purify` would raise and can be known before.
+
+        Args:
+            clean: pictures like those of the training set; the trainer holds them, too.
+
+        Raises:
+            ValueError: it cannot serve them.
+            FileNotFoundError: a file is not there on which the result depends.
+        """
+        check_files(self.files, self)
+
+    def check_trains(self, victim: Victim) -> None:
+        """Raise where it cannot train the ``victim`` that was chosen.
+
+        Raises:
+            ValueError: it cannot.
+        """
+
+    def purify(self, data: ImageSet, knowledge: Knowledge) -> ImageSet:
+        """Once, before the training: the training set as the trainer uses it."""
+        return data
+
+    def deploy(self, images: UInt8[Tensor, "n 3 h w"]) -> UInt8[Tensor, "n 3 h w"]:
+        """Once: the pictures on which the finished classifier is used. Usually they come as they are."""
+        return images
+
+    def choose(self, victim: Victim) -> Victim:
+        """The victim to train."""
+        return victim
+
+    def trainable(self, victim: Victim) -> Victim:
+        """The same, where it can be trained.
+
+        Raises:
+            ValueError: it cannot.
+        """
+        chosen = self.choose(victim)
+        self.check_trains(chosen)
+        return chosen
+
+    def adjust(self, recipe: Recipe) -> Recipe:
+        """The recipe to train it by."""
+        return recipe
+
+    def augment(self, images: Images, targets: Targets) -> tuple[Images, Targets]:
+        """A batch, after crop and flip, at every step."""
+        return images, targets
+
+    def loss(self, model: nn.Module, images: Images, targets: Targets, smoothing: float) -> tuple[Tensor, Tensor]:
+        """The loss of a step and the logits from which the training accuracy is counted."""
+        logits = model(images)
+        return F.cross_entropy(logits.float(), targets, label_smoothing=smoothing), logits
+
+
+@dataclass(frozen=True)
+class Chain(Countermeasure):
+    """Several countermeasures, one after the other.
+
+    Attributes:
+        links: in order.
+    """
+
+    links: tuple[Countermeasure, ...]
+
+    def __post_init__(self) -> None:
+        if len(self._with_own_loss()) > 1:
+            raise ValueError("two of these countermeasures replace the loss; chain at most one such")
+
+    @property
+    def effort(self) -> float:
+        """That of the dearest link."""
+        return max(link.effort for link in self.links)
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Those of all links."""
+        return tuple(file for link in self.links for file in link.files)
+
+    def check_serves(self, clean: ImageSet) -> None:
+        """Each link's."""
+        for link in self.links:
+            link.check_serves(clean)
+
+    def check_trains(self, victim: Victim) -> None:
+        """Each link's."""
+        for link in self.links:
+            link.check_trains(victim)
+
+    def purify(self, data: ImageSet, knowledge: Knowledge) -> ImageSet:
+        """Each link's, in order."""
+        return reduce(lambda purified, link: link.purify(purified, knowledge), self.links, data)
+
+    def deploy(self, images: UInt8[Tensor, "n 3 h w"]) -> UInt8[Tensor, "n 3 h w"]:
+        """Each link's, in order."""
+        return reduce(lambda deployed, link: link.deploy(deployed), self.links, images)
+
+    def choose(self, victim: Victim) -> Victim:
+        """Each link's, in order."""
+        return reduce(lambda chosen, link: link.choose(chosen), self.links, victim)
+
+    def adjust(self, recipe: Recipe) -> Recipe:
+        """Each link's, in order."""
+        return reduce(lambda adjusted, link: link.adjust(adjusted), self.links, recipe)
+
+    def augment(self, images: Images, targets: Targets) -> tuple[Images, Targets]:
+        """Each link's, in order."""
+        return reduce(lambda batch, link: link.augment(*batch), self.links, (images, targets))
+
+    def loss(self, model: nn.Module, images: Images, targets: Targets, smoothing: float) -> tuple[Tensor, Tensor]:
+        """That of the one link that has its own."""
+        for link in self._with_own_loss():
+            return link.loss(model, images, targets, smoothing)
+        return super().loss(model, images, targets, smoothing)
+
+    def _with_own_loss(self) -> list[Countermeasure]:
+        return [link for link in self.links if type(link).loss is not Countermeasure.loss]
+
+
+countermeasures: Registry[Countermeasure] = Registry("countermeasures")
+
+
+@countermeasures.register("vanilla")
+class Vanilla(Countermeasure):
+    """Nothing beyond the recipe's own crop and flip: the paper's ordinary training."""
+
+
+def countermeasure_named(spec: str) -> Countermeasure:
+    """``name``, ``name:parameter=value`` or several of these joined by ``+``, as in ``gray+jpeg:quality=10``.
+
+    Raises:
+        ValueError: unknown name or parameter, or a chain that cannot be.
+    """
+    joint = rf"\+(?=(?:{'|'.join(countermeasures)})(?:[:+]|$))"  # another plus belongs to a value, such as a path
+    links = tuple(countermeasures.make(part) for part in re.split(joint, spec))
+    return links[0] if len(links) == 1 else Chain(links)

@@ -1,0 +1,1 @@
+"""What learns: networks by name, and their features."""

@@ -1,0 +1,253 @@
+"""The classifiers that are trained: five by the names of the paper, a fast small one, and any other timm model.
+
+timm's stems are made for 224 px. Up to 64 px ResNet and DenseNet get a 3x3 stem of stride 1 without pooling, ViT
+patches of 4 px, and VGG a linear head on its averaged features, as is usual for CIFAR. For CPUs the five come narrower,
+too: each says which of its layers have fewer channels.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import timm
+import torch
+from timm.models.vgg import VGG, cfgs
+from torch import nn
+
+from unlearnable.registry import Registry
+from unlearnable.victims.features import Frozen, evaluating, load_backbone
+from unlearnable.victims.resnet9 import ResNet9
+
+SMALL_SIDE = 64  # pictures up to this side are cropped as CIFAR is, larger ones as ImageNet is
+
+
+@dataclass(frozen=True)
+class Victim(ABC):
+    """A frozen dataclass that builds a network.
+
+    Attributes:
+        pretrained: safetensors file of a backbone's weights, in timm's names; empty for training from scratch.
+        frozen: train the last layer alone.
+    """
+
+    pretrained: str = field(default="", kw_only=True)
+    frozen: bool = field(default=False, kw_only=True)
+
+    @abstractmethod
+    def network(self, classes: int, size: int) -> nn.Module:
+        """The network with random weights; its ``get_classifier()`` is the last layer.
+
+        Args:
+            classes: number of outputs.
+            size: side of the pictures in pixels.
+        """
+
+    def build(self, classes: int, size: int) -> nn.Module:
+        """The network as training finds it.
+
+        Raises:
+            ValueError: ``pretrained`` is not weights of this network, or ``frozen`` comes without them.
+        """
+        model = self.network(classes, size)
+        if self.pretrained:
+            load_backbone(model, Path(self.pretrained))
+        elif self.frozen:
+            raise ValueError("a frozen victim needs pretrained=FILE: its random features would never be trained")
+        return Frozen(model) if self.frozen else model
+
+
+victims: Registry[Victim] = Registry("victims")
+
+
+def victim_named(spec: str) -> Victim:
+    """A victim by its registered name, or by that of any timm model; both take ``pretrained`` and ``frozen``.
+
+    Raises:
+        ValueError: nobody knows it.
+    """
+    name, _, rest = spec.partition(":")
+    if name in victims or not timm.is_model(name):
+        return victims.make(spec)
+    return victims.make(f"timm:model={name}" + (f",{rest}" if rest else ""))
+
+
+@victims.register("resnet9")
+class ResNet9Victim(Victim):
+    """A small residual network that two CPU cores train in minutes (after the DAWNBench entries of 2018).
+
+    Attributes:
+        pretrained: safetensors file of weights.
+        frozen: train the last layer alone.
+        width: channels of the first layer.
+    """
+
+    width: int = 16
+
+    def network(self, classes: int, size: int) -> nn.Module:
+        """See `ResNet9`; pictures above 64 px are halved first."""
+        return ResNet9(classes, self.width, stride=1 if size <= SMALL_SIDE else 2)
+
+
+@dataclass(frozen=True)
+class Scalable(Victim):
+    """A victim that can be had narrower.
+
+    Attributes:
+        multiplier: of the channels of most layers, above 0, at most 1; every victim says of which.
+    """
+
+    multiplier: float = field(default=1.0, kw_only=True)
+
+    def __post_init__(self) -> None:
+        if not 0 < self.multiplier <= 1:
+            raise ValueError(f"expected a multiplier above 0 and up to 1, got {self.multiplier}")
+
+    def scaled(self, channels: int) -> int:
+        """So many channels, or the part of them that is to be, at least one."""
+        return max(1, round(channels * self.multiplier))
+
+
+@victims.register("resnet18")
+class ResNet18(Scalable):
+    """ResNet-18 (He et al., 2016), the paper's main victim.
+
+    Attributes:
+        pretrained: safetensors file of weights.
+        frozen: train the last layer alone.
+        multiplier: of the channels of all layers but the first convolution.
+    """
+
+    def network(self, classes: int, size: int) -> nn.Module:
+        """timm's, with a small stem for small pictures."""
+        return _resnet(self, "resnet18", classes, size)
+
+
+@victims.register("resnet50")
+class ResNet50(Scalable):
+    """ResNet-50 (He et al., 2016).
+
+    Attributes:
+        pretrained: safetensors file of weights.
+        frozen: train the last layer alone.
+        multiplier: of the channels of all layers but the first convolution.
+    """
+
+    def network(self, classes: int, size: int) -> nn.Module:
+        """timm's, with a small stem for small pictures."""
+        return _resnet(self, "resnet50", classes, size)
+
+
+@victims.register("vgg19")
+class Vgg19(Scalable):
+    """VGG-19 with batch norm (Simonyan and Zisserman, 2015).
+
+    Attributes:
+        pretrained: safetensors file of weights.
+        frozen: train the last layer alone.
+        multiplier: of the channels of its sixteen convolutions; above 64 px the two layers of 4,096 stay.
+    """
+
+    def network(self, classes: int, size: int) -> nn.Module:
+        """timm's; for small pictures one linear layer in place of the three, which expect 7x7 features."""
+        layers = [layer if isinstance(layer, str) else self.scaled(layer) for layer in cfgs["vgg19"]]
+        model: Any = VGG(layers, num_classes=classes, norm_layer=nn.BatchNorm2d)
+        if size <= SMALL_SIDE:
+            model.pre_logits = nn.Identity()
+            model.head.fc = nn.Linear(model.num_features, classes)
+            model.head_hidden_size = model.num_features
+        network: nn.Module = model
+        return network
+
+
+@victims.register("densenet121")
+class DenseNet121(Scalable):
+    """DenseNet-121 (Huang et al., 2017).
+
+    Attributes:
+        pretrained: safetensors file of weights.
+        frozen: train the last layer alone.
+        multiplier: of the growth of 32, rounded, and with it of the channels of all layers.
+    """
+
+    def network(self, classes: int, size: int) -> nn.Module:
+        """timm's, with a small stem for small pictures."""
+        model: Any = timm.create_model("densenet121", num_classes=classes, growth_rate=self.scaled(32))
+        if size <= SMALL_SIDE:
+            model.features.conv0 = nn.Conv2d(3, model.features.conv0.out_channels, 3, padding=1, bias=False)
+            model.features.pool0 = nn.Identity()
+        network: nn.Module = model
+        return network
+
+
+@victims.register("vit")
+class ViT(Scalable):
+    """A small vision transformer (Dosovitskiy et al., 2021): timm's ViT-S with averaged tokens.
+
+    Attributes:
+        pretrained: safetensors file of weights.
+        frozen: train the last layer alone.
+        multiplier: of the 64 features of each of the six heads, rounded.
+        patch: side of a token in pixels; 0 for 4 up to 64 px and 16 above.
+    """
+
+    patch: int = 0
+
+    def network(self, classes: int, size: int) -> nn.Module:
+        """Timm's for pictures of ``size``."""
+        patch = self.patch or (4 if size <= SMALL_SIDE else 16)
+        if size % patch:
+            raise ValueError(f"expected pictures whose side is a multiple of {patch} px for vit, got {size} px")
+        shape: dict[str, Any] = {"img_size": size, "patch_size": patch, "class_token": False, "global_pool": "avg"}
+        shape["embed_dim"] = 6 * self.scaled(64)
+        model: Any = timm.create_model("vit_small_patch16_224", num_classes=classes, **shape)
+        for block in model.blocks:  # fused, its gradient took longer on CPUs
+            block.attn.fused_attn = False
+        network: nn.Module = model
+        return network
+
+
+@victims.register("timm")
+class Timm(Victim):
+    """Any model of timm, as it is; ``NAME`` alone means the same as ``timm:model=NAME``.
+
+    Attributes:
+        model: timm's name.
+        pretrained: safetensors file of weights.
+        frozen: train the last layer alone.
+    """
+
+    model: str
+
+    def network(self, classes: int, size: int) -> nn.Module:
+        """Timm's own, told the size where it asks."""
+        if not timm.is_model(self.model):
+            raise ValueError(f"timm knows no model {self.model!r}; see timm.list_models()")
+        try:
+            return timm.create_model(self.model, num_classes=classes, img_size=size)
+        except TypeError:  # most convolutional networks take any size
+            return timm.create_model(self.model, num_classes=classes)
+
+
+@torch.inference_mode()
+def check_takes(model: nn.Module, victim: Victim, height: int, width: int) -> None:
+    """Show a built ``victim`` a picture of so many pixels.
+
+    Raises:
+        ValueError: it cannot take it.
+    """
+    parameter = next(model.parameters())
+    try:
+        with evaluating(model):
+            model(torch.zeros(1, 3, height, width, device=parameter.device))
+    except RuntimeError as error:
+        raise ValueError(f"expected pictures that {victim} can take, got {width}x{height} px: {error}") from None
+
+
+def _resnet(victim: Scalable, name: str, classes: int, size: int) -> nn.Module:
+    channels = tuple(map(victim.scaled, (64, 128, 256, 512)))
+    model = timm.create_model(name, num_classes=classes, channels=channels)
+    if size <= SMALL_SIDE:
+        model.conv1 = nn.Conv2d(3, 64, 3, padding=1, bias=False)
+        model.maxpool = nn.Identity()
+    return model

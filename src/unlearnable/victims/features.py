@@ -1,0 +1,89 @@
+"""What is done with any victim's network: a look at its features, its weights in a file, training its head alone."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from jaxtyping import Float
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from unlearnable.storage.atomic import replacing
+
+
+class Frozen(nn.Module):
+    """A network whose last layer alone learns; the rest stays in evaluation mode, batch norm included."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.model = model.requires_grad_(False)
+        model.get_classifier().requires_grad_(True)
+
+    def train(self, mode: bool = True) -> "Frozen":
+        """Set the last layer's mode."""
+        super().train(mode)
+        self.model.eval()
+        self.model.get_classifier().train(mode)
+        return self
+
+    def forward(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n k"]:
+        """Logits."""
+        logits: Tensor = self.model(images)
+        return logits
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Inside, ``model`` is in evaluation mode."""
+    was_training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(was_training)
+
+
+def network_of(model: nn.Module) -> Any:
+    """The network itself, with timm's ``forward_features`` and ``forward_head``, whether or not it is frozen."""
+    return model.model if isinstance(model, Frozen) else model
+
+
+def penultimate(model: nn.Module, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n c"]:
+    """What the last layer of a victim sees."""
+    network = network_of(model)
+    features: Tensor = network.forward_head(network.forward_features(images), pre_logits=True)
+    return features
+
+
+def save_weights(model: nn.Module, file: Path) -> None:
+    """Write a victim's weights for ``pretrained=``, atomically and without pickle."""
+    inner = network_of(model)
+    with replacing(file) as temporary:
+        save_file({name: tensor.contiguous() for name, tensor in inner.state_dict().items()}, temporary)
+
+
+def load_backbone(model: Any, file: Path) -> None:
+    """Fill everything but the last layer from a safetensors file.
+
+    Raises:
+        ValueError: there is none, or it has not the weights of this network.
+    """
+    if not file.is_file():
+        raise ValueError(f"expected a safetensors file of weights, found none at {file}")
+    try:
+        stored = load_file(file)
+    except SafetensorError as error:
+        raise ValueError(
+            f"{file} is no safetensors file ({error}); pickled weights are never opened, convert them first"
+        ) from None
+    head = {id(tensor) for tensor in model.get_classifier().parameters()}
+    wanted = {name: tensor for name, tensor in model.state_dict(keep_vars=True).items() if id(tensor) not in head}
+    fitting = {name: stored[name] for name in wanted if name in stored and stored[name].shape == wanted[name].shape}
+    if missing := sorted(set(wanted) - set(fitting)):
+        raise ValueError(
+            f"{file} lacks {len(missing)} of {len(wanted)} tensors of this network, {missing[0]} among them; "
+            "expected weights in timm's names, of a network as wide, saved for pictures of this size"
+        )
+    model.load_state_dict(fitting, strict=False)
