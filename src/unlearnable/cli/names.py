@@ -1,21 +1,15 @@
 """What can be named on the command line."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from unlearnable.cli.console import Json, print_json, say
-from unlearnable.countermeasures import countermeasures
-from unlearnable.datasets import datasets
-from unlearnable.figures import figures
-from unlearnable.protections import protections
-from unlearnable.registry import Registry
-from unlearnable.training.recipes import recipes
-from unlearnable.victims.architectures import victims
+
+if TYPE_CHECKING:
+    from unlearnable.registry import Registry
 
 
 def list_names(as_json: Json = False) -> None:
     """Every registered name, with its parameters and their defaults."""
-    from unlearnable.cli.names import everything
-
     names = everything()
     if as_json:
         print_json(names)
@@ -27,8 +21,15 @@ def list_names(as_json: Json = False) -> None:
             say(f"  {name}{':' if shown else ''}{shown}")
 
 
-def registries() -> dict[str, Registry[Any]]:
+def registries() -> "dict[str, Registry[Any]]":
     """Every registry, by what its members are."""
+    from unlearnable.countermeasures import countermeasures
+    from unlearnable.datasets import datasets
+    from unlearnable.figures import figures
+    from unlearnable.protections import protections
+    from unlearnable.training.recipes import recipes
+    from unlearnable.victims.architectures import victims
+
     found: list[Registry[Any]] = [protections, countermeasures, victims, recipes, datasets, figures]
     return {registry.kind: registry for registry in found}
 
