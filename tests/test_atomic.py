@@ -11,7 +11,7 @@ from unlearnable.storage.atomic import replacing, write
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from unlearnable.atomic import replacing
+from unlearnable.storage.atomic import replacing
 with replacing(Path(sys.argv[1])) as temporary:
     temporary.write_text("half")
     os.kill(os.getpid(), signal.SIGKILL)
@@ -22,7 +22,7 @@ def test_two_processes_that_write_one_file_do_not_meet(tmp_path):
     file = tmp_path / "a.json"
     with replacing(file) as ours:
         ours.write_text("ours")
-        other = f"from pathlib import Path; from unlearnable.atomic import write; write(Path({str(file)!r}), 'theirs')"
+        other = f"from pathlib import Path; from unlearnable.storage.atomic import write; write(Path({str(file)!r}), 'theirs')"
         subprocess.run([sys.executable, "-c", other], check=True)
         assert file.read_text() == "theirs"
     assert file.read_text() == "ours"

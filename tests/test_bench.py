@@ -239,7 +239,7 @@ def test_what_fails_takes_what_needs_it_along_and_nothing_else(plan, tmp_path, m
     def broken(self, *arguments):
         raise error
 
-    where = "bench.jobs.MakeSet.keep" if isinstance(error, SafetensorError) else "protections.noise.Noise.perturb"
+    where = "bench.steps.MakeSet.keep" if isinstance(error, SafetensorError) else "protections.noise.Noise.perturb"
     monkeypatch.setattr(f"unlearnable.{where}", broken)
     runs = RunFolder(tmp_path)
     run = PlanRun(steps_of(replace(plan, entries=plan.entries[:8]), runs), InProcess(), runs)

@@ -159,7 +159,7 @@ def test_what_stops_a_worker_stops_the_run(no_network, job, tmp_path, monkeypatc
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched, pytest.raises(OSError, match="No space left"):
-        patched.setattr("unlearnable.folder.job.Job._write", full)
+        patched.setattr("unlearnable.folder.job.FolderJob._write", full)
         job(src, "out", ray=True)
     job(src, "out", ray=True)
     assert verify_folder(tmp_path / "out", src).ok
