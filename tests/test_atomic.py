@@ -22,7 +22,8 @@ def test_two_processes_that_write_one_file_do_not_meet(tmp_path):
     file = tmp_path / "a.json"
     with replacing(file) as ours:
         ours.write_text("ours")
-        other = f"from pathlib import Path; from unlearnable.storage.atomic import write; write(Path({str(file)!r}), 'theirs')"
+        imports = "from pathlib import Path; from unlearnable.storage.atomic import write"
+        other = f"{imports}; write(Path({str(file)!r}), 'theirs')"
         subprocess.run([sys.executable, "-c", other], check=True)
         assert file.read_text() == "theirs"
     assert file.read_text() == "ours"
