@@ -11,7 +11,7 @@ from markupsafe import Markup
 from PIL import Image
 
 from unlearnable.audit.outcome import AuditRow, Outcome, PublishedFolder, Sample
-from unlearnable.audit.verdict import CHANGES_NOTHING, against, most, ordinary, percent, status, verdict
+from unlearnable.audit.verdict import against, most, ordinary, percent, status, verdict
 from unlearnable.bench.cell import Result
 from unlearnable.images.budget import Pixels
 from unlearnable.images.quality import GAIN, magnified
@@ -52,7 +52,6 @@ def audit_page(outcome: Outcome) -> str:
         tiles=_tiles(outcome),
         facts=_facts(outcome),
         rows=outcome.worst_first(),
-        idle=CHANGES_NOTHING,
         ordinary=ordinary(outcome),
         heats=_heats(outcome),
         quality=_quality_facts(outcome.published),
@@ -73,8 +72,8 @@ def markdown_table(outcome: Outcome) -> str:
         lines.append(f"| {' | '.join(cells)} |")
     for name, reason in outcome.missing.items():
         lines.append(f"| {cell(name)} | – | – | – | – | – | not measured: {cell(reason)} |")
-    if outcome.rows:
-        lines.append(f"| mean of {len(outcome.rows)} | {' | '.join(_means(outcome))} | |")
+    if outcome.counted:
+        lines.append(f"| mean of {len(outcome.counted)} | {' | '.join(_means(outcome))} | |")
     trained = _sentence(_facts(outcome))
     files = f"Published files as written. {_sentence(_quality_facts(outcome.published))}"
     return writable("\n".join([*lines, "", trained, "", files]) + "\n")
