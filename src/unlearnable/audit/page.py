@@ -11,7 +11,7 @@ from markupsafe import Markup
 from PIL import Image
 
 from unlearnable.audit.outcome import AuditRow, Outcome, PublishedFolder, Sample
-from unlearnable.audit.verdict import against, most, ordinary, percent, status, verdict
+from unlearnable.audit.verdict import by_status, ordinary, percent, status, verdict, worst_case
 from unlearnable.bench.cell import Result
 from unlearnable.images.budget import Pixels
 from unlearnable.images.quality import GAIN, magnified
@@ -109,7 +109,7 @@ def _template() -> Template:
 
 def _tiles(outcome: Outcome) -> list[tuple[str, str, str]]:
     """The figures that matter most: what it is, the figure, what belongs to it."""
-    best, plain, found = most(outcome), ordinary(outcome), against(outcome)
+    best, plain, found = worst_case(outcome), ordinary(outcome), by_status(outcome)
     tiles = []
     if best:
         way = "by ordinary training" if best is plain else f"countermeasure: {best.countermeasure}"

@@ -46,12 +46,12 @@ def ordinary(outcome: Outcome) -> AuditRow | None:
     return next((row for row in outcome.rows if row.countermeasure == ORDINARY), None)
 
 
-def most(outcome: Outcome) -> AuditRow | None:
+def worst_case(outcome: Outcome) -> AuditRow | None:
     """The row in which a trainer got most out of the published pictures; controls do not count."""
     return max(outcome.counted, key=lambda row: row.peak.mean, default=None)
 
 
-def against(outcome: Outcome) -> dict[Status, list[str]]:
+def by_status(outcome: Outcome) -> dict[Status, list[str]]:
     """Countermeasures by what they leave of the protection, the worst for it first; controls do not count."""
     found: dict[Status, list[str]] = {"holds": [], "weakened": [], "gone": [], "undecided": []}
     for row in outcome.worst_first():
@@ -66,7 +66,7 @@ def percent(share: float) -> str:
 
 
 def _sentences(outcome: Outcome) -> Iterator[str]:
-    best = most(outcome)
+    best = worst_case(outcome)
     if best is None:
         yield "Nothing was measured: no training on published pictures has ended; nothing is known of the protection."
     else:
@@ -123,7 +123,7 @@ def _ordinary(outcome: Outcome, best: AuditRow) -> Iterator[str]:
 
 
 def _count(outcome: Outcome) -> str:
-    found = against(outcome)
+    found = by_status(outcome)
     total = sum(map(len, found.values()))
     if not total:
         return "No countermeasure was measured, so nothing is known of a trainer who tries one."
