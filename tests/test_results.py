@@ -11,6 +11,7 @@ from unlearnable.audit.outcome import AuditRow, Outcome, PublishedFolder
 from unlearnable.audit.page import markdown_table
 from unlearnable.audit.verdict import verdict
 from unlearnable.bench.cell import Result
+from unlearnable.bench.figure import figure_key
 from unlearnable.bench.plan import Plan
 from unlearnable.bench.store import RunFolder
 from unlearnable.hiding.inference import shipped_weights
@@ -104,7 +105,21 @@ def test_every_result_is_cited():
             assert str(file.with_suffix(".md") if beside_a_table else file) in cited
 
 
-def test_figures_are_of_their_plans():
-    for notes in RESULTS.glob("figure*.json"):
-        assert json.loads(notes.read_text())["command"] == f"unlearnable bench plans/{notes.stem}.yaml"
-        assert Path(f"plans/{notes.stem}.yaml").is_file()
+@pytest.fixture(scope="module")
+def all_packs(tmp_path_factory):
+    runs = RunFolder(tmp_path_factory.mktemp("runs"))
+    for pack in RESULTS.glob("*.jsonl"):
+        runs.unpack(pack)
+    return runs
+
+
+@pytest.mark.parametrize("notes", sorted(RESULTS.glob("figure*.json")), ids=lambda notes: notes.stem)
+def test_a_figure_shows_the_sets_and_trainings_of_the_packs(notes, all_packs):
+    figure, plan = json.loads(notes.read_text()), Plan.read(f"plans/{notes.stem}.yaml")
+    assert figure["command"] == f"unlearnable bench {plan.file}"
+
+    def cell(entry):
+        trained = all_packs.found(entry)
+        return trained and trained.cell
+
+    assert figure["key"] == figure_key(plan, cell if plan.trains else all_packs.cell)
