@@ -37,6 +37,15 @@ recipe: quick
 countermeasures: ["jpeg:quality=10", "jpeg:quality=50", "jpeg:quality=90"]
 protections: {Clean: clean, LSP: lsp, "Deep Hiding (C)": deep_hiding}
 """
+CONTROLS = """
+title: Controls
+data:
+  CIFAR-10: {train: "toy:count=64", test: "toy:count=40,seed=1"}
+victims: [resnet9]
+recipe: quick
+countermeasures: [vanilla, gray, "gaussf:sigma=0.2", only_clean]
+protections: {Clean: clean, LSP: lsp, "Deep Hiding (C)": deep_hiding}
+"""
 DRAWING = """
 title: Perturbation maps
 figure: gradcam
@@ -65,6 +74,12 @@ ACCURACIES = {  # after the last epoch of the training with seed 0; one with ano
     ("LSP", "jpeg:quality=90"): 0.22,
     ("Deep Hiding (C)", "jpeg:quality=50"): 0.15,
     ("Deep Hiding (C)", "jpeg:quality=90"): 0.13,
+    ("Clean", "gaussf:sigma=0.2"): 0.80,
+    ("Clean", "only_clean"): 0.90,
+    ("LSP", "gaussf:sigma=0.2"): 0.90,
+    ("LSP", "only_clean"): 0.90,
+    ("Deep Hiding (C)", "gaussf:sigma=0.2"): 0.92,
+    ("Deep Hiding (C)", "only_clean"): 0.90,
     ("EM", "vanilla"): 0.10,
     ("EM", "gray"): 0.40,
 }

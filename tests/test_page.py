@@ -19,6 +19,7 @@ from unlearnable.images.quality import Quality
 from unlearnable.training.history import Epoch
 
 NASTY = '<script>alert("x")</script>&.png'
+NASTY_COUNTERMEASURE = f"pretrained:weights={NASTY}"
 CHROMIUM = shutil.which("chromium")
 
 
@@ -98,7 +99,7 @@ MANY = replace(
 LONG = replace(
     NORMAL,
     seeds=3,
-    rows=tuple(row(f"jpeg:quality={quality}", 0.8, 0.3, seeds=3, epochs=100) for quality in range(30)),
+    rows=tuple(row(f"jpeg:quality={quality}", 0.8, 0.3, seeds=3, epochs=100) for quality in range(1, 31)),
 )
 KINDS = {
     "normal": NORMAL,
@@ -224,7 +225,19 @@ def test_seeds_give_deviations_and_a_curve_each():
     assert "mean ± standard deviation of 3 trainings" in page
     assert "3 (seeds 0, 1, 2)" in page
     assert page.count('<polyline class="clean" points="34,') == 6
-    assert "changes nothing: vanilla again" in page
+
+
+def test_controls_are_shown_and_not_counted():
+    rows = (*NORMAL.rows, row("only_clean", 0.5, 0.5), row("gaussf", 0.86, 0.7))
+    page, table = (make(replace(NORMAL, rows=rows)) for make in (audit_page, markdown_table))
+    assert page.count("changes nothing: vanilla again") == 1
+    assert re.findall(r'class="status (\w+)"', page) == ["control", "gone", "weakened", "control", "holds"]
+    assert "| gaussf | 86.0 | 86.0 | 70.0 | 70.0 | 16.0 | control |" in table
+    for foot in ("mean of 3", "77.0", "47.7", "29.3"):
+        assert foot in page.split("<tfoot>")[1].split("</tfoot>")[0]
+    assert "| mean of 3 | 77.0 | 77.0 | 47.7 | 47.7 | 29.3 | |" in table
+    nothing = replace(NORMAL, rows=rows[-2:])
+    assert "<tfoot>" not in audit_page(nothing) and "mean of" not in markdown_table(nothing)
 
 
 def test_the_owners_case_speaks_of_recall():
@@ -261,7 +274,7 @@ def test_names_are_text_and_never_markup():
         NORMAL,
         classes=(NASTY, *NORMAL.classes[1:]),
         protected_classes=(0,),
-        rows=(row("vanilla", 0.86, 0.15), row(NASTY, 0.8, 0.7)),
+        rows=(row("vanilla", 0.86, 0.15), row(NASTY_COUNTERMEASURE, 0.8, 0.7)),
         missing={NASTY: NASTY},
         command=NASTY,
         victim=NASTY,

@@ -7,15 +7,15 @@ from dataclasses import replace
 import pytest
 
 from commands import run
-from reporting import DRAWING, PEAK, SWEEP, filled, plan_in
+from reporting import CONTROLS, DRAWING, PEAK, SWEEP, filled, plan_in
 from unlearnable.bench.entry import TrainingSet
 from unlearnable.bench.figure import figure_key
 from unlearnable.bench.plan import Plan
 from unlearnable.bench.sets import SetRecord
-from unlearnable.report.content import content
-from unlearnable.report.csv_files import sheets
-from unlearnable.report.leaderboard import boards
-from unlearnable.report.markdown import caveats, markdown
+from unlearnable.report.content import report_content
+from unlearnable.report.csv_files import csv_files
+from unlearnable.report.leaderboard import leaderboards
+from unlearnable.report.markdown import caveats, report_markdown
 from unlearnable.report.paper_comparison import Column, Comparison
 from unlearnable.report.tables import tables
 
@@ -31,13 +31,13 @@ def runs(plan, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def shown(plan, runs):
-    return content([plan], runs)
+def content(plan, runs):
+    return report_content([plan], runs)
 
 
 @pytest.fixture(scope="module")
-def table(shown):
-    (table,) = shown.tables
+def table(content):
+    (table,) = content.tables
     return table
 
 
@@ -55,7 +55,7 @@ def test_rows_and_columns_are_those_of_the_plan_in_the_papers_order(table):
         "at:steps=1,step=10",
     ]
     assert [row.label for row in table.rows] == ["Clean", "LSP", "Deep Hiding (C)", "EM", "LSP, linf:8"]
-    assert (table.measured, table.asked) == (8 + 4 + 6 + 2, 8 * 3 + 2 + 1)
+    assert (table.measured, table.planned) == (8 + 4 + 6 + 2, 8 * 3 + 2 + 1)
 
 
 def test_a_field_is_the_mean_over_seeds_beside_the_paper(table):
@@ -98,35 +98,68 @@ def test_a_summary_is_over_what_was_measured_and_the_papers_over_the_same(table)
 
 
 def test_leaderboards_compare_means_over_the_same_columns_alone(table):
-    found = boards(table)
+    found = leaderboards(table)
     places = [[row.name for row, _ in board.ranked] for board in found]
     assert [len(board.columns) for board in found] == [4, 2, 1]
     assert places == [["LSP"], ["Deep Hiding (C)", "EM", "LSP"], ["EM", "Deep Hiding (C)", "LSP"]]
     for board in found:
-        assert all(summary.columns == board.columns for _, summary in (*board.ranked, *board.beside))
-        assert [row.name for row, _ in board.beside] == ["Clean"]
+        assert all(summary.columns == board.columns for _, summary in (*board.ranked, *board.unprotected))
+        assert [row.name for row, _ in board.unprotected] == ["Clean"]
     assert {row.label: count for row, count in found[0].incomplete.items()} == {"Deep Hiding (C)": 3}
     assert {row.label: count for row, count in found[2].incomplete.items()} == {"LSP, linf:8": 0}
+
+
+def test_controls_are_shown_and_counted_nowhere(tmp_path):
+    with_controls = Plan.read(plan_in(tmp_path, CONTROLS, "controls"))
+    content = report_content([with_controls], filled(with_controls, tmp_path / "runs"))
+    (table,) = content.tables
+    assert [table.label(column) for column in table.columns] == ["vanilla", "gray", "gaussf:sigma=0.2", "only_clean"]
+    assert [table.label(column) for column in table.counted] == ["vanilla", "gray"]
+    row, column = named(table, "Deep Hiding (C)", "gaussf:sigma=0.2")
+    assert table.fields[row, column].final.mean == 0.92
+    summary = table.summary(row)
+    assert (summary.columns, summary.final) == (table.counted, pytest.approx((0.12 + 0.14) / 2))
+    assert (summary.worst_final, summary.worst.countermeasure) == (0.14, "gray")
+    (leaderboard,) = leaderboards(table)
+    assert leaderboard.columns == table.counted
+    assert [row.name for row, _ in leaderboard.ranked] == ["Deep Hiding (C)", "LSP"]
+
+    assert "in no mean, worst case or rank: gaussf:sigma=0.2; only_clean." in " ".join(caveats(table))
+    assert "| Deep Hiding (C) | final | 12.0 | 14.0 | 92.0 | 90.0 | 13.0 (over 2 of 2) | 14.0 |" in report_markdown(
+        content
+    )
+    files = {name: list(csv.DictReader(text.splitlines())) for name, text in csv_files(content).items()}
+    controls = {line["countermeasure"] for line in files["accuracies.csv"] if line["control"] == "yes"}
+    assert controls == {"gaussf:sigma=0.2", "only_clean"}
+    assert {line["over"] for line in files["leaderboards.csv"]} == {"vanilla; gray"}
+
+
+def test_a_plan_of_controls_alone_has_no_mean_and_no_leaderboard(tmp_path):
+    alone = Plan.read(plan_in(tmp_path, CONTROLS.replace("vanilla, gray, ", ""), "alone"))
+    content = report_content([alone], filled(alone, tmp_path / "runs"))
+    (table,) = content.tables
+    assert table.measured == 6 and not leaderboards(table) and not any(map(table.summary, table.rows))
+    assert "| LSP | final | 90.0 | 90.0 | – | – |" in report_markdown(content)
 
 
 def test_clean_pictures_have_no_share_and_stand_beside_all(tmp_path):
     text = SWEEP.replace("protections: ", "grids:\n  - protections: {Clean: clean}\n  - protections: ")
     text = text.replace("Clean: clean, LSP", "LSP") + "    shares: [0.5, 1.0]\n"
     shares = Plan.read(plan_in(tmp_path, text))
-    (table,) = content([shares], filled(shares, tmp_path / "runs")).tables
-    (board,) = boards(table)
-    clean = next(row for row in table.rows if row.control)
-    assert {column.share for column in table.of(clean)} == {0.0}
+    (table,) = report_content([shares], filled(shares, tmp_path / "runs")).tables
+    (board,) = leaderboards(table)
+    clean = next(row for row in table.rows if row.unprotected)
+    assert {column.share for column in table.columns_of(clean)} == {0.0}
     assert {column.share for column in board.columns} == {0.5, 1.0}
-    ((beside, summary),) = board.beside
-    assert beside == clean and summary.final == pytest.approx((0.60 + 0.65 + 0.75) / 3)
+    ((row, summary),) = board.unprotected
+    assert row == clean and summary.final == pytest.approx((0.60 + 0.65 + 0.75) / 3)
     lsp = next(row for row in table.rows if row.name == "LSP")
     column = next(column for column in board.columns if column.countermeasure == "jpeg:quality=90")
     assert table.below_clean(lsp, column) == (pytest.approx(0.75 - 0.22), None)
 
 
-def test_what_departs_from_the_paper_is_said(table):
-    said = " ".join(caveats(table))
+def test_what_departs_from_the_paper_is_stated(table):
+    text = " ".join(caveats(table))
     for word in (
         "7 of 27 trainings are not done",
         "recipe quick, 10 epochs, in the paper 60",
@@ -136,11 +169,11 @@ def test_what_departs_from_the_paper_is_said(table):
         "measured in different columns",
         "; EM optimised by other settings than their authors'",
     ):
-        assert word in said
-    assert "test pictures" not in said and "px" not in said  # as many and as large as in the paper
+        assert word in text
+    assert "test pictures" not in text and "px" not in text  # as many and as large as in the paper
 
 
-def test_what_is_made_otherwise_than_its_authors_do_is_said():
+def test_other_settings_than_the_authors_are_stated():
     def departures(data, train=None, **protections):
         return Comparison("table1").departures(data, protections, [], train, None)
 
@@ -156,17 +189,17 @@ def test_what_is_made_otherwise_than_its_authors_do_is_said():
 @pytest.mark.parametrize("name", ["table1_cifar10", "table1_cifar100", "table1_imagenet", "table2", "table3"])
 def test_our_plans_of_the_papers_protocol_take_the_authors_settings(name):
     for table in tables(Plan.read(f"plans/{name}.yaml"), lambda entry: None, lambda what: None):
-        assert not any("settings" in said for said in table.departures())
+        assert not any("settings" in departure for departure in table.departures())
 
 
 def test_the_papers_protocol_is_recognised():
-    beside = Comparison("table1")
+    comparison = Comparison("table1")
     column = Column("at:steps=10", "resnet18", 1.0, "paper:epochs=60")
-    assert beside.departures("CIFAR-10", {"EM": "em:per=class", "Clean": "clean"}, [column], None, None) == []
-    assert beside.column(column) == "at"
-    assert beside.column(replace(column, countermeasure="at:radius=4")) == ""
-    assert beside.column(replace(column, countermeasure="jpeg:quality=20")) == ""
-    assert beside.column(replace(column, share=0.5)) == ""
+    assert comparison.departures("CIFAR-10", {"EM": "em:per=class", "Clean": "clean"}, [column], None, None) == []
+    assert comparison.column(column) == "at"
+    assert comparison.column(replace(column, countermeasure="at:radius=4")) == ""
+    assert comparison.column(replace(column, countermeasure="jpeg:quality=20")) == ""
+    assert comparison.column(replace(column, share=0.5)) == ""
     victims = {"vit": "vit", "resnet18:multiplier=1": "resnet18", "vgg19:multiplier=0.25": "vgg19"}
     for victim, of in (victims | {"vit:patch=8": "vit", "vit:pretrained=x": "", "resnet9": ""}).items():
         assert Comparison("table2").column(Column("vanilla", victim, 1.0, "paper")) == of
@@ -206,8 +239,8 @@ def test_budgets_make_rows():
     assert not table.departures()
 
 
-def test_markdown_shows_every_figure(shown):
-    text = markdown(shown)
+def test_markdown_shows_every_figure(content):
+    text = report_markdown(content)
     assert "Made up \\<b>figures" in text
     lines = [[part.strip() for part in line.strip("|").split("|")] for line in text.splitlines() if line[:1] == "|"]
     final = next(line for line in lines if line[:2] == ["Deep Hiding (C)", "final"])
@@ -220,8 +253,8 @@ def test_markdown_shows_every_figure(shown):
     assert "| CIFAR-10 | LSP | 100% | rms:8 | 3 | 5.25 | 7.50 | 21 | 1024 | 33.25 | 0.9625 | 75 s |" in text
 
 
-def test_sheets_leave_empty_what_is_missing(shown, table):
-    files = {name: list(csv.DictReader(text.splitlines())) for name, text in sheets(shown).items()}
+def test_csv_files_leave_empty_what_is_missing(content, table):
+    files = {name: list(csv.DictReader(text.splitlines())) for name, text in csv_files(content).items()}
     lines = files["accuracies.csv"]
     assert len(lines) == len(table.fields)
     (missing,) = [
@@ -230,24 +263,24 @@ def test_sheets_leave_empty_what_is_missing(shown, table):
     assert (missing["final"], missing["difference"], missing["paper"], missing["seeds"]) == ("", "", "10.000", "0")
     (there,) = [line for line in lines if line["row"] == "Clean" and line["countermeasure"] == "gray"]
     assert (there["final"], there["peak"], there["difference"]) == ("71.000", "76.000", "-21.800")
-    assert all(key in shown.trained for key in there["cells"].split())
+    assert all(key in content.trained_cells for key in there["cells"].split())
     assert [line["rank"] for line in files["leaderboards.csv"] if line["board"] == "2"] == ["1", "2", "3", ""]
     assert {line["row"] for line in files["sets.csv"]} == {"LSP", "Deep Hiding (C)", "EM", "LSP, linf:8"}
 
 
-def test_every_figure_has_its_record(plan, shown, table):
+def test_every_figure_has_its_record(plan, content, table):
     for field in table.fields.values():
         for result in field.results:
-            trained = shown.trained[result.key]
-            assert trained.made.fingerprint == result.cell.train
+            trained = content.trained_cells[result.key]
+            assert trained.training_set.fingerprint == result.cell.train
             assert trained.command == f"unlearnable bench {plan.file}"
-    assert len(shown.trained) == table.measured
+    assert len(content.trained_cells) == table.measured
 
 
 def test_the_command(tmp_path, runs, plan):
     file = plan_in(tmp_path)
-    said = run("report", file, "--runs", runs.folder, "--out", tmp_path / "out").output
-    assert "20 of 27 trainings shown" in said
+    output = run("report", file, "--runs", runs.folder, "--out", tmp_path / "out").output
+    assert "20 of 27 trainings shown" in output
     written = {path.name: path.read_text() for path in (tmp_path / "out").iterdir()}
     assert {"report.md", "accuracies.csv", "leaderboards.csv", "sets.csv"} <= set(written)
 
@@ -270,22 +303,22 @@ def test_figures_come_with_title_and_command(plan, tmp_path):
         if broken is not None:
             notes.write_text(broken)
         with pytest.warns(UserWarning, match=r"maps\.png counts as not drawn: expected title.* in .*json"):
-            assert not content([drawing], runs).illustrations
+            assert not report_content([drawing], runs).illustrations
     assert {aside.read_text() for aside in runs.corrupt()} == {"", '{"title": ', '{"title": "Maps"}', "[]", "7"}
     rows = [{"protection": "LSP", "rms": 5.9}, {"protection": "AR", "hidden": 3}]
-    shown = {"title": "Maps", "command": "unlearnable bench m", "key": figure_key(drawing, runs.cell)}
-    notes.write_text(json.dumps(shown | {"numbers": rows, "key": "of other sets"}))
-    assert not content([drawing], runs).illustrations
-    notes.write_text(json.dumps(shown | {"numbers": rows}))
-    assert not content([plan], runs).illustrations  # it is another plan's
-    (figure,) = content([plan, drawing], runs).illustrations
+    stored = {"title": "Maps", "command": "unlearnable bench m", "key": figure_key(drawing, runs.cell)}
+    notes.write_text(json.dumps(stored | {"numbers": rows, "key": "of other sets"}))
+    assert not report_content([drawing], runs).illustrations
+    notes.write_text(json.dumps(stored | {"numbers": rows}))
+    assert not report_content([plan], runs).illustrations  # it is another plan's
+    (figure,) = report_content([plan, drawing], runs).illustrations
     assert (figure.name, figure.title, figure.command, figure.png) == (
         "maps",
         "Maps",
         "unlearnable bench m",
         b"a picture",
     )
-    text = markdown(content([drawing], runs))
+    text = report_markdown(report_content([drawing], runs))
     assert "## Maps\n\n`unlearnable bench m`\n\n![Maps](<maps.png>)\n\n| protection | rms | hidden |\n" in text
     assert "| LSP | 5.9 | – |" in text and "| AR | – | 3 |" in text
 

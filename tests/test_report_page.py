@@ -13,7 +13,7 @@ from PIL import Image
 from reporting import DRAWING, SWEEP, filled, plan_in
 from unlearnable.bench.figure import figure_key
 from unlearnable.bench.plan import Plan
-from unlearnable.report.content import content
+from unlearnable.report.content import report_content
 from unlearnable.report.page import report_page
 
 CHROMIUM = shutil.which("chromium")
@@ -22,7 +22,7 @@ BAND = 300  # px; no part of the page so high is empty
 
 
 @pytest.fixture(scope="module")
-def shown(tmp_path_factory):
+def content(tmp_path_factory):
     folder = tmp_path_factory.mktemp("report")
     plans = [Plan.read(plan_in(folder)), Plan.read(plan_in(folder, SWEEP, "sweep"))]
     for plan in plans:
@@ -40,16 +40,16 @@ def shown(tmp_path_factory):
         "numbers": numbers,
     }
     runs.figure("maps").with_suffix(".json").write_text(json.dumps(notes))
-    return content(plans, runs)
+    return report_content(plans, runs)
 
 
 @pytest.fixture(scope="module")
-def written(shown):
-    return report_page(shown)
+def written(content):
+    return report_page(content)
 
 
-def test_the_same_records_give_the_same_page(shown, written):
-    assert report_page(shown) == written
+def test_the_same_records_give_the_same_page(content, written):
+    assert report_page(content) == written
 
 
 def test_nothing_is_fetched_and_nothing_is_unescaped(written):
@@ -65,19 +65,19 @@ def test_every_link_has_its_target_once(written):
     assert set(re.findall(r'href="#([^"]+)"', written)) <= set(ids)
 
 
-def test_a_figure_shows_its_numbers_and_leads_to_its_victims(shown, written):
-    (figure,) = shown.illustrations
+def test_a_figure_shows_its_numbers_and_leads_to_its_victims(content, written):
+    (figure,) = content.illustrations
     start = written.index('<section aria-labelledby="figures">')
     section = written[start : written.index("</section>", start)]
     assert re.findall(r"<td[^>]*>([^<]*)</td>", section) == ["LSP", "5.93", "–", "Deep Hiding (C)", "7.86", "3"]
     assert len(figure.trained) == 3
     assert re.findall(r'href="#c-([^"]+)">([^<]+)<', section) == [
-        (key, shown.trained[key].entry.name) for key in figure.trained
+        (key, content.trained_cells[key].entry.name) for key in figure.trained
     ]
 
 
-def test_every_training_has_a_record_and_is_led_to(shown, written):
-    for key, trained in shown.trained.items():
+def test_every_training_has_a_record_and_is_led_to(content, written):
+    for key, trained in content.trained_cells.items():
         assert f'id="c-{key}"' in written and f'href="#c-{key}"' in written
         assert trained.result.cell.train in written
     assert "a made up processor" in written and "torch 2.11.0" in written
@@ -89,22 +89,22 @@ class Seen:
 
     Attributes:
         page: of playwright.
-        said: on the console, and errors.
-        asked: addresses that were fetched.
+        messages: on the console, and errors.
+        requests: addresses that were fetched.
     """
 
     page: object
-    said: list[str] = field(default_factory=list)
-    asked: list[str] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
 
     def column(self, table: str, head: str) -> list[str]:
         """The values of a column from top to bottom."""
         return self.page.evaluate(
             """([table, head]) => {
-              const shown = document.querySelector(table);
-              const heads = [...shown.tHead.rows[0].cells];
+              const found = document.querySelector(table);
+              const heads = [...found.tHead.rows[0].cells];
               const index = heads.findIndex((cell) => cell.textContent.trim() === head);
-              return [...shown.tBodies[0].rows].map((row) => row.cells[index].dataset.value);
+              return [...found.tBodies[0].rows].map((row) => row.cells[index].dataset.value);
             }""",
             [table, head],
         )
@@ -121,27 +121,27 @@ def seen(written, tmp_path_factory):
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
         page = browser.new_page(viewport={"width": WIDTHS[0], "height": 900})
         seen = Seen(page)
-        page.on("console", lambda message: seen.said.append(message.text))
-        page.on("pageerror", lambda error: seen.said.append(str(error)))
-        page.on("request", lambda request: seen.asked.append(request.url))
+        page.on("console", lambda message: seen.messages.append(message.text))
+        page.on("pageerror", lambda error: seen.messages.append(str(error)))
+        page.on("request", lambda request: seen.requests.append(request.url))
         page.goto(file.as_uri())
         yield seen
         browser.close()
 
 
 def test_in_a_browser_it_says_and_fetches_nothing(seen):
-    assert seen.said == []
-    assert [address for address in seen.asked if not address.startswith(("file://", "data:"))] == []
+    assert seen.messages == []
+    assert [address for address in seen.requests if not address.startswith(("file://", "data:"))] == []
 
 
-def test_in_a_browser_every_part_is_there_and_not_empty(seen, shown):
+def test_in_a_browser_every_part_is_there_and_not_empty(seen, content):
     counts = {
         "table.board": 3 + 1,
-        "table.figures": len(shown.tables),
+        "table.figures": len(content.tables),
         "table.sets": 1,
         ".plot": 3 + 1,
         ".drawn": 1,
-        ".record": len(shown.trained),
+        ".record": len(content.trained_cells),
     }
     for selector, count in counts.items():
         parts = seen.page.query_selector_all(selector)
@@ -177,7 +177,7 @@ def test_in_a_browser_means_over_other_columns_cannot_be_sorted(seen):
     assert buttons["row’s mean"] == buttons["row’s worst"] == 0 and buttons["method"] == buttons["vanilla"] == 1
 
 
-def test_in_a_browser_a_figure_leads_to_its_record(seen, shown):
+def test_in_a_browser_a_figure_leads_to_its_record(seen, content):
     page = seen.page
     link = page.locator("table.figures a.got").first
     key = link.get_attribute("href").removeprefix("#c-")
@@ -185,10 +185,10 @@ def test_in_a_browser_a_figure_leads_to_its_record(seen, shown):
     assert not record.locator(".command").is_visible()
     link.click()
     record.locator(".command").wait_for(state="visible", timeout=5000)
-    said = record.inner_text()
-    trained = shown.trained[key]
+    text = record.inner_text()
+    trained = content.trained_cells[key]
     for word in (trained.result.cell.train, trained.command, "torch 2.11.0", "a made up processor", "62 s"):
-        assert word in said
+        assert word in text
     box = record.bounding_box()
     assert 0 <= box["y"] < 900
     assert record.locator("svg polyline").count() == 2
@@ -220,8 +220,8 @@ def press(page, locator, key: str) -> None:
 def test_a_record_may_spell_its_protection_in_another_way(tmp_path):
     plan = Plan.read(plan_in(tmp_path))
     runs = filled(plan, tmp_path / "runs")
-    plots = re.findall(r"data:image/svg[^\"]+", report_page(content([plan], runs)))
+    plots = re.findall(r"data:image/svg[^\"]+", report_page(report_content([plan], runs)))
     (what,) = {entry.training for entry in plan.entries if entry.row == "EM"}
     made = runs.sets.load(what.key)
     runs.sets.save(replace(made, what=replace(what, protection="em:surrogate=resnet9,per=class")))
-    assert plots and plots == re.findall(r"data:image/svg[^\"]+", report_page(content([plan], runs)))
+    assert plots and plots == re.findall(r"data:image/svg[^\"]+", report_page(report_content([plan], runs)))

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unlearnable.audit.outcome import AuditRow, Outcome, PublishedFolder
-from unlearnable.audit.verdict import LIMITS, against, status, verdict
+from unlearnable.audit.verdict import LIMITS, by_status, status, verdict, worst_case
 from unlearnable.bench.cell import Cell, Result
 from unlearnable.images.quality import Quality
 from unlearnable.training.history import Epoch
@@ -67,7 +67,7 @@ def outcome(*rows, classes=10, **fields):
     return replace(made, **fields)
 
 
-def said(*rows, **fields):
+def verdict_text(*rows, **fields):
     return " ".join(verdict(outcome(*rows, **fields)))
 
 
@@ -83,8 +83,8 @@ def test_the_most_that_a_trainer_got_comes_first():
     ]
 
 
-def test_vanilla_is_not_said_twice():
-    text = said(VANILLA, row("gray", 0.8, 0.12))
+def test_vanilla_is_stated_once():
+    text = verdict_text(VANILLA, row("gray", 0.8, 0.12))
     assert "15.0 % of the test pictures right, at the best epoch, by ordinary training; " in text
     assert text.count("15.0 %") == 1
 
@@ -92,7 +92,7 @@ def test_vanilla_is_not_said_twice():
 def test_the_peak_counts_and_not_the_end():
     early = AuditRow("vanilla", VANILLA.clean, (result(peak=0.7, final=0.1),))
     assert status(early, 0.1) == "weakened"
-    assert "70.0 %" in said(early)
+    assert "70.0 %" in verdict_text(early)
 
 
 def test_how_many_countermeasures_it_holds_against():
@@ -101,24 +101,35 @@ def test_how_many_countermeasures_it_holds_against():
         "Countermeasures measured: 4. The protection holds against 1, is weakened by 1 and gone with 2. Gone with: at; "
         "mean. It is said to hold where the trainer's best stays nearer to guessing than to what clean pictures give, "
         "and to be gone where it comes within 5 points of that."
-    ) in said(*rows)
+    ) in verdict_text(*rows)
 
 
 def test_what_says_nothing_of_the_published_pictures_is_not_counted():
     rows = (VANILLA, row("gaussf", 0.86, 0.15), row("only_clean:per_class=50", 0.45, 0.45))
-    text = said(*rows)
+    text = verdict_text(*rows)
     assert "No countermeasure was measured, so nothing is known of a trainer who tries one." in text
     assert (
         "Without any published picture, from the few clean ones of only_clean:per_class=50 alone, a trainer gets "
         "45.0 %; so much says nothing about the protection."
     ) in text
     assert "is 15.0 % of the test pictures right" in text
-    assert status(rows[2], 0.1) == "control"
-    assert against(outcome(VANILLA, row("gaussf:sigma=0.8", 0.8, 0.2)))["holds"] == ["gaussf:sigma=0.8"]
+    assert [status(row, 0.1) for row in rows] == ["holds", "control", "control"]
+    assert by_status(outcome(VANILLA, row("gaussf:sigma=0.8", 0.8, 0.2)))["holds"] == ["gaussf:sigma=0.8"]
+
+
+@pytest.mark.parametrize(
+    "name", ["gaussf:sigma=0.1", "bdr:bits=8", "vanilla+mean:kernel=1", "only_clean", "gray+only_clean"]
+)
+def test_controls_are_counted_nowhere(name):
+    counted = outcome(VANILLA, row("gray", 0.8, 0.2))
+    of = outcome(*counted.rows, row(name, 0.86, 0.84))
+    assert status(of.rows[-1], 0.1) == "control"
+    assert by_status(of) == by_status(counted) and by_status(of)["holds"] == ["gray"]
+    assert worst_case(of) == worst_case(counted) and of.means == counted.means
 
 
 def test_countermeasures_that_ruin_clean_pictures_are_not_judged():
-    text = said(VANILLA, row("mean:kernel=9", 0.15, 0.1))
+    text = verdict_text(VANILLA, row("mean:kernel=9", 0.15, 0.1))
     assert (
         "holds against 0, is weakened by 0 and gone with 0; 1 cannot be judged, as clean pictures give too little"
         in text
@@ -151,11 +162,11 @@ def test_bluntly_when_nothing_is_learnt_from_clean_pictures():
 
 
 def test_without_vanilla():
-    assert "Ordinary training, without any countermeasure, was not measured." in said(row("gray", 0.8, 0.2))
+    assert "Ordinary training, without any countermeasure, was not measured." in verdict_text(row("gray", 0.8, 0.2))
 
 
 def test_nothing_measured():
-    for rows in ((), (row("only_clean", 0.4, 0.4),)):
+    for rows in ((), (row("only_clean", 0.4, 0.4),), (row("gaussf", 0.8, 0.4),)):
         sentences = verdict(outcome(*rows, missing={"at": "no time"}))
         assert sentences == [
             "Nothing was measured: no training on published pictures has ended; nothing is known of the protection.",
@@ -169,21 +180,21 @@ def test_what_was_not_measured():
     assert (
         "Not measured, though asked for: at:steps=10,step=2; inverse. Nothing is known of a trainer who uses one of "
         "these."
-    ) in said(VANILLA, missing=missing)
+    ) in verdict_text(VANILLA, missing=missing)
 
 
 def test_seeds():
-    assert "single training (one seed), so differences of a few points mean nothing" in said(VANILLA)
+    assert "single training (one seed), so differences of a few points mean nothing" in verdict_text(VANILLA)
     three = row("vanilla", 0.86, 0.15, seeds=3)
-    assert "Each figure is the mean of 3 trainings with different seeds." in said(three, seeds=3)
-    assert "the mean of 2 to 3, with different seeds." in said(three, row("at", 0.8, 0.2, seeds=2), seeds=3)
-    assert "the mean of 1 to 3, with different seeds; where there is one alone, differences of a few" in said(
+    assert "Each figure is the mean of 3 trainings with different seeds." in verdict_text(three, seeds=3)
+    assert "the mean of 2 to 3, with different seeds." in verdict_text(three, row("at", 0.8, 0.2, seeds=2), seeds=3)
+    assert "the mean of 1 to 3, with different seeds; where there is one alone, differences of a few" in verdict_text(
         three, row("at", 0.8, 0.2), seeds=3
     )
 
 
 def test_the_owners_case():
-    text = said(row("vanilla", 0.86, 0.15, protected=(2, 5)), protected_classes=(2, 5))
+    text = verdict_text(row("vanilla", 0.86, 0.15, protected=(2, 5)), protected_classes=(2, 5))
     assert "is 15.0 % of the test pictures of the protected classes right, at the best epoch" in text
     assert (
         "Only 2 of 10 classes are protected; every accuracy given here is over the test pictures of those alone (their "
@@ -193,12 +204,12 @@ def test_the_owners_case():
 
 def test_a_broken_budget():
     published = PublishedFolder(count=9000, qualities=(), budget="rms:8", over_budget=1200, samples=())
-    assert "The budget is broken: 1,200 of 9,000 files measured changed more than the promised rms:8." in said(
+    assert "The budget is broken: 1,200 of 9,000 files measured changed more than the promised rms:8." in verdict_text(
         VANILLA, published=published
     )
     some = replace(published, qualities=(Quality(9, 9.0, 29.0, 0.9), Quality(9, 7.0, 31.0, 0.9)), over_budget=1)
-    assert "1 of 2 files measured" in said(VANILLA, published=some)
-    assert "budget" not in said(VANILLA, published=replace(published, over_budget=0))
+    assert "1 of 2 files measured" in verdict_text(VANILLA, published=some)
+    assert "budget" not in verdict_text(VANILLA, published=replace(published, over_budget=0))
 
 
 def collapsed(*answers, shares=1.0, seeds=1, protected=()):
@@ -215,17 +226,17 @@ def collapsed(*answers, shares=1.0, seeds=1, protected=()):
 
 def test_collapse():
     sentence = "After ordinary training the network takes {} of the test pictures for {}: a trainer who looks at its "
-    assert sentence.format("96.4 %", "one class") in said(collapsed(3, shares=0.96))
-    assert sentence.format("100.0 %", "two classes") in said(collapsed(3, 5))
-    assert sentence.format("100.0 %", "one class") in said(collapsed(3, seeds=2), seeds=2)
+    assert sentence.format("96.4 %", "one class") in verdict_text(collapsed(3, shares=0.96))
+    assert sentence.format("100.0 %", "two classes") in verdict_text(collapsed(3, 5))
+    assert sentence.format("100.0 %", "one class") in verdict_text(collapsed(3, seeds=2), seeds=2)
     for healthy in (VANILLA, collapsed(3, shares=0.8), collapsed(1, 2, 3)):
-        assert "looks at its answers" not in said(healthy)
+        assert "looks at its answers" not in verdict_text(healthy)
 
 
 def test_collapse_in_the_owners_case():
-    whole = said(collapsed(3, protected=(0, 1)), protected_classes=(0, 1))
+    whole = verdict_text(collapsed(3, protected=(0, 1)), protected_classes=(0, 1))
     assert "100.0 % of the test pictures of the protected classes for one class" in whole
-    right = said(collapsed(3, protected=(3,)), protected_classes=(3,))
+    right = verdict_text(collapsed(3, protected=(3,)), protected_classes=(3,))
     assert "looks at its answers" not in right
 
 
@@ -263,7 +274,7 @@ def figures(of):
         answers = np.sort(rows.sum(0) / rows.sum())
         shares += [answers[-1], answers[-2:].sum()]
     counts = [len(of.classes), len(of.protected_classes), of.seeds, of.published.over_budget, of.published.count]
-    counts += [len(names) for names in against(of).values()] + [sum(map(len, against(of).values()))]
+    counts += [len(names) for names in by_status(of).values()] + [sum(map(len, by_status(of).values()))]
     return {f"{100 * share:.1f}" for share in shares} | {f"{count:,}" for count in counts} | {"5"}
 
 
@@ -286,5 +297,5 @@ def test_every_row_is_judged_and_the_gone_are_named(plan):
     for row in of.rows:
         word = status(row, of.chance)
         assert word in ("holds", "weakened", "gone", "undecided", "control")
-        if word == "gone" and row.countermeasure not in ("vanilla", "gaussf"):
+        if word == "gone" and row.countermeasure != "vanilla":
             assert re.search(rf"Gone with: [^.]*{re.escape(row.countermeasure)}", text)

@@ -2,6 +2,8 @@
 
 import pytest
 import torch
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from sets import batch, labelled, linear, noisy
 from unlearnable.countermeasures import Countermeasure, Knowledge, countermeasure_named, countermeasures
@@ -15,6 +17,17 @@ from unlearnable.victims.features import save_weights
 HOOKS = ("purify", "deploy", "choose", "adjust", "augment", "loss")
 TINY = {"inverse": "steps=2,per_class=2,keys=1,channels=4", "ueraser": "repeats=2", "at": "steps=2"}
 VICTIM = "resnet9:width=4"
+NEAR_NOTHING = st.one_of(  # parameters on both sides of where a countermeasure begins to do something
+    st.builds("{}:kernel={}".format, st.sampled_from(["mean", "median", "gaussf"]), st.sampled_from([1, 3, 5])),
+    st.builds("gaussf:sigma={}".format, st.integers(1, 60).map(lambda hundredths: hundredths / 100)),
+    st.builds("bdr:bits={}".format, st.integers(1, 8)),
+    st.builds("jpeg:quality={}".format, st.integers(90, 100)),
+    st.builds("cutout:length={}".format, st.sampled_from([0, 0.25, 1])),
+    st.builds("gaussn:sigma={}".format, st.sampled_from([0, 0.01, 0.1])),
+    st.builds("randaugment:operations={}".format, st.integers(0, 2)),
+    st.builds("early:part={}".format, st.sampled_from([0.25, 0.5, 1])),
+    st.sampled_from(["vanilla", "gray", "resize:scale=0.9", "cutmix", "mixup"]),
+)
 
 
 @pytest.fixture(scope="module")
@@ -170,3 +183,42 @@ def test_a_training_with_a_long_chain(toy):
     chain = countermeasure_named("gray+jpeg:quality=50,test=true+only_clean:per_class=2+cutout+mixup+at:steps=1+early")
     trained = fit(victim_named(VICTIM), toy, toy, chain, recipes.make("quick:long_epochs=4"), clean=toy)
     assert len(trained.epochs) == 1
+
+
+def does_nothing(made: Countermeasure) -> bool:
+    """Whether it leaves alone pictures of the extremes, where any filter shows, batches of them, and the recipe."""
+    extremes = 255 * (noisy(40, 20, 24) > 128).to(torch.uint8)
+    extremes[:20] = noisy(20, 20, 24, seed=1)
+    data = labelled(extremes)
+    images, targets = batch(data)
+    torch.manual_seed(0)
+    augmented, probabilities = made.augment(images, targets)
+    recipe = recipes.make("paper")
+    return (
+        torch.equal(made.purify(data, Knowledge()).images, data.images)
+        and torch.equal(made.deploy(data.images), data.images)
+        and torch.equal(augmented, images)
+        and torch.equal(probabilities, targets)
+        and made.adjust(recipe) == recipe
+    )
+
+
+@given(st.lists(NEAR_NOTHING, min_size=1, max_size=2).map("+".join))
+@example("gaussf+vanilla")
+@example("bdr:bits=8+cutout:length=0")
+def test_what_changes_nothing_says_so_and_is_a_control(spec):
+    made = countermeasure_named(spec)
+    assert made.changes_nothing == does_nothing(made)
+    assert made.control == (made.changes_nothing and spec != "vanilla")
+
+
+def test_the_controls_among_the_registered_ones(spec, countermeasure):
+    expected = {"gaussf": (True, True), "vanilla": (True, True), "only_clean": (False, False)}
+    name = spec.partition(":")[0]
+    assert (countermeasure.changes_nothing, countermeasure.sees_published) == expected.get(name, (False, True))
+    assert countermeasure.control == (name in ("gaussf", "only_clean"))
+
+
+@pytest.mark.parametrize("text", ["only_clean", "gray+only_clean:per_class=2", "only_clean+jpeg+cutout"])
+def test_a_chain_that_takes_the_published_pictures_away_is_a_control(text):
+    assert countermeasure_named(text).control and not countermeasure_named(text).changes_nothing

@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass
 from statistics import fmean
 
 from unlearnable.bench.cell import Result
+from unlearnable.countermeasures import countermeasure_named
 from unlearnable.images.budget import Pixels
 from unlearnable.images.quality import Quality
 from unlearnable.pages.score import Score
@@ -23,6 +24,16 @@ class AuditRow:
     clean: tuple[Result, ...]
     protected: tuple[Result, ...]
     classes: tuple[int, ...] = ()
+
+    @property
+    def control(self) -> bool:
+        """Whether it says nothing of the protection and counts nowhere: see `Countermeasure`."""
+        return countermeasure_named(self.countermeasure).control
+
+    @property
+    def sees_published(self) -> bool:
+        """Whether any published picture was trained on."""
+        return countermeasure_named(self.countermeasure).sees_published
 
     @property
     def clean_final(self) -> Score:
@@ -141,10 +152,15 @@ class Outcome:
         return 1 / len(self.classes)
 
     @property
+    def counted(self) -> tuple[AuditRow, ...]:
+        """The rows that are no controls."""
+        return tuple(row for row in self.rows if not row.control)
+
+    @property
     def means(self) -> dict[str, float]:
-        """Over the countermeasures, each of which counts the same however many seeds it has; empty without any."""
+        """Over the rows that count, each the same however many seeds it has; empty without any."""
         figures = ("clean_final", "clean_peak", "final", "peak")
-        return {name: fmean(getattr(row, name).mean for row in self.rows) for name in figures if self.rows}
+        return {name: fmean(getattr(row, name).mean for row in self.counted) for name in figures if self.counted}
 
     def worst_first(self) -> list[AuditRow]:
         """Rows by how much of the content a trainer gets, the most first."""

@@ -11,14 +11,14 @@ from markupsafe import Markup
 from PIL import Image
 
 from unlearnable.audit.outcome import AuditRow, Outcome, PublishedFolder, Sample
-from unlearnable.audit.verdict import CHANGES_NOTHING, against, most, ordinary, percent, status, verdict
+from unlearnable.audit.verdict import by_status, ordinary, percent, status, verdict, worst_case
 from unlearnable.bench.cell import Result
 from unlearnable.images.budget import Pixels
 from unlearnable.images.quality import GAIN, magnified
-from unlearnable.pages.curves import PLOT, Line, height_of, line
+from unlearnable.pages.curves import Curve, curve
 from unlearnable.pages.html import data_uri, html_environment
 from unlearnable.pages.score import Score
-from unlearnable.pages.text import cell, duration, score, writable
+from unlearnable.pages.text import as_utf8, duration, markdown_cell, score
 
 SAMPLES = 10
 NAMED_CLASSES = 20  # more make a table of confusions that nobody can read
@@ -52,13 +52,12 @@ def audit_page(outcome: Outcome) -> str:
         tiles=_tiles(outcome),
         facts=_facts(outcome),
         rows=outcome.worst_first(),
-        idle=CHANGES_NOTHING,
         ordinary=ordinary(outcome),
         heats=_heats(outcome),
         quality=_quality_facts(outcome.published),
         samples=outcome.published.samples[:SAMPLES],
     )
-    return writable(page)
+    return as_utf8(page)
 
 
 def markdown_table(outcome: Outcome) -> str:
@@ -69,20 +68,25 @@ def markdown_table(outcome: Outcome) -> str:
     ]
     for row in outcome.worst_first():
         scores = [score(value) for value in (row.clean_final, row.clean_peak, row.final, row.peak)]
-        cells = [cell(row.countermeasure), *scores, _points(row.clean_peak, row.peak), status(row, outcome.chance)]
+        cells = [
+            markdown_cell(row.countermeasure),
+            *scores,
+            _points(row.clean_peak, row.peak),
+            status(row, outcome.chance),
+        ]
         lines.append(f"| {' | '.join(cells)} |")
     for name, reason in outcome.missing.items():
-        lines.append(f"| {cell(name)} | – | – | – | – | – | not measured: {cell(reason)} |")
-    if outcome.rows:
-        lines.append(f"| mean of {len(outcome.rows)} | {' | '.join(_means(outcome))} | |")
+        lines.append(f"| {markdown_cell(name)} | – | – | – | – | – | not measured: {markdown_cell(reason)} |")
+    if outcome.counted:
+        lines.append(f"| mean of {len(outcome.counted)} | {' | '.join(_means(outcome))} | |")
     trained = _sentence(_facts(outcome))
     files = f"Published files as written. {_sentence(_quality_facts(outcome.published))}"
-    return writable("\n".join([*lines, "", trained, "", files]) + "\n")
+    return as_utf8("\n".join([*lines, "", trained, "", files]) + "\n")
 
 
 def _sentence(facts: list[tuple[str, str]]) -> str:
     """Facts as one line of Markdown."""
-    return "; ".join(f"{what}: {cell(known)}" for what, known in facts) + "."
+    return "; ".join(f"{what}: {markdown_cell(known)}" for what, known in facts) + "."
 
 
 @cache
@@ -93,12 +97,10 @@ def _template() -> Template:
         "status": status,
         "points": _points,
         "means": _means,
-        "lines": _lines,
-        "curve_text": _curve_text,
-        "height_of": height_of,
+        "curves": _curves,
+        "describe_curves": _describe_curves,
         "stages": _stages,
         "display_width": _display_width,
-        "plot": PLOT,
         "named_classes": NAMED_CLASSES,
         "small_picture": SMALL_PICTURE,
     }
@@ -107,7 +109,7 @@ def _template() -> Template:
 
 def _tiles(outcome: Outcome) -> list[tuple[str, str, str]]:
     """The figures that matter most: what it is, the figure, what belongs to it."""
-    best, plain, found = most(outcome), ordinary(outcome), against(outcome)
+    best, plain, found = worst_case(outcome), ordinary(outcome), by_status(outcome)
     tiles = []
     if best:
         way = "by ordinary training" if best is plain else f"countermeasure: {best.countermeasure}"
@@ -201,16 +203,16 @@ def _means(outcome: Outcome) -> list[str]:
     return [*map(score, means.values()), _points(means["clean_peak"], means["peak"])]
 
 
-def _lines(row: AuditRow) -> list[Line]:
+def _curves(row: AuditRow) -> list[Curve]:
     """The curves of every seed: training first, so that tests lie above it."""
     return [
-        *(line("train", [epoch.train_accuracy for epoch in result.epochs]) for result in row.protected),
-        *(line("clean", result.curve(row.classes)) for result in row.clean),
-        *(line("published", result.curve(row.classes)) for result in row.protected),
+        *(curve("train", [epoch.train_accuracy for epoch in result.epochs]) for result in row.protected),
+        *(curve("clean", result.curve(row.classes)) for result in row.clean),
+        *(curve("published", result.curve(row.classes)) for result in row.protected),
     ]
 
 
-def _curve_text(row: AuditRow) -> str:
+def _describe_curves(row: AuditRow) -> str:
     """The curves in words."""
     last = [
         _percent(fmean(result.curve(row.classes)[-1] for result in results)) for results in (row.clean, row.protected)

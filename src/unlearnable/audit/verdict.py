@@ -11,8 +11,6 @@ NEAR_CLEAN = 0.05  # of accuracy: a trainer who misses so little has lost nothin
 SAYS_SOMETHING = 0.10  # clean training must beat chance by so much, or there is nothing to protect in what it learns
 NEARLY_ALL = 0.9  # of the answers: a network that gives one or two classes so often has collapsed
 ORDINARY = "vanilla"
-CHANGES_NOTHING = {ORDINARY, "gaussf"}  # gaussf at its default is the identity, as the field uses it
-NO_PUBLISHED_PICTURES = "only_clean"
 
 LIMITS = (
     "At most, protection raises the cost of training a classifier from scratch on this set; it does not stop a "
@@ -30,11 +28,11 @@ def status(row: AuditRow, chance: float) -> Status:
     """What is left of the protection in a row, judged by the peaks.
 
     ``holds``: nearer to chance than to what clean pictures give. ``gone``: within 5 points of clean. ``weakened``:
-    between these. ``undecided``: clean pictures themselves give less than 10 points more than chance. ``control``:
-    nobody trained on published pictures.
+    between these. ``undecided``: clean pictures themselves give less than 10 points more than chance. ``control``: it
+    says nothing of the protection, see `Countermeasure`.
     """
     clean, got = row.clean_peak.mean, row.peak.mean
-    if _is_control(row):
+    if row.control:
         return "control"
     if round(clean - chance, 6) < SAYS_SOMETHING:
         return "undecided"
@@ -48,16 +46,16 @@ def ordinary(outcome: Outcome) -> AuditRow | None:
     return next((row for row in outcome.rows if row.countermeasure == ORDINARY), None)
 
 
-def most(outcome: Outcome) -> AuditRow | None:
-    """The row in which a trainer got most out of the published pictures."""
-    return next((row for row in outcome.worst_first() if not _is_control(row)), None)
+def worst_case(outcome: Outcome) -> AuditRow | None:
+    """The row in which a trainer got most out of the published pictures; controls do not count."""
+    return max(outcome.counted, key=lambda row: row.peak.mean, default=None)
 
 
-def against(outcome: Outcome) -> dict[Status, list[str]]:
-    """Countermeasures by what they leave of the protection; without controls and those that change nothing."""
+def by_status(outcome: Outcome) -> dict[Status, list[str]]:
+    """Countermeasures by what they leave of the protection, the worst for it first; controls do not count."""
     found: dict[Status, list[str]] = {"holds": [], "weakened": [], "gone": [], "undecided": []}
     for row in outcome.worst_first():
-        if not _is_control(row) and not set(row.countermeasure.split("+")) <= CHANGES_NOTHING:
+        if row.countermeasure != ORDINARY and not row.control:
             found[status(row, outcome.chance)].append(row.countermeasure)
     return found
 
@@ -68,7 +66,7 @@ def percent(share: float) -> str:
 
 
 def _sentences(outcome: Outcome) -> Iterator[str]:
-    best = most(outcome)
+    best = worst_case(outcome)
     if best is None:
         yield "Nothing was measured: no training on published pictures has ended; nothing is known of the protection."
     else:
@@ -87,8 +85,7 @@ def _sentences(outcome: Outcome) -> Iterator[str]:
 
 def _bad_news(outcome: Outcome) -> Iterator[str]:
     """What makes the rest of the audit beside the point."""
-    measured = [row for row in outcome.rows if not _is_control(row)]
-    row = ordinary(outcome) or max(measured, key=lambda row: row.clean_peak.mean)
+    row = ordinary(outcome) or max(outcome.counted, key=lambda row: row.clean_peak.mean)
     found = status(row, outcome.chance)
     if found == "undecided":
         yield (
@@ -126,7 +123,7 @@ def _ordinary(outcome: Outcome, best: AuditRow) -> Iterator[str]:
 
 
 def _count(outcome: Outcome) -> str:
-    found = against(outcome)
+    found = by_status(outcome)
     total = sum(map(len, found.values()))
     if not total:
         return "No countermeasure was measured, so nothing is known of a trainer who tries one."
@@ -143,7 +140,7 @@ def _count(outcome: Outcome) -> str:
 
 def _controls(outcome: Outcome) -> Iterator[str]:
     for row in outcome.rows:
-        if _is_control(row):
+        if not row.sees_published:
             yield (
                 f"Without any published picture, from the few clean ones of {row.countermeasure} alone, a trainer gets "
                 f"{percent(row.peak.mean)}; so much says nothing about the protection."
@@ -204,10 +201,6 @@ def _seeds(outcome: Outcome) -> str:
         f"Not all trainings have ended: each figure is the mean of {fewest} to {outcome.seeds}, with different seeds"
         + ("; where there is one alone, differences of a few points mean nothing." if fewest == 1 else ".")
     )
-
-
-def _is_control(row: AuditRow) -> bool:
-    return any(link.partition(":")[0] == NO_PUBLISHED_PICTURES for link in row.countermeasure.split("+"))
 
 
 def _share(confusion: tuple[tuple[int, ...], ...], classes: tuple[int, ...], answers: int) -> float:

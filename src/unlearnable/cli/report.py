@@ -24,9 +24,9 @@ def report(
 
     from unlearnable.bench.plan import Plan
     from unlearnable.bench.store import RunFolder
-    from unlearnable.report.content import content
-    from unlearnable.report.csv_files import sheets
-    from unlearnable.report.markdown import markdown
+    from unlearnable.report.content import report_content
+    from unlearnable.report.csv_files import csv_files
+    from unlearnable.report.markdown import report_markdown
     from unlearnable.report.page import report_page
     from unlearnable.storage.atomic import write
 
@@ -39,19 +39,19 @@ def report(
             found = RunFolder(runs)
         else:
             raise ValueError(f"expected the folder of `unlearnable bench` as --runs, or a file as --pack; no {runs}")
-        shown = content(read, found)
-        files: dict[str, str | bytes] = {"report.html": report_page(shown), "report.md": markdown(shown)}
-        files |= sheets(shown) | {figure.file: figure.png for figure in shown.illustrations}
+        content = report_content(read, found)
+        files: dict[str, str | bytes] = {"report.html": report_page(content), "report.md": report_markdown(content)}
+        files |= csv_files(content) | {figure.file: figure.png for figure in content.illustrations}
         out.mkdir(parents=True, exist_ok=True)
         for name, written in files.items():
             write(out / name, written)
     say_aside(found.corrupt())
-    asked, measured = (sum(getattr(table, name) for table in shown.tables) for name in ("asked", "measured"))
-    drawn = [figure.name for figure in shown.illustrations]
+    planned, measured = (sum(getattr(table, name) for table in content.tables) for name in ("planned", "measured"))
+    drawn = [figure.name for figure in content.illustrations]
     for plan in read:
         if plan.figure and plan.name not in drawn:
             where = (
                 f"a pack holds no figures, and {plan.file} draws one" if pack else f"{plan.file} has no figure of this"
             )
             say(f"{where}: `{plan.command}`")
-    say(f"{measured} of {asked} trainings shown; look at {out / 'report.html'}")
+    say(f"{measured} of {planned} trainings shown; look at {out / 'report.html'}")

@@ -18,6 +18,11 @@ class Cutout(Countermeasure):
 
     length: float = 0.5
 
+    @property
+    def changes_nothing(self) -> bool:
+        """A square without a side."""
+        return self.length == 0
+
     def augment(self, images: Images, targets: Targets) -> tuple[Images, Targets]:
         """Draw a square for every picture."""
         count, _, height, width = images.shape
@@ -68,6 +73,11 @@ class GaussianNoise(Countermeasure):
 
     sigma: float = 0.1
 
+    @property
+    def changes_nothing(self) -> bool:
+        """No noise."""
+        return self.sigma == 0
+
     def augment(self, images: Images, targets: Targets) -> tuple[Images, Targets]:
         """Add and clamp."""
         return (images + self.sigma * torch.randn_like(images)).clamp(0, 1), targets
@@ -84,6 +94,11 @@ class RandAugment(Countermeasure):
 
     operations: int = 2
     magnitude: int = 9
+
+    @property
+    def changes_nothing(self) -> bool:
+        """No operation."""
+        return self.operations == 0
 
     def augment(self, images: Images, targets: Targets) -> tuple[Images, Targets]:
         """Picture by picture, on 8 bits."""

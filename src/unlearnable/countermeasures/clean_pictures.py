@@ -46,6 +46,11 @@ class OnlyClean(FewClean):
 
     per_class: int = 100
 
+    @property
+    def sees_published(self) -> bool:
+        """None of them."""
+        return False
+
     def purify(self, data: ImageSet, knowledge: Knowledge) -> ImageSet:
         """The clean pictures in place of the published ones."""
         return knowledge.few(self.per_class)

@@ -20,6 +20,11 @@ class EarlyStopping(Countermeasure):
         if not 0 < self.part <= 1:
             raise ValueError(f"expected a part of the epochs above 0, at most 1; got {self.part}")
 
+    @property
+    def changes_nothing(self) -> bool:
+        """All epochs."""
+        return self.part == 1
+
     def adjust(self, recipe: Recipe) -> Recipe:
         """Fewer epochs, at least one."""
         return replace(recipe, epochs=max(1, round(recipe.epochs * self.part)))

@@ -70,6 +70,11 @@ class MeanFilter(Preprocess):
     def __post_init__(self) -> None:
         _check_odd(self.kernel)
 
+    @property
+    def changes_nothing(self) -> bool:
+        """A square of one pixel."""
+        return self.kernel == 1
+
     def transform(self, images: Images8) -> Images8:
         """Average, and round half to even."""
         return to_bytes(F.avg_pool2d(_padded(images, self.kernel, "reflect"), self.kernel, stride=1))
@@ -89,6 +94,11 @@ class MedianFilter(Preprocess):
 
     def __post_init__(self) -> None:
         _check_odd(self.kernel)
+
+    @property
+    def changes_nothing(self) -> bool:
+        """A square of one pixel."""
+        return self.kernel == 1
 
     def transform(self, images: Images8) -> Images8:
         """Sort every neighbourhood."""
@@ -113,6 +123,11 @@ class BitDepthReduction(Preprocess):
     def __post_init__(self) -> None:
         if not 1 <= self.bits <= 8:
             raise ValueError(f"expected 1 to 8 bits, got {self.bits}")
+
+    @property
+    def changes_nothing(self) -> bool:
+        """All bits are kept."""
+        return self.bits == 8
 
     def transform(self, images: Images8) -> Images8:
         """Clear the lower bits."""
@@ -158,13 +173,21 @@ class GaussianFilter(Preprocess):
         if self.sigma <= 0:
             raise ValueError(f"expected a sigma above 0, got {self.sigma}")
 
+    @property
+    def changes_nothing(self) -> bool:
+        """The neighbours' weight is too small to move any pixel by half a grey level."""
+        return 255 * (1 - float(self._weights()[self.kernel // 2]) ** 2) < 0.5
+
     def transform(self, images: Images8) -> Images8:
         """One dimension after the other."""
-        offsets = torch.arange(self.kernel, device=images.device) - self.kernel // 2
-        weights = torch.exp(-0.5 * (offsets / self.sigma) ** 2)
-        weights = (weights / weights.sum()).expand(3, 1, -1)
+        weights = self._weights().to(images.device).expand(3, 1, -1)
         blurred = F.conv2d(_padded(images, self.kernel, "reflect"), weights[:, :, None], groups=3)
         return to_bytes(F.conv2d(blurred, weights[..., None], groups=3))
+
+    def _weights(self) -> Float[Tensor, " kernel"]:
+        """Of the pixels in a row around the middle one."""
+        weights = torch.exp(-0.5 * ((torch.arange(self.kernel) - self.kernel // 2) / self.sigma) ** 2)
+        return weights / weights.sum()
 
 
 @countermeasures.register("jpeg")

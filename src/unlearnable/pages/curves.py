@@ -8,7 +8,7 @@ PLOT = {"width": WIDTH, "height": HEIGHT, "left": LEFT, "right": RIGHT, "top": T
 
 
 @dataclass(frozen=True)
-class Line:
+class Curve:
     """A learning curve.
 
     Attributes:
@@ -22,11 +22,11 @@ class Line:
     end: tuple[float, float]
 
 
-def line(kind: str, accuracies: list[float]) -> Line:
+def curve(kind: str, accuracies: list[float]) -> Curve:
     """The curve of accuracies in [0, 1], one an epoch."""
     step = (RIGHT - LEFT) / max(1, len(accuracies) - 1)
-    places = [(round(LEFT + index * step, 1), height_of(value)) for index, value in enumerate(accuracies)]
-    return Line(kind, " ".join(f"{x:g},{y:g}" for x, y in places), places[-1])
+    positions = [(round(LEFT + index * step, 1), height_of(value)) for index, value in enumerate(accuracies)]
+    return Curve(kind, " ".join(f"{x:g},{y:g}" for x, y in positions), positions[-1])
 
 
 def height_of(accuracy: float) -> float:

@@ -5,16 +5,20 @@ from base64 import b64encode
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from unlearnable.pages.curves import PLOT, height_of
+
 
 def html_environment(package: str) -> Environment:
-    """Templates of ``package``; they can include ``style.css`` and ``sort.js``, which lie beside this file."""
-    return Environment(
+    """Templates of ``package``, which extend ``base.html.j2`` and import ``macros.html.j2``, beside this file."""
+    environment = Environment(
         loader=ChoiceLoader([PackageLoader(package, ""), PackageLoader("unlearnable.pages", "")]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals |= {"plot": PLOT, "height_of": height_of}
+    return environment
 
 
 def data_uri(content: bytes, kind: str) -> Markup:

@@ -2,7 +2,7 @@
 
 from unlearnable.pages.score import Score
 
-NONE = "–"  # in place of a figure that is not there
+MISSING = "–"  # in place of a figure that is not there
 
 
 def score(value: Score) -> str:
@@ -13,13 +13,13 @@ def score(value: Score) -> str:
 
 def percent(share: float | None) -> str:
     """Percent without the sign; a dash for what is not there."""
-    return NONE if share is None else f"{100 * share:.1f}"
+    return MISSING if share is None else f"{100 * share:.1f}"
 
 
 def points(share: float | None) -> str:
     """A difference in points, with its sign; a dash for what is not there."""
     if share is None:
-        return NONE
+        return MISSING
     return f"{round(100 * share, 1) + 0:+.1f}".replace("-", "\N{MINUS SIGN}")
 
 
@@ -31,13 +31,13 @@ def duration(seconds: float) -> str:
     return f"{hours} h {minutes:02} min" if hours else f"{minutes} min"
 
 
-def cell(text: str) -> str:
+def markdown_cell(text: str) -> str:
     """Text inside a Markdown table: one line, without marks."""
     for sign in "\\`*|<[":
         text = text.replace(sign, f"\\{sign}")
     return " ".join(text.split())
 
 
-def writable(text: str) -> str:
+def as_utf8(text: str) -> str:
     """Without the halves of characters that stand for bytes of file names that are no UTF-8."""
     return text.encode(errors="replace").decode()

@@ -5,46 +5,46 @@ from dataclasses import dataclass
 from typing import Any
 
 from unlearnable.bench.cell import Cell, Result
-from unlearnable.bench.entry import PlannedCell
+from unlearnable.bench.entry import PlannedCell, TrainingSet
 from unlearnable.bench.figure import figure_key
 from unlearnable.bench.plan import Plan
 from unlearnable.bench.sets import Measured, SetRecord
 from unlearnable.bench.store import RunFolder
-from unlearnable.report.leaderboard import Leaderboard, boards
+from unlearnable.report.leaderboard import Leaderboard, leaderboards
 from unlearnable.report.tables import Table, tables
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainedCell:
     """A cell and where it comes from.
 
     Attributes:
         result: of the training.
         entry: of the first plan that asks for it.
-        made: its training set.
+        training_set: record of the set that it was trained on.
         command: that trains it.
     """
 
     result: Result
     entry: PlannedCell
-    made: SetRecord
+    training_set: SetRecord
     command: str
 
 
 @dataclass(frozen=True)
-class Protected:
+class ProtectedSet:
     """A protected set and what is known of it.
 
     Attributes:
         row: its name in the plan, with the budget that was asked of it.
         data: name of the data set.
-        made: its record.
+        record: of how it was made.
         measured: how far its pictures are from the clean ones.
     """
 
     row: str
     data: str
-    made: SetRecord
+    record: SetRecord
     measured: Measured
 
 
@@ -80,27 +80,27 @@ class Illustration:
 
 
 @dataclass(frozen=True)
-class Content:
+class ReportContent:
     """What the report shows.
 
     Attributes:
         tables: one for each plan and data set.
-        trained: cells by key.
-        protected: sets, each once.
+        trained_cells: by key.
+        protected_sets: each once.
         illustrations: figures.
     """
 
     tables: tuple[Table, ...]
-    trained: dict[str, Trained]
-    protected: tuple[Protected, ...]
+    trained_cells: dict[str, TrainedCell]
+    protected_sets: tuple[ProtectedSet, ...]
     illustrations: tuple[Illustration, ...]
 
-    def boards(self) -> list[Leaderboard]:
+    def leaderboards(self) -> list[Leaderboard]:
         """The leaderboards of all tables."""
-        return [board for table in self.tables for board in boards(table)]
+        return [leaderboard for table in self.tables for leaderboard in leaderboards(table)]
 
 
-def content(plans: Sequence[Plan], runs: RunFolder) -> Content:
+def report_content(plans: Sequence[Plan], runs: RunFolder) -> ReportContent:
     """Look up what has been measured; nothing is loaded but records.
 
     Args:
@@ -114,32 +114,34 @@ def content(plans: Sequence[Plan], runs: RunFolder) -> Content:
             found[entry] = runs.found(entry)
         return found[entry]
 
-    def made(entry: PlannedCell) -> SetRecord | None:
-        return runs.sets.load(entry.training.key)
+    def record(what: TrainingSet) -> SetRecord | None:
+        return runs.sets.load(what.key)
 
-    # a plan that only draws has no table
-    tabled = [plan for plan in plans if not plan.figure]
-    shown = tuple(table for plan in tabled for table in tables(plan, result, lambda what: runs.sets.load(what.key)))
-    trained: dict[str, Trained] = {}
-    protected: dict[str, Protected] = {}
+    trained_cells: dict[str, TrainedCell] = {}
+    protected_sets: dict[str, ProtectedSet] = {}
     for plan in plans:
         for entry in plan.entries:
-            of = made(entry)
-            if of is None:
+            made = record(entry.training)
+            if made is None:
                 continue
-            out = result(entry) if plan.trains else None
-            if out and out.key not in trained:
-                trained[out.key] = Trained(out, entry, of, plan.command)
-            if of.measured:
+            trained = result(entry) if plan.trains else None
+            if trained:
+                trained_cells.setdefault(trained.key, TrainedCell(trained, entry, made, plan.command))
+            if made.measured:
                 row = f"{entry.row}, {entry.budget}" if entry.budget else entry.row
-                protected.setdefault(of.key, Protected(row, entry.table, of, of.measured))
-    drawn = filter(None, (_illustration(plan, runs, result) for plan in plans if plan.figure))
-    return Content(shown, trained, tuple(protected.values()), tuple(drawn))
+                protected_sets.setdefault(made.key, ProtectedSet(row, entry.table, made, made.measured))
+    drawing = [plan for plan in plans if plan.figure]  # these have no table
+    return ReportContent(
+        tuple(table for plan in plans if plan not in drawing for table in tables(plan, result, record)),
+        trained_cells,
+        tuple(protected_sets.values()),
+        tuple(filter(None, (_illustration(plan, runs, result) for plan in drawing))),
+    )
 
 
 def _illustration(plan: Plan, runs: RunFolder, result: Callable[[PlannedCell], Result | None]) -> Illustration | None:
     """A plan's figure; None where it is not there, or shows other sets and trainings than there are now."""
-    results = {entry: out for entry in plan.entries if plan.trains and (out := result(entry))}
+    results = {entry: found for entry in plan.entries if plan.trains and (found := result(entry))}
 
     def trained_cell(entry: PlannedCell) -> Cell | None:
         return results[entry].cell if entry in results else None
@@ -147,6 +149,6 @@ def _illustration(plan: Plan, runs: RunFolder, result: Callable[[PlannedCell], R
     notes = runs.notes(plan.name)
     if notes is None or notes.key != figure_key(plan, trained_cell if plan.trains else runs.cell):
         return None
-    trained = tuple(out.key for out in results.values())
+    trained = tuple(found.key for found in results.values())
     png = runs.figure(plan.name).read_bytes()
     return Illustration(plan.name, notes.title or plan.name, notes.command, png, notes.numbers, trained)

@@ -6,16 +6,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from unlearnable.report.content import Content
+from unlearnable.report.content import ReportContent
 from unlearnable.report.tables import Summary, Table, TableRow
 
 
-def sheets(content: Content) -> dict[str, str]:
+def csv_files(content: ReportContent) -> dict[str, str]:
     """The files by name: every accuracy, the leaderboards, the protected sets."""
     return {
-        "accuracies.csv": _sheet(line for table in content.tables for line in _accuracies(table)),
-        "leaderboards.csv": _sheet(_standings(content)),
-        "sets.csv": _sheet(_sets(content)),
+        "accuracies.csv": _csv(line for table in content.tables for line in _accuracies(table)),
+        "leaderboards.csv": _csv(_standings(content)),
+        "sets.csv": _csv(_sets(content)),
     }
 
 
@@ -24,8 +24,9 @@ def _accuracies(table: Table) -> Iterable[dict[str, Any]]:
         below, paper_below = table.below_clean(row, column)
         final, peak = field.final, field.peak
         yield {
-            **_place(table, row),
+            **_row(table, row),
             **asdict(column),
+            "control": "yes" if column.control else "",
             "seeds": len(field.results),
             "seeds_asked": len(field.entries),
             "final": _percent(final.mean if final else None),
@@ -41,13 +42,13 @@ def _accuracies(table: Table) -> Iterable[dict[str, Any]]:
         }
 
 
-def _standings(content: Content) -> Iterable[dict[str, Any]]:
-    for number, board in enumerate(content.boards(), 1):
+def _standings(content: ReportContent) -> Iterable[dict[str, Any]]:
+    for number, board in enumerate(content.leaderboards(), 1):
         ranked = [(str(rank), *standing) for rank, standing in enumerate(board.ranked, 1)]
-        for rank, row, summary in [*ranked, *(("", *standing) for standing in board.beside)]:
+        for rank, row, summary in [*ranked, *(("", *standing) for standing in board.unprotected)]:
             yield {
                 "board": number,
-                **_place(board.table, row),
+                **_row(board.table, row),
                 "rank": rank,
                 "columns": len(board.columns),
                 **_summary(summary, board.table),
@@ -66,24 +67,23 @@ def _summary(summary: Summary, table: Table) -> dict[str, str]:
     }
 
 
-def _sets(content: Content) -> Iterable[dict[str, Any]]:
-    for one in content.protected:
-        made = one.made
+def _sets(content: ReportContent) -> Iterable[dict[str, Any]]:
+    for protected in content.protected_sets:
         yield {
-            "data": one.data,
-            "row": one.row,
-            "protection": made.what.protection,
-            "share": made.what.share,
-            **asdict(one.measured),
-            "pictures": made.count,
-            "size": made.size,
-            "seconds": made.seconds,
-            "device": made.device,
-            "fingerprint": made.fingerprint,
+            "data": protected.data,
+            "row": protected.row,
+            "protection": protected.record.what.protection,
+            "share": protected.record.what.share,
+            **asdict(protected.measured),
+            "pictures": protected.record.count,
+            "size": protected.record.size,
+            "seconds": protected.record.seconds,
+            "device": protected.record.device,
+            "fingerprint": protected.record.fingerprint,
         }
 
 
-def _place(table: Table, row: TableRow) -> dict[str, str]:
+def _row(table: Table, row: TableRow) -> dict[str, str]:
     where = {"plan": table.plan, "data": table.data}
     return where | {"row": row.name, "budget": row.budget, "protection": row.protection}
 
@@ -92,7 +92,7 @@ def _percent(share: float | None) -> str:
     return "" if share is None else f"{100 * share:.3f}"
 
 
-def _sheet(lines: Iterable[Mapping[str, Any]]) -> str:
+def _csv(lines: Iterable[Mapping[str, Any]]) -> str:
     lines = list(lines)
     text = io.StringIO()
     if lines:

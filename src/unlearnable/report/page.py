@@ -8,65 +8,65 @@ from jinja2 import Template
 from markupsafe import Markup, escape
 
 from unlearnable.bench.entry import protecting
-from unlearnable.pages.curves import PLOT, height_of, line
+from unlearnable.pages.curves import Curve, curve
 from unlearnable.pages.html import data_uri, html_environment
-from unlearnable.pages.text import NONE, duration, percent, points, score, writable
-from unlearnable.report.content import Content, Trained
-from unlearnable.report.leaderboard import Leaderboard, boards
-from unlearnable.report.markdown import caveats, over
+from unlearnable.pages.text import MISSING, as_utf8, duration, percent, points, score
+from unlearnable.report.content import ReportContent, TrainedCell
+from unlearnable.report.leaderboard import Leaderboard, leaderboards
+from unlearnable.report.markdown import caveats
 from unlearnable.report.plots import budget_plot, sweeps
 from unlearnable.report.tables import Table, TableRow
 
 
 @dataclass(frozen=True)
-class Shown:
+class TableSection:
     """A table with what belongs to it.
 
     Attributes:
-        anchor: of its section.
+        anchor: of its heading.
         table: of the plan.
         caveats: what to know before the figures.
-        boards: its leaderboards, with the plot of each, if there is one.
+        leaderboards: with the plot of each, if there is one.
         sweeps: plots by what they are along.
-        alike: whether all rows were measured in the same columns, so that their means can be sorted.
+        comparable: whether all rows were measured in the same columns, so that their means can be sorted.
     """
 
     anchor: str
     table: Table
     caveats: list[str]
-    boards: list[tuple[Leaderboard, bytes | None]]
+    leaderboards: list[tuple[Leaderboard, bytes | None]]
     sweeps: dict[str, bytes]
-    alike: bool
+    comparable: bool
 
 
-def report_page(content: Content) -> str:
+def report_page(content: ReportContent) -> str:
     """One HTML document, UTF-8, without references to anything outside it; the same for the same records."""
     page = _template().render(
-        shown=[_shown(f"t{number}", table, content) for number, table in enumerate(content.tables, 1)],
+        sections=[_section(f"t{number}", table, content) for number, table in enumerate(content.tables, 1)],
         content=content,
-        facts=_facts(content),
+        summary=_summary(content),
     )
-    return writable(page)
+    return as_utf8(page)
 
 
-def _shown(anchor: str, table: Table, content: Content) -> Shown:
+def _section(anchor: str, table: Table, content: ReportContent) -> TableSection:
     rms = _rms(table, content)
     measured = {frozenset(summary.columns) for row in table.rows if (summary := table.summary(row))}
-    return Shown(
+    return TableSection(
         anchor=anchor,
         table=table,
         caveats=caveats(table),
-        boards=[(board, budget_plot(board, rms)) for board in boards(table)],
+        leaderboards=[(leaderboard, budget_plot(leaderboard, rms)) for leaderboard in leaderboards(table)],
         sweeps=sweeps(table),
-        alike=len(measured) < 2,
+        comparable=len(measured) < 2,
     )
 
 
-def _rms(table: Table, content: Content) -> Mapping[TableRow, float]:
+def _rms(table: Table, content: ReportContent) -> Mapping[TableRow, float]:
     """How far each row's pictures are changed, in grey levels."""
     data = table.train and table.train.what.data
-    sets = [one for one in content.protected if one.made.what.data == data]
-    found = {one.made.what.protecting: one.measured.rms for one in sets}  # a record may spell it otherwise
+    sets = [protected for protected in content.protected_sets if protected.record.what.data == data]
+    found = {protected.record.what.protecting: protected.measured.rms for protected in sets}  # however it is spelled
     named = {row: protecting(row.protection) for row in table.rows}
     return {row: found[protection] for row, protection in named.items() if protection in found}
 
@@ -83,39 +83,36 @@ def _template() -> Template:
         "breakable": _breakable,
     }
     environment.globals |= {
-        "none_sign": NONE,
-        "over": over,
-        "lines": _lines,
-        "height_of": height_of,
-        "plot": PLOT,
+        "missing": MISSING,
+        "curves": _curves,
         "record": _record,
     }
     return environment.get_template("page.html.j2")
 
 
-def _facts(content: Content) -> list[tuple[str, str]]:
-    results = [trained.result for trained in content.trained.values()]
-    asked, measured = (sum(getattr(table, name) for table in content.tables) for name in ("asked", "measured"))
+def _summary(content: ReportContent) -> list[tuple[str, str]]:
+    results = [trained.result for trained in content.trained_cells.values()]
+    planned, measured = (sum(getattr(table, name) for table in content.tables) for name in ("planned", "measured"))
     facts = [
-        ("Trainings", f"{measured:,} of {asked:,} done"),
-        ("Protected sets", f"{len(content.protected):,}"),
+        ("Trainings", f"{measured:,} of {planned:,} done"),
+        ("Protected sets", f"{len(content.protected_sets):,}"),
     ]
     if results:
         facts += [
             ("Time of all trainings", duration(sum(result.seconds for result in results))),
             ("Hardware", ", ".join(_distinct(result.device for result in results))),
-            ("Versions", ", ".join(_distinct(_versions(trained) for trained in content.trained.values()))),
+            ("Versions", ", ".join(_distinct(_versions(trained) for trained in content.trained_cells.values()))),
         ]
     return facts
 
 
-def _record(trained: Trained) -> list[tuple[str, str]]:
+def _record(trained: TrainedCell) -> list[tuple[str, str]]:
     """What a figure comes from."""
-    result, made, what = trained.result, trained.made, trained.made.what
+    result, made, what = trained.result, trained.training_set, trained.training_set.what
     cell = result.cell
     protection = what.protection + (f", {what.share:.0%} of the pictures" if what.share < 1 else "")
     return [
-        ("Trained on", f"{what.data}: {made.count:,} pictures of {made.size} px"),
+        ("TrainedCell on", f"{what.data}: {made.count:,} pictures of {made.size} px"),
         ("Protection", f"{protection}, seed {what.seed}"),
         ("Training set", f"SHA-256 {cell.train}, made in {duration(made.seconds)} on {made.device}"),
         ("Tested on", f"{trained.entry.test}, SHA-256 {cell.test}"),
@@ -124,23 +121,23 @@ def _record(trained: Trained) -> list[tuple[str, str]]:
         ("Victim", cell.victim),
         ("Countermeasure", cell.countermeasure),
         ("Recipe", f"{cell.recipe}, {len(result.epochs)} epochs, seed {cell.seed}"),
-        ("Trained in", f"{duration(result.seconds)} on {result.device}"),
+        ("TrainedCell in", f"{duration(result.seconds)} on {result.device}"),
         ("Versions", _versions(trained)),
         ("Cell", cell.key),
     ]
 
 
-def _versions(trained: Trained) -> str:
+def _versions(trained: TrainedCell) -> str:
     versions = {"unlearnable": trained.result.cell.version} | trained.result.versions
     return ", ".join(f"{name} {version}" for name, version in versions.items())
 
 
-def _lines(trained: Trained) -> list[object]:
+def _curves(trained: TrainedCell) -> list[Curve]:
     """Accuracy on the training pictures, and in the test above it."""
     epochs = trained.result.epochs
     return [
-        line("train", [epoch.train_accuracy for epoch in epochs]),
-        line("published", [epoch.test_accuracy for epoch in epochs]),
+        curve("train", [epoch.train_accuracy for epoch in epochs]),
+        curve("published", [epoch.test_accuracy for epoch in epochs]),
     ]
 
 

@@ -14,7 +14,7 @@ from unlearnable.training.adversarial import AdversarialTraining
 from unlearnable.training.recipes import recipe_named
 from unlearnable.victims.architectures import Scalable, ViT, victim_named
 
-OTHERWISE = ("table2", "table3")  # whose columns are no countermeasures: victims, shares of protected pictures
+OTHER_COLUMNS = ("table2", "table3")  # whose columns are no countermeasures: victims, shares of protected pictures
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,11 @@ class Column:
     victim: str
     share: float
     recipe: str
+
+    @property
+    def control(self) -> bool:
+        """Whether it says nothing of a protection and counts nowhere: see `Countermeasure`."""
+        return countermeasure_named(self.countermeasure).control
 
 
 @dataclass(frozen=True)
@@ -49,7 +54,7 @@ class Comparison:
 
     def column(self, column: Column) -> str:
         """The paper's column that a column of ours stands beside; empty where there is none."""
-        if self.name in OTHERWISE and column.countermeasure != "vanilla":
+        if self.name in OTHER_COLUMNS and column.countermeasure != "vanilla":
             return ""
         columns = self.table.columns
         if self.name == "table3":
@@ -58,8 +63,8 @@ class Comparison:
         if 0 < column.share < 1:
             return ""
         if self.name == "table2":
-            return _at_full_size(column.victim, columns)
-        return _like(column.countermeasure, columns)
+            return _matching_victim(column.victim, columns)
+        return _matching_countermeasure(column.countermeasure, columns)
 
     def accuracy(self, data: str, row: str, column: Column) -> float | None:
         """The paper's accuracy in [0, 1]; None where it has none."""
@@ -91,7 +96,9 @@ class Comparison:
         expected = self.table.columns if self.name == "table2" else (VICTIM,)
         for victim in dict.fromkeys(column.victim for column in columns):
             if victim_named(victim) not in map(victim_named, expected):
-                found.append(f"victim {victim}, in the paper {_at_full_size(victim, expected) or ', '.join(expected)}")
+                found.append(
+                    f"victim {victim}, in the paper {_matching_victim(victim, expected) or ', '.join(expected)}"
+                )
         if size := SIZES.get(data):
             counts = [(train, "training pictures", size.train), (test, "test pictures", size.test)]
             found += [
@@ -107,9 +114,9 @@ class Comparison:
         if other := [row for row, text in protections.items() if row in papers and not _as_authors(data, text)]:
             found.append(f"{', '.join(other)} optimised by other settings than their authors'")
         for text in dict.fromkeys(column.countermeasure for column in columns):
-            like = _like(text, self.table.columns) if self.name not in OTHERWISE else "vanilla"
-            if like and countermeasure_named(text) != countermeasure_named(like):
-                found.append(f"countermeasure {text}, in the paper {like}")
+            theirs = _matching_countermeasure(text, self.table.columns) if self.name not in OTHER_COLUMNS else "vanilla"
+            if theirs and countermeasure_named(text) != countermeasure_named(theirs):
+                found.append(f"countermeasure {text}, in the paper {theirs}")
         return found
 
     def misprints(self, data: str, rows: Iterable[str]) -> list[str]:
@@ -136,7 +143,7 @@ def _as_authors(data: str, text: str) -> bool:
     return any(replace(usual, **free) == own for usual in settings)
 
 
-def _like(text: str, names: Iterable[str]) -> str:
+def _matching_countermeasure(text: str, names: Iterable[str]) -> str:
     """The countermeasure among ``names`` that ``text`` is, or is but for another number of adversarial steps."""
     made = countermeasure_named(text)
     if isinstance(made, AdversarialTraining):
@@ -144,7 +151,7 @@ def _like(text: str, names: Iterable[str]) -> str:
     return next((name for name in names if countermeasure_named(name) == made), "")
 
 
-def _at_full_size(text: str, names: Iterable[str]) -> str:
+def _matching_victim(text: str, names: Iterable[str]) -> str:
     """The victim among ``names`` that ``text`` is, or is but for its width or its patches."""
     made = victim_named(text)
     if isinstance(made, Scalable):

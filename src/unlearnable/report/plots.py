@@ -19,24 +19,24 @@ MARKERS = "osD^vPX*<>ph"
 FEWEST = 3  # points of a sweep
 
 
-def budget_plot(board: Leaderboard, rms: Mapping[TableRow, float]) -> bytes | None:
+def budget_plot(leaderboard: Leaderboard, rms: Mapping[TableRow, float]) -> bytes | None:
     """Mean accuracy of a leaderboard against how far the pictures are changed; None where fewer than two are known.
 
     Args:
-        board: whose means.
+        leaderboard: whose means.
         rms: mean RMS of the sets, in grey levels.
     """
-    shown = [(row, summary) for row, summary in board.ranked if row in rms]
-    if len(shown) < 2:
+    ranked = [(row, summary) for row, summary in leaderboard.ranked if row in rms]
+    if len(ranked) < 2:
         return None
     figure, axes = _axes("RMS of the change, grey levels of 255")
-    for row, summary in shown:
-        look = _look(board.table, row) | {"linestyle": ""}
+    for row, summary in ranked:
+        look = _look(leaderboard.table, row) | {"linestyle": ""}
         axes.plot(rms[row], 100 * summary.final, markersize=8, label=row.label, **look)
-    for row, summary in board.beside:
+    for row, summary in leaderboard.unprotected:
         axes.axhline(100 * summary.final, color="black", linestyle="--", linewidth=1, label=f"{row.label}, unchanged")
-    axes.set_xlim(0, 1.08 * max(rms[row] for row, _ in shown))
-    return _svg(figure, axes, board.table)
+    axes.set_xlim(0, 1.08 * max(rms[row] for row, _ in ranked))
+    return _svg(figure, axes, leaderboard.table)
 
 
 def sweeps(table: Table) -> dict[str, bytes]:
@@ -76,7 +76,7 @@ def _quality(column: Column) -> float | None:
 def _look(table: Table, row: TableRow) -> dict[str, Any]:
     """How a row is drawn, the same in every plot of a table."""
     index = table.rows.index(row)
-    colour, style = ("black", "--") if row.control else (f"C{index}", "-")
+    colour, style = ("black", "--") if row.unprotected else (f"C{index}", "-")
     return {"marker": MARKERS[index % len(MARKERS)], "color": colour, "linestyle": style}
 
 

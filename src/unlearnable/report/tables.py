@@ -27,7 +27,7 @@ class TableRow:
     protection: str
 
     @property
-    def control(self) -> bool:
+    def unprotected(self) -> bool:
         """Whether nothing is protected."""
         return protecting(self.protection) is None
 
@@ -72,7 +72,7 @@ class Summary:
     """A row over some columns; accuracies in [0, 1].
 
     Attributes:
-        columns: over which it is: those that have been measured.
+        columns: over which it is: those that have been measured and are no controls.
         final, peak: mean accuracies after the last and after the best epoch.
         worst_final, worst_peak: the highest of each.
         worst: the column of ``worst_peak``.
@@ -97,7 +97,7 @@ class Table:
         title: of the plan.
         data: name of the data set.
         command: that fills it.
-        beside: the table of the paper; None without one.
+        comparison: with a table of the paper; None without one.
         train, test: the clean sets; None where they have not been made.
         rows, columns: in the order of the plan.
         fields: whatever the plan asks for, whether measured or not.
@@ -107,7 +107,7 @@ class Table:
     title: str
     data: str
     command: str
-    beside: Comparison | None
+    comparison: Comparison | None
     train: SetRecord | None
     test: SetRecord | None
     rows: tuple[TableRow, ...]
@@ -115,7 +115,7 @@ class Table:
     fields: dict[tuple[TableRow, Column], Field]
 
     @property
-    def asked(self) -> int:
+    def planned(self) -> int:
         """Trainings that the plan asks for."""
         return sum(len(field.entries) for field in self.fields.values())
 
@@ -137,11 +137,16 @@ class Table:
             for name in varied or ["countermeasure"]
         )
 
-    def of(self, row: TableRow) -> tuple[Column, ...]:
-        """The columns of which the plan asks for this row."""
-        return tuple(column for column in self.columns if (row, column) in self.fields)
+    @property
+    def counted(self) -> tuple[Column, ...]:
+        """The columns that count in means and ranks: those that are no controls."""
+        return tuple(column for column in self.columns if not column.control)
 
-    def at(self, row: TableRow, column: Column) -> Field | None:
+    def columns_of(self, row: TableRow) -> tuple[Column, ...]:
+        """The columns that count and of which the plan asks for this row."""
+        return tuple(column for column in self.counted if (row, column) in self.fields)
+
+    def field(self, row: TableRow, column: Column) -> Field | None:
         """The field of a row in a column; clean pictures, which have no share, are the same in all shares."""
         return self.fields.get((row, column)) or (self.clean(column) if row.protection == CLEAN else None)
 
@@ -159,9 +164,12 @@ class Table:
         return ours, clean.paper - field.paper if clean.paper is not None and field.paper is not None else None
 
     def summary(self, row: TableRow, columns: Iterable[Column] | None = None) -> Summary | None:
-        """A row over ``columns``, or over all; what has not been measured is left out. None where nothing has been."""
-        wanted = self.of(row) if columns is None else columns
-        measured = {column: field for column in wanted if (field := self.at(row, column))}
+        """A row over ``columns``, or over all that count; what has not been measured is left out.
+
+        None where nothing has been.
+        """
+        wanted = self.columns_of(row) if columns is None else columns
+        measured = {column: field for column in wanted if (field := self.field(row, column))}
         finals = {column: field.final.mean for column, field in measured.items() if field.final}
         peaks = {column: field.peak.mean for column, field in measured.items() if field.peak}
         if not finals:
@@ -181,12 +189,12 @@ class Table:
     def departures(self) -> list[str]:
         """What was done otherwise than in the paper."""
         protections = {row.name: row.protection for row in self.rows}
-        beside = self.beside
-        return beside.departures(self.data, protections, self.columns, self.train, self.test) if beside else []
+        comparison = self.comparison
+        return comparison.departures(self.data, protections, self.columns, self.train, self.test) if comparison else []
 
     def misprints(self) -> list[str]:
         """Means of the paper that are not those of their rows."""
-        return self.beside.misprints(self.data, [row.name for row in self.rows]) if self.beside else []
+        return self.comparison.misprints(self.data, [row.name for row in self.rows]) if self.comparison else []
 
 
 def tables(
@@ -197,7 +205,7 @@ def tables(
     """A table for each data set of a plan.
 
     Args:
-        plan: what is asked for.
+        plan: what is planned for.
         result: what came out of an entry, if anything did.
         made: what is known of a set, if anything is.
     """
@@ -217,38 +225,38 @@ def _table(
     train: SetRecord | None,
     test: SetRecord | None,
 ) -> Table:
-    beside, data = Comparison(plan.paper) if plan.paper else None, entries[0].table
-    places: dict[tuple[TableRow, Column], list[PlannedCell]] = {}
+    comparison, data = Comparison(plan.paper) if plan.paper else None, entries[0].table
+    planned: dict[tuple[TableRow, Column], list[PlannedCell]] = {}
     varied = len({entry.training.share for entry in entries}) > 1
     for entry in entries:
         row = TableRow(entry.row, entry.budget, entry.training.protection)
         share = 0.0 if varied and entry.training.protection == CLEAN else entry.training.share
         column = Column(entry.countermeasure, entry.victim, share, entry.recipe)
-        places.setdefault((row, column), []).append(entry)
-    found: dict[tuple[TableRow, Column], Field] = {}
-    for (row, column), asked in places.items():
-        paper = beside.accuracy(data, row.name, column) if beside and not row.budget else None
-        found[row, column] = Field(tuple(asked), tuple(filter(None, map(result, asked))), paper)
+        planned.setdefault((row, column), []).append(entry)
+    filled: dict[tuple[TableRow, Column], Field] = {}
+    for (row, column), cells in planned.items():
+        paper = comparison.accuracy(data, row.name, column) if comparison and not row.budget else None
+        filled[row, column] = Field(tuple(cells), tuple(filter(None, map(result, cells))), paper)
     return Table(
         plan=plan.name,
         title=plan.title or plan.name,
         data=data,
         command=plan.command,
-        beside=beside,
+        comparison=comparison,
         train=train,
         test=test,
-        rows=tuple(dict.fromkeys(row for row, _ in places)),
-        columns=_ordered((column for _, column in places), beside),
-        fields=found,
+        rows=tuple(dict.fromkeys(row for row, _ in planned)),
+        columns=_ordered((column for _, column in planned), comparison),
+        fields=filled,
     )
 
 
-def _ordered(columns: Iterable[Column], beside: Comparison | None) -> tuple[Column, ...]:
+def _ordered(columns: Iterable[Column], comparison: Comparison | None) -> tuple[Column, ...]:
     """By share, then as in the paper, then as in the plan."""
-    names = beside.table.columns if beside else ()
+    names = comparison.table.columns if comparison else ()
 
-    def place(column: Column) -> tuple[float, int]:
-        name = beside.column(column) if beside else ""
+    def position(column: Column) -> tuple[float, int]:
+        name = comparison.column(column) if comparison else ""
         return column.share, names.index(name) if name else len(names)
 
-    return tuple(sorted(dict.fromkeys(columns), key=place))
+    return tuple(sorted(dict.fromkeys(columns), key=position))

@@ -55,6 +55,26 @@ class Countermeasure:
     repeatable: ClassVar[bool] = False
 
     @property
+    def control(self) -> bool:
+        """Whether what is trained with it says nothing of what it does against a protection.
+
+        Either no published picture is trained on, or nothing is done about them. Controls are shown wherever results
+        are, and counted nowhere: in no mean, worst case, rank or verdict. Ordinary training (`Vanilla`) is none: it is
+        what all others are read against.
+        """
+        return self.changes_nothing or not self.sees_published
+
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether its parameters make it ordinary training, on the same pictures by the same recipe."""
+        return False
+
+    @property
+    def sees_published(self) -> bool:
+        """Whether any published picture is trained on."""
+        return True
+
+    @property
     def effort(self) -> float:
         """About how many ordinary trainings an epoch of it takes."""
         return 1.0
@@ -134,6 +154,16 @@ class Chain(Countermeasure):
             raise ValueError("two of these countermeasures replace the loss; chain at most one such")
 
     @property
+    def changes_nothing(self) -> bool:
+        """No link does anything."""
+        return all(link.changes_nothing for link in self.links)
+
+    @property
+    def sees_published(self) -> bool:
+        """No link takes them away."""
+        return all(link.sees_published for link in self.links)
+
+    @property
     def effort(self) -> float:
         """That of the dearest link."""
         return max(link.effort for link in self.links)
@@ -189,6 +219,9 @@ countermeasures: Registry[Countermeasure] = Registry("countermeasures")
 @countermeasures.register("vanilla")
 class Vanilla(Countermeasure):
     """Nothing beyond the recipe's own crop and flip: the paper's ordinary training."""
+
+    control = False
+    changes_nothing = True
 
 
 def countermeasure_named(spec: str) -> Countermeasure:

@@ -1,0 +1,125 @@
+"""Every committed table is what the code makes of the records beside it, and those are of what ships."""
+
+import json
+import re
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from unlearnable.audit.outcome import AuditRow, Outcome, PublishedFolder
+from unlearnable.audit.page import markdown_table
+from unlearnable.audit.verdict import verdict
+from unlearnable.bench.cell import Result
+from unlearnable.bench.figure import figure_key
+from unlearnable.bench.plan import Plan
+from unlearnable.bench.store import RunFolder
+from unlearnable.hiding.inference import shipped_weights
+from unlearnable.hiding.network import WEIGHTS, weights_folder
+from unlearnable.images.quality import Quality
+from unlearnable.report.content import report_content
+from unlearnable.report.markdown import report_markdown
+from unlearnable.storage.provenance import file_fingerprint
+
+RESULTS = Path("results")
+AUDITS = sorted(file.parent for file in RESULTS.rglob("audit.json"))
+CLEAN = RESULTS / "cifar10_quick"  # whose trainings all audits share
+
+
+@pytest.mark.parametrize("pack", sorted(RESULTS.glob("*.jsonl")), ids=lambda pack: pack.stem)
+def test_a_report_is_made_again_from_its_pack(pack, tmp_path):
+    written = pack.with_suffix(".md").read_text()
+    command = next(line.strip("`") for line in written.splitlines() if line.startswith("`unlearnable bench"))
+    runs = RunFolder(tmp_path)
+    runs.unpack(pack)
+    assert report_markdown(report_content([Plan.read(command.split()[-1])], runs)) == written
+
+
+@pytest.mark.parametrize("folder", AUDITS, ids=str)
+def test_an_audit_is_made_again_from_its_cells(folder):
+    summary = json.loads((folder / "audit.json").read_text())
+    outcome = audited(folder, summary)
+    assert markdown_table(outcome) == (folder / "audit.md").read_text()
+    assert summary["means"] == pytest.approx(outcome.means, abs=1e-12)
+    assert summary["verdict"] == verdict(outcome)
+    for row in outcome.rows:
+        scores = {name: asdict(getattr(row, name)) for name in summary["rows"][row.countermeasure]}
+        assert summary["rows"][row.countermeasure] == scores
+
+
+def audited(folder: Path, summary: dict) -> Outcome:
+    """The outcome that an ``audit.json`` sums up, from the cells beside it and those of clean pictures."""
+    protected, clean = results(folder), results(CLEAN)
+    seeds = range(summary["seeds"])
+    rows = [
+        AuditRow(name, *(tuple(side[name, seed] for seed in seeds) for side in (clean, protected)))
+        for name in summary["rows"]
+    ]
+    settings = ["train_count", "test_count", "size", "victim", "recipe", "epochs", "seeds", "missing", "command"]
+    return Outcome(
+        classes=tuple(summary["classes"]),
+        protected_classes=tuple(summary["protected_classes"]),
+        rows=tuple(rows),
+        published=published(summary["published"]),
+        **{name: summary[name] for name in settings},
+    )
+
+
+def results(folder: Path) -> dict[tuple[str, int], Result]:
+    """Trainings by countermeasure and seed."""
+    files = sorted((folder / "cells").glob("*.json"))
+    loaded = {file.stem: Result.from_json(file.read_text()) for file in files}
+    assert all(result.key == name for name, result in loaded.items())
+    return {(result.cell.countermeasure, result.cell.seed): result for result in loaded.values()}
+
+
+def published(summary: dict) -> PublishedFolder:
+    """Files whose measures have the recorded mean and worst: one the worst, the others alike."""
+    count = summary["measured"]
+    worst = {name: summary[name]["worst"] for name in ("rms", "psnr", "ssim")}
+    others = {name: (count * summary[name]["mean"] - worst[name]) / (count - 1) for name in worst}
+    linf = {"linf": summary["linf"]["worst"]}  # its mean is not printed
+    qualities = (Quality(**linf, **worst), *[Quality(**linf, **others)] * (count - 1))
+    return PublishedFolder(summary["count"], qualities, summary["budget"], summary["over_budget"], ())
+
+
+@pytest.mark.parametrize("pack", sorted(RESULTS.glob("*.jsonl")), ids=lambda pack: pack.stem)
+def test_results_are_of_the_weights_that_ship(pack):
+    shipped = file_fingerprint([weights_folder(shipped_weights()) / WEIGHTS])
+    for record in map(json.loads, pack.read_text().splitlines()):
+        if "what" in record:
+            name, used = record["what"]["protection"], record["files"]
+        else:
+            name, used = record["cell"]["countermeasure"], record["cell"]["weights"]
+        if name.startswith(("deep_hiding", "reveal", "inverse")) and not re.search("weights=|secrets=", name):
+            assert used == shipped, name
+
+
+def test_every_result_is_cited():
+    """By a page, a plan or a benchmark; an audit's and a report's records lie beside the table that is."""
+    texts = [file.read_text() for pattern in ("*.md", "docs/*.md") for file in Path().glob(pattern)]
+    cited = set(re.findall(r"results/[\w./]*\w", " ".join(texts)))
+    for file in RESULTS.rglob("*"):
+        beside_a_table = file.suffix == ".jsonl" or file.name == "audit.json"
+        if file.is_file() and file.parent.name != "cells":
+            assert str(file.with_suffix(".md") if beside_a_table else file) in cited
+
+
+@pytest.fixture(scope="module")
+def all_packs(tmp_path_factory):
+    runs = RunFolder(tmp_path_factory.mktemp("runs"))
+    for pack in RESULTS.glob("*.jsonl"):
+        runs.unpack(pack)
+    return runs
+
+
+@pytest.mark.parametrize("notes", sorted(RESULTS.glob("figure*.json")), ids=lambda notes: notes.stem)
+def test_a_figure_shows_the_sets_and_trainings_of_the_packs(notes, all_packs):
+    figure, plan = json.loads(notes.read_text()), Plan.read(f"plans/{notes.stem}.yaml")
+    assert figure["command"] == f"unlearnable bench {plan.file}"
+
+    def cell(entry):
+        trained = all_packs.found(entry)
+        return trained and trained.cell
+
+    assert figure["key"] == figure_key(plan, cell if plan.trains else all_packs.cell)
