@@ -145,10 +145,12 @@ def commands(command, words=()):
 
 def test_help_shows_what_is_written():
     """Square brackets are markup there, and whatever stands in them is lost unless they are escaped."""
-    for words, command in commands(get_command(app)):
+    found = list(commands(get_command(app)))
+    assert {" ".join(words) for words, _ in found} >= {"", "protect", "hider train", "semantics build"}
+    for words, command in found:
         shown = " ".join(runner.invoke(app, [*words, "--help"], env={"COLUMNS": "1000"}).output.split())
         for text in [command.help, *(getattr(parameter, "help", None) for parameter in command.params)]:
-            assert " ".join((text or "").replace("\\[", "[").split()) in shown, words
+            assert text and " ".join(text.replace("\\[", "[").split()) in shown, (words, text)
 
 
 def test_version():
