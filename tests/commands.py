@@ -1,7 +1,6 @@
 """Commands as a user types them."""
 
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from unlearnable.cli import app
 

@@ -109,15 +109,16 @@ def test_what_is_deleted_alone_is_done_again(plan, done, tmp_path):
     assert replace(runs.result(lost), seconds=0) == replace(before, seconds=0)
 
 
-def test_processes_give_the_same_results(plan, done, tmp_path):
+def test_processes_give_the_same_results(plan, done, tmp_path, monkeypatch):
+    """With one thread each, as there is in this process: sums by other threads round differently."""
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
     runs, entries = RunFolder(tmp_path / "runs"), plan.entries[:4]
     with local(2) as place:
         run = PlanRun(steps_of(replace(plan, entries=entries), runs), place, runs)
         run()
     assert not run.failed
     for entry in entries:
-        assert runs.result(entry).cell == done.result(entry).cell
-        assert runs.result(entry).final() == pytest.approx(done.result(entry).final(), abs=0.2)  # other threads
+        assert replace(runs.result(entry), seconds=0) == replace(done.result(entry), seconds=0)
 
 
 def test_what_a_countermeasure_makes_is_kept_where_it_is_needed_twice(plan, tmp_path):
@@ -125,7 +126,7 @@ def test_what_a_countermeasure_makes_is_kept_where_it_is_needed_twice(plan, tmp_
     kinds = [(type(job), getattr(job, "countermeasure", None)) for job in jobs]
     assert kinds.count((Purify, "jpeg:quality=50")) == 2 and sum(kind is Purify for kind, _ in kinds) == 2
     trains = [job for job in jobs if isinstance(job, Train) and job.entry.countermeasure == "jpeg:quality=50"]
-    assert all(any(isinstance(need, Purify) for need in job.needs) for job in trains)
+    assert len(trains) == 4 and all(any(isinstance(need, Purify) for need in job.needs) for job in trains)
 
 
 def test_training_on_what_was_kept_is_training_with_the_countermeasure(plan, done, tmp_path):
@@ -214,8 +215,9 @@ def test_no_time_left(plan, done, tmp_path):
     run = PlanRun(steps_of(plan, runs), InProcess(), runs, time.monotonic() - 1, events.append)
     run()
     assert len(runs.cells.all()) == 1
-    assert {type(job) for job in run.failed} >= {Train}
-    assert all("no time left" in event.said for event in events if event.failed)
+    failed = [event for event in events if event.failed]
+    assert sum(isinstance(job, Train) for job in run.failed) >= 9 and len(failed) == len(run.failed)
+    assert all("no time left" in event.said for event in failed)
 
 
 def test_no_first_run_outlives_its_time(plan, tmp_path):
@@ -333,6 +335,7 @@ def test_a_packed_file_with_a_spoilt_line_is_refused_whole(plan, done, tmp_path)
 
 
 def test_the_record_of_a_set_comes_back_from_its_file(done):
+    assert len(done.sets.all()) == 5  # clean, noise of two seeds, a share of it, and the remainder
     for made in done.sets.all():
         assert SetRecord.from_json(made.to_json()) == made
     with pytest.raises(ValueError, match="not the record of a set"):

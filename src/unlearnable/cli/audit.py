@@ -79,7 +79,7 @@ def fit(
     countermeasure: Annotated[str, typer.Option(help="NAME, NAME:parameter=value, or NAME+NAME.")] = "vanilla",
     victim: Annotated[str, typer.Option(help="The classifier, or any timm name.")] = "resnet9",
     recipe: Annotated[str, typer.Option(help="quick, paper or transformer.")] = "quick",
-    seed: int = 0,
+    seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 0,
     device: Device = None,
 ) -> None:
     """Train one classifier and keep its weights; the same command resumes one that was killed."""

@@ -1,8 +1,9 @@
 """What is drawn anew for every batch: holes, mixtures, noise, random operations."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
-from torchvision.transforms import v2
 
 from unlearnable.images.imageset import Images
 from unlearnable.training.countermeasure import Countermeasure, Targets, countermeasures
@@ -44,6 +45,8 @@ class CutMix(Countermeasure):
 
     def augment(self, images: Images, targets: Targets) -> tuple[Images, Targets]:
         """Torchvision's."""
+        from torchvision.transforms import v2
+
         return _mixed(v2.CutMix(alpha=self.alpha, num_classes=targets.shape[1]), images, targets)
 
 
@@ -59,6 +62,8 @@ class MixUp(Countermeasure):
 
     def augment(self, images: Images, targets: Targets) -> tuple[Images, Targets]:
         """Torchvision's."""
+        from torchvision.transforms import v2
+
         return _mixed(v2.MixUp(alpha=self.alpha, num_classes=targets.shape[1]), images, targets)
 
 
@@ -102,10 +107,12 @@ class RandAugment(Countermeasure):
 
     def augment(self, images: Images, targets: Targets) -> tuple[Images, Targets]:
         """Picture by picture, on 8 bits."""
+        from torchvision.transforms import v2
+
         return each_picture(v2.RandAugment(self.operations, self.magnitude), images), targets
 
 
-def each_picture(transform: v2.Transform, images: Images) -> Images:
+def each_picture(transform: Callable[[Tensor], Tensor], images: Images) -> Images:
     """Apply a transform of 8-bit pictures, drawn anew for each."""
     pictures = (images * 255).round().to(torch.uint8)
     return torch.stack([transform(picture) for picture in pictures]).to(images) / 255
@@ -118,8 +125,9 @@ def _in_span(count: int, side: int, length: int, device: torch.device) -> Tensor
     return (offset >= 0) & (offset < length)
 
 
-def _mixed(mix: v2.Transform, images: Images, targets: Targets) -> tuple[Images, Targets]:
+def _mixed(
+    mix: Callable[[Images, Targets], tuple[Images, Targets]], images: Images, targets: Targets
+) -> tuple[Images, Targets]:
     if targets.shape[1] < 2 or len(images) < 2:
         return images, targets
-    mixed_images, mixed_targets = mix(images, targets)
-    return mixed_images, mixed_targets
+    return mix(images, targets)

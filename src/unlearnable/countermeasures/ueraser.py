@@ -3,10 +3,8 @@
 import warnings
 
 import torch
-from kornia.augmentation import RandomChannelShuffle, RandomPlasmaBrightness, RandomPlasmaContrast
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torchvision.transforms import v2
 
 from unlearnable.countermeasures.augment import each_picture
 from unlearnable.images.imageset import Images
@@ -50,6 +48,9 @@ class UEraser(Countermeasure):
 
     def drawn(self, images: Images) -> Images:
         """One draw for every picture."""
+        from kornia.augmentation import RandomChannelShuffle, RandomPlasmaBrightness, RandomPlasmaContrast
+        from torchvision.transforms import v2
+
         p = self.probability
         with warnings.catch_warnings():  # kornia's, about versions of torch
             warnings.simplefilter("ignore")

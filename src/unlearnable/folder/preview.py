@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
-from matplotlib.figure import Figure
 from numpy import ndarray
 
 from unlearnable.folder.job import working_picture
@@ -40,6 +39,8 @@ def side_by_side(
         files: which files of ``src``; the first of each of up to five classes when None.
         weights: those that it used.
     """
+    from matplotlib.figure import Figure
+
     src, dst = Path(src), Path(dst)
     entries = {name: entry for name, entry in read_manifest(dst).items() if entry.status == "protected"}
     chosen = [entries[name] for name in files] if files is not None else _one_a_class(entries.values())

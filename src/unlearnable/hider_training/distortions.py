@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from torchvision.transforms.v2 import functional as V
 
 from unlearnable.hider_training.jpeg import jpeg
 from unlearnable.hiding.masking import luma
@@ -58,6 +57,8 @@ def ranked(pictures: Images, generator: torch.Generator) -> Images:
 
 def blurred(pictures: Images, generator: torch.Generator) -> Images:
     """Gaussian over 5x5, its sigma from 0.4 to 1.2 px."""
+    from torchvision.transforms.v2 import functional as V
+
     softened: Tensor = V.gaussian_blur(pictures, [5, 5], [0.4 + 0.8 * _uniform(generator)])
     return softened
 

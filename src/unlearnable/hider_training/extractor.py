@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import timm
 import torch
 from jaxtyping import Float
 from safetensors import safe_open
@@ -40,6 +39,8 @@ class Extractor(nn.Module):
             ValueError: it does not hold a ``resnet18``.
         """
         if name == "imagenet":
+            import timm
+
             return cls(timm.create_model(IMAGENET, pretrained=True), normalised=True)
         file = Path(name)
         if not file.is_file():

@@ -11,7 +11,6 @@ from typing import Literal
 import numpy as np
 import torch
 from jaxtyping import UInt8
-from matplotlib.figure import Figure
 from torch import Tensor
 
 from unlearnable.compute.devices import device_named
@@ -22,6 +21,8 @@ from unlearnable.hider_training.loop import HiderTraining, StepProgress
 
 def draw_curve(history: Sequence[Mapping[str, float]], file: Path) -> None:
     """Draw PSNRs and RMS over the steps, from records that hold ``step``, ``stego_psnr``, ``secret_psnr``, ``rms``."""
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(7, 3.5), layout="constrained")
     quality, budget = figure.subplots(1, 2)
     steps = [entry["step"] for entry in history]

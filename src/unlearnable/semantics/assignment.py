@@ -11,7 +11,6 @@ from typing import TypeVar
 import numpy as np
 from jaxtyping import Float, UInt8
 from numpy import ndarray
-from scipy.optimize import linear_sum_assignment
 
 from unlearnable.images.imageset import LUMA
 from unlearnable.semantics.render import FIELDS
@@ -70,6 +69,8 @@ def contrary(
     usual = np.mean(known, axis=0)
     own = np.stack([(usual if mean is None else mean) - usual for mean in spectra[len(kept) :]])
     waves = np.stack([_waves(secrets.draw(number, 0, height, width)) for number in free])
+    from scipy.optimize import linear_sum_assignment  # half a second, and needed where classes are several
+
     _, chosen = linear_sum_assignment(own.reshape(count, -1) @ waves.reshape(len(free), -1).T)
     return [*kept, *(free[place] for place in chosen)]
 

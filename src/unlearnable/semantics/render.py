@@ -15,6 +15,7 @@ import itertools
 import math
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -180,9 +181,9 @@ def _surface(rng: np.random.Generator, luma: float, height: int, width: int) -> 
 @cache
 def _glyph(character: str) -> Image.Image:
     """A glyph's coverage, centred with its longer side filling half of a square of 2 GLYPH px."""
-    import matplotlib
-
-    path = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
+    package = find_spec("matplotlib")  # for its font alone: not imported
+    assert package and package.origin
+    path = Path(package.origin).parent / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf"
     probe = ImageFont.truetype(path, GLYPH)
     left, top, right, bottom = probe.getbbox(character)
     font = ImageFont.truetype(path, GLYPH * GLYPH / max(right - left, bottom - top))

@@ -10,9 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import timm
 import torch
-from timm.models.vgg import VGG, cfgs
 from torch import nn
 
 from unlearnable.registry import Registry
@@ -67,7 +65,11 @@ def victim_named(spec: str) -> Victim:
         ValueError: nobody knows it.
     """
     name, _, rest = spec.partition(":")
-    if name in victims or not timm.is_model(name):
+    if name in victims:
+        return victims.make(spec)
+    import timm
+
+    if not timm.is_model(name):
         return victims.make(spec)
     return victims.make(f"timm:model={name}" + (f",{rest}" if rest else ""))
 
@@ -150,6 +152,8 @@ class Vgg19(Scalable):
 
     def network(self, classes: int, size: int) -> nn.Module:
         """timm's; for small pictures one linear layer in place of the three, which expect 7x7 features."""
+        from timm.models.vgg import VGG, cfgs
+
         layers = [layer if isinstance(layer, str) else self.scaled(layer) for layer in cfgs["vgg19"]]
         model: Any = VGG(layers, num_classes=classes, norm_layer=nn.BatchNorm2d)
         if size <= SMALL_SIDE:
@@ -172,6 +176,8 @@ class DenseNet121(Scalable):
 
     def network(self, classes: int, size: int) -> nn.Module:
         """timm's, with a small stem for small pictures."""
+        import timm
+
         model: Any = timm.create_model("densenet121", num_classes=classes, growth_rate=self.scaled(32))
         if size <= SMALL_SIDE:
             model.features.conv0 = nn.Conv2d(3, model.features.conv0.out_channels, 3, padding=1, bias=False)
@@ -195,6 +201,8 @@ class ViT(Scalable):
 
     def network(self, classes: int, size: int) -> nn.Module:
         """Timm's for pictures of ``size``."""
+        import timm
+
         patch = self.patch or (4 if size <= SMALL_SIDE else 16)
         if size % patch:
             raise ValueError(f"expected pictures whose side is a multiple of {patch} px for vit, got {size} px")
@@ -221,6 +229,8 @@ class Timm(Victim):
 
     def network(self, classes: int, size: int) -> nn.Module:
         """Timm's own, told the size where it asks."""
+        import timm
+
         if not timm.is_model(self.model):
             raise ValueError(f"timm knows no model {self.model!r}; see timm.list_models()")
         try:
@@ -245,6 +255,8 @@ def check_takes(model: nn.Module, victim: Victim, height: int, width: int) -> No
 
 
 def _resnet(victim: Scalable, name: str, classes: int, size: int) -> nn.Module:
+    import timm
+
     channels = tuple(map(victim.scaled, (64, 128, 256, 512)))
     model = timm.create_model(name, num_classes=classes, channels=channels)
     if size <= SMALL_SIDE:
