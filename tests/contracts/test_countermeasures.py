@@ -1,5 +1,7 @@
 """What every registered countermeasure promises."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -24,13 +26,18 @@ def backbone(tmp_path_factory):
     return file
 
 
+def tiny(name: str, backbone: Path) -> str:
+    """One of the registered countermeasures, with parameters that take little time."""
+    parameters = countermeasures.parameters(name)
+    chosen = TINY.get(name, "per_class=2" if "per_class" in parameters else "")
+    if parameters.get("weights", "") is None:
+        chosen = f"weights={backbone}"
+    return f"{name}:{chosen}" if chosen else name
+
+
 @pytest.fixture(params=list(countermeasures))
 def spec(request, backbone) -> str:
-    parameters = countermeasures.parameters(request.param)
-    tiny = TINY.get(request.param, "per_class=2" if "per_class" in parameters else "")
-    if parameters.get("weights", "") is None:
-        tiny = f"weights={backbone}"
-    return f"{request.param}:{tiny}" if tiny else request.param
+    return tiny(request.param, backbone)
 
 
 @pytest.fixture
@@ -139,6 +146,24 @@ def test_a_chain_does_one_after_the_other(spec, other, data, knowledge):
 def test_a_chain_keeps_the_order(data, knowledge):
     one, other = (countermeasure_named(text).purify(data, knowledge) for text in ("bdr+mean", "mean+bdr"))
     assert not torch.equal(one.images, other.images)
+
+
+@pytest.mark.parametrize("recipe", ["paper", "quick", "transformer:epochs=7,long_epochs=9"])
+@pytest.mark.parametrize("other", list(countermeasures))
+def test_either_order_trains_the_same_victim_as_long(spec, other, recipe, backbone):
+    links = spec, tiny(other, backbone)
+    if all(type(countermeasure_named(link)).loss is not Countermeasure.loss for link in links):
+        return  # a chain has one loss of its own, see below
+    trained = [
+        (chain.adjust(recipes.make(recipe)), chain.choose(victim_named(VICTIM)), chain.effort)
+        for chain in map(countermeasure_named, ("+".join(links), "+".join(links[::-1])))
+    ]
+    assert trained[0] == trained[1]
+
+
+def test_early_stopping_shortens_adversarial_training_on_either_side():
+    paper = recipes.make("paper")
+    assert [countermeasure_named(chain).adjust(paper).epochs for chain in ("early+at", "at+early")] == [25, 25]
 
 
 def test_a_chain_has_one_loss_of_its_own():

@@ -1,7 +1,5 @@
 """Stopping early: the content is often learnt before, or beside, the shortcut (arXiv 2204.08615)."""
 
-from dataclasses import replace
-
 from unlearnable.training.countermeasure import Countermeasure, countermeasures
 from unlearnable.training.recipes import Recipe
 
@@ -22,4 +20,4 @@ class EarlyStopping(Countermeasure):
 
     def adjust(self, recipe: Recipe) -> Recipe:
         """Fewer epochs, at least one."""
-        return replace(recipe, epochs=max(1, round(recipe.epochs * self.part)))
+        return recipe.shortened(self.part)

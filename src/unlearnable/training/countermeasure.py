@@ -106,7 +106,7 @@ class Countermeasure:
         return chosen
 
     def adjust(self, recipe: Recipe) -> Recipe:
-        """The recipe to train it by."""
+        """The recipe to train it by: what it changes is a part of what it finds, so that a chain's order is free."""
         return recipe
 
     def augment(self, images: Images, targets: Targets) -> tuple[Images, Targets]:
@@ -197,6 +197,10 @@ def countermeasure_named(spec: str) -> Countermeasure:
     Raises:
         ValueError: unknown name or parameter, or a chain that cannot be.
     """
-    joint = rf"\+(?=(?:{'|'.join(countermeasures)})(?:[:+]|$))"  # another plus belongs to a value, such as a path
-    links = tuple(countermeasures.make(part) for part in re.split(joint, spec))
+    links = tuple(map(countermeasures.make, split_chain(spec)))
     return links[0] if len(links) == 1 else Chain(links)
+
+
+def split_chain(spec: str) -> list[str]:
+    """The links of a chain, as text; a plus that no name follows belongs to a value, such as a path."""
+    return re.split(rf"\+(?=(?:{'|'.join(countermeasures)})(?:[:+]|$))", spec)
