@@ -99,7 +99,7 @@ class Hider(nn.Module):
         blocks: number of coupling blocks (paper and HiNet: 16).
         growth: channels that each layer of a dense block adds (HiNet: 32).
         alpha: bound of the log-scale in eq. 3 (HiNet's ``clamp``: 2).
-        mask: whether the perturbation goes through `shaping.masked` (the paper's does not).
+        mask: whether the perturbation goes through `masking.masked` (the paper's does not).
     """
 
     blocks: Sequence[CouplingBlock]
