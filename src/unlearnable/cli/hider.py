@@ -40,3 +40,19 @@ def train(
             if not progress.console.is_terminal and now.step % 100 == 0:  # a log file gets lines, not a bar
                 say(f"step {now.step}/{config.steps}  {text}  {progress.tasks[0].time_remaining or 0:.0f} s left")
     say(f"weights and training.png: {out}")
+
+
+@app.command("import")
+def import_weights(
+    file: Annotated[Path, typer.Argument(help="Checkpoint of HiNet's own code, as torch.save wrote it.")],
+    out: Annotated[Path, typer.Option(help="New folder for the weights.")],
+) -> None:
+    """Turn weights in HiNet's own layout into a folder for --weights; only tensors are read, no code is run."""
+    from unlearnable.hiding.hinet import read_hinet
+
+    with errors():
+        if out.exists():
+            raise FileExistsError(f"expected a new folder, got {out}")
+        hider = read_hinet(file)
+        hider.save(out)
+    say(f"{len(hider.blocks)} blocks: {out}")

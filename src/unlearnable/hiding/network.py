@@ -7,7 +7,7 @@ the secret's side is a *latent* that is thrown away and replaced by noise when t
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -213,27 +213,6 @@ def latent_noise(stego: Images, generator: torch.Generator) -> Bands:
     count, _, height, width = stego.shape
     shape = (count, CHANNELS, -(-height // 2), -(-width // 2))
     return torch.randn(shape, generator=generator).to(stego.device)
-
-
-def hinet_state_dict(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Rename weights in HiNet's own layout (``inv1.r.conv1.weight``) to a `Hider`'s.
-
-    Prefixes such as ``module.model.`` are dropped; HiNet calls phi ``f``, rho ``r`` and eta ``y``. Read a
-    published checkpoint with ``torch.load(path, weights_only=True)["net"]``.
-
-    Raises:
-        ValueError: a name is not in HiNet's layout.
-    """
-    networks = {"f": "phi", "r": "rho", "y": "eta", "g": "eta"}
-    renamed: dict[str, Tensor] = {}
-    for name, tensor in state.items():
-        match name.split(".")[-4:]:
-            case [block, letter, conv, kind] if block.startswith("inv") and letter in networks:
-                number, layer = int(block.removeprefix("inv")) - 1, int(conv.removeprefix("conv")) - 1
-                renamed[f"blocks.{number}.{networks[letter]}.convs.{layer}.{kind}"] = tensor
-            case _:
-                raise ValueError(f"expected a name like 'inv1.r.conv1.weight', got {name!r}")
-    return renamed
 
 
 def _check(cover: Tensor, secret: Tensor) -> None:
