@@ -7,9 +7,12 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from samples import random_hider
+from unlearnable.countermeasures.reveal import RevealAndSubtract
+from unlearnable.datasets import load
 from unlearnable.hiding import network
 from unlearnable.hiding.inference import perturbations, prepare, reveal_secrets, shipped_weights
-from unlearnable.hiding.network import Hider
+from unlearnable.hiding.network import WEIGHTS, Hider
+from unlearnable.protections.deep_hiding import DeepHiding
 
 
 def test_the_papers_network():
@@ -72,6 +75,29 @@ def test_save_and_load(tmp_path):
         Hider.load(tmp_path / "new" / "folder")
     with pytest.raises(FileNotFoundError, match="hub id"):
         Hider.load("no such/thing here")
+
+
+def test_the_hub_is_asked_once_a_process(weights, monkeypatch):
+    """By all that ask: which files matter, whether it can serve, what hides."""
+    asked = []
+    monkeypatch.setattr("huggingface_hub.snapshot_download", lambda name, **_: asked.append(name) or str(weights))
+    protection, toy = DeepHiding(weights="somebody/once"), load("toy:count=4,size=16")
+    assert protection.find_files() == protection.find_files() == (weights / WEIGHTS,)
+    protection.check_serves(toy, 0)
+    assert protection(toy, 0).images.shape == toy.images.shape
+    assert RevealAndSubtract(weights="somebody/once").find_files() == (weights / WEIGHTS,)
+    assert asked == ["somebody/once"]
+
+
+def test_what_no_property_does_is_to_ask_the_hub(monkeypatch):
+    def unasked(name, **_):
+        raise AssertionError("the hub was asked")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", unasked)
+    for made in (DeepHiding(weights="somebody/else"), RevealAndSubtract(weights="somebody/else")):
+        for name in dir(made):
+            if isinstance(getattr(type(made), name, None), property):
+                getattr(made, name)
 
 
 def test_weights_are_never_unpickled(tmp_path):

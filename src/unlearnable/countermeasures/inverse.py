@@ -45,12 +45,11 @@ class InverseNetwork(Countermeasure):
         if min(self.per_class, self.keys, self.steps, self.channels) < 1 or self.depth < 2:
             raise ValueError(f"expected numbers above 0 and a depth of at least 2, got {self}")
 
-    @property
-    def files(self) -> tuple[Path, ...]:
+    def find_files(self) -> tuple[Path, ...]:
         """The weights with which he protects."""
         from unlearnable.protections import protection_named
 
-        return protection_named(self.protection).files
+        return protection_named(self.protection).find_files()
 
     def check_serves(self, clean: ImageSet) -> None:
         """See `Countermeasure`: he must be able to protect his pictures."""

@@ -24,8 +24,7 @@ class Pretrained(Countermeasure):
     frozen: bool = False
     slowdown: float = 10.0
 
-    @property
-    def files(self) -> tuple[Path, ...]:
+    def find_files(self) -> tuple[Path, ...]:
         """The weights."""
         return (Path(self.weights),)
 

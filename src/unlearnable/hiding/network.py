@@ -8,6 +8,7 @@ the secret's side is a *latent* that is thrown away and replaced by noise when t
 
 import json
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -194,7 +195,9 @@ class Hider(nn.Module):
 
 
 def weights_folder(source: str | Path) -> Path:
-    """The local folder of weights named by a path or a hub id; a hub id is downloaded, without any pickle.
+    """The local folder of weights named by a path or a hub id.
+
+    The hub is asked once a process, so that all of it hides with the same weights; nothing that it holds is unpickled.
 
     Raises:
         FileNotFoundError: it is neither, or a file is missing.
@@ -234,6 +237,7 @@ def _change(bands: Tensor, like: Tensor) -> Tensor:
     return inverse_haar(bands)[..., : like.shape[-2], : like.shape[-1]]
 
 
+@cache
 def _download(hub_id: str) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError

@@ -58,8 +58,7 @@ class DeepHiding(Protection):
         if not 0 <= self.stamp < 1:
             raise ValueError(f"expected a stamp of at least 0 and below 1, got {self.stamp}")
 
-    @property
-    def files(self) -> tuple[Path, ...]:
+    def find_files(self) -> tuple[Path, ...]:
         """The network's weights, and what says the content of every picture of a bank."""
         weights = weights_folder(self.weights or shipped_weights()) / WEIGHTS
         return (weights,) if self.secrets == RENDER else (weights, Path(self.secrets) / BANK)

@@ -111,7 +111,7 @@ class Optimised(Protection):
         """All on which the result depends; a run that went on under another torch would be nobody's run."""
         digest = hashlib.sha256(data.images.cpu().contiguous().numpy().data.cast("B"))
         digest.update(data.labels.cpu().contiguous().numpy().data.cast("B"))
-        for file in self.files:
+        for file in self.find_files():
             digest.update(file.read_bytes())
         made_by = [__version__, torch.__version__, device.type, str(fastest_dtype(device))]
         return json.dumps([repr(self), seed, *made_by, list(data.images.shape), data.classes, digest.hexdigest()])

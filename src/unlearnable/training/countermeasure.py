@@ -59,9 +59,8 @@ class Countermeasure:
         """About how many ordinary trainings an epoch of it takes."""
         return 1.0
 
-    @property
-    def files(self) -> tuple[Path, ...]:
-        """Files on whose content the result depends."""
+    def find_files(self) -> tuple[Path, ...]:
+        """Files on whose content the result depends; what lies on a hub is downloaded, once a process."""
         return ()
 
     def check_serves(self, clean: ImageSet) -> None:
@@ -74,7 +73,7 @@ class Countermeasure:
             ValueError: it cannot serve them.
             FileNotFoundError: a file is not there on which the result depends.
         """
-        check_files(self.files, self)
+        check_files(self.find_files(), self)
 
     def check_trains(self, victim: Victim) -> None:
         """Raise where it cannot train the ``victim`` that was chosen.
@@ -138,10 +137,9 @@ class Chain(Countermeasure):
         """That of the dearest link."""
         return max(link.effort for link in self.links)
 
-    @property
-    def files(self) -> tuple[Path, ...]:
+    def find_files(self) -> tuple[Path, ...]:
         """Those of all links."""
-        return tuple(file for link in self.links for file in link.files)
+        return tuple(file for link in self.links for file in link.find_files())
 
     def check_serves(self, clean: ImageSet) -> None:
         """Each link's."""
