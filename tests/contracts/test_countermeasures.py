@@ -14,7 +14,7 @@ from unlearnable.training.recipes import recipes
 from unlearnable.victims.architectures import victim_named
 from unlearnable.victims.features import save_weights
 
-HOOKS = ("purify", "deploy", "choose", "adjust", "augment", "loss")
+HOOKS = ("purify", "deploy", "adjust_victim", "adjust_recipe", "augment", "loss")
 TINY = {"inverse": "steps=2,per_class=2,keys=1,channels=4", "ueraser": "repeats=2", "at": "steps=2"}
 VICTIM = "resnet9:width=4"
 
@@ -116,7 +116,7 @@ def test_one_hook_each(countermeasure):
         assert own == {"purify", "deploy"}
         assert type(countermeasure).purify is Preprocess.purify and type(countermeasure).deploy is Preprocess.deploy
     elif len(own) > 1:
-        assert len(own - {"adjust"}) == 1  # what it does may call for other epochs or steps
+        assert len(own - {"adjust_recipe"}) == 1  # what it does may call for other epochs or steps
     else:
         assert len(own) == (0 if countermeasure == countermeasure_named("vanilla") else 1)
 
@@ -129,8 +129,8 @@ def test_a_chain_does_one_after_the_other(spec, other, data, knowledge):
     assert torch.equal(chain.purify(data, knowledge).images, purified.images)
     assert torch.equal(chain.deploy(data.images), second.deploy(first.deploy(data.images)))
     victim, recipe = victim_named(VICTIM), recipes.make("paper")
-    assert chain.choose(victim) == second.choose(first.choose(victim))
-    assert chain.adjust(recipe) == second.adjust(first.adjust(recipe))
+    assert chain.adjust_victim(victim) == second.adjust_victim(first.adjust_victim(victim))
+    assert chain.adjust_recipe(recipe) == second.adjust_recipe(first.adjust_recipe(recipe))
     torch.manual_seed(0)
     together = chain.augment(*batch(data))
     torch.manual_seed(0)
@@ -155,7 +155,7 @@ def test_either_order_trains_the_same_victim_as_long(spec, other, recipe, backbo
     if all(type(countermeasure_named(link)).loss is not Countermeasure.loss for link in links):
         return  # a chain has one loss of its own, see below
     trained = [
-        (chain.adjust(recipes.make(recipe)), chain.choose(victim_named(VICTIM)), chain.effort)
+        (chain.adjust_recipe(recipes.make(recipe)), chain.adjust_victim(victim_named(VICTIM)), chain.effort)
         for chain in map(countermeasure_named, ("+".join(links), "+".join(links[::-1])))
     ]
     assert trained[0] == trained[1]
@@ -163,7 +163,7 @@ def test_either_order_trains_the_same_victim_as_long(spec, other, recipe, backbo
 
 def test_early_stopping_shortens_adversarial_training_on_either_side():
     paper = recipes.make("paper")
-    assert [countermeasure_named(chain).adjust(paper).epochs for chain in ("early+at", "at+early")] == [25, 25]
+    assert [countermeasure_named(chain).adjust_recipe(paper).epochs for chain in ("early+at", "at+early")] == [25, 25]
 
 
 def test_a_chain_has_one_loss_of_its_own():

@@ -18,6 +18,6 @@ class EarlyStopping(Countermeasure):
         if not 0 < self.part <= 1:
             raise ValueError(f"expected a part of the epochs above 0, at most 1; got {self.part}")
 
-    def adjust(self, recipe: Recipe) -> Recipe:
+    def adjust_recipe(self, recipe: Recipe) -> Recipe:
         """Fewer epochs, at least one."""
         return recipe.shortened(self.part)

@@ -56,13 +56,13 @@ class InverseNetwork(Countermeasure):
         from unlearnable.protections import protection_named
 
         super().check_serves(clean)
-        protection_named(self.protection).check_serves(Knowledge(clean).few(self.per_class), OWN_KEYS)
+        protection_named(self.protection).check_serves(Knowledge(clean).clean_per_class(self.per_class), OWN_KEYS)
 
     def purify(self, data: ImageSet, knowledge: Knowledge) -> ImageSet:
         """Subtract the predicted perturbation."""
         from unlearnable.protections import protection_named
 
-        own = knowledge.few(self.per_class).on(torch.device("cpu"))  # where protections work
+        own = knowledge.clean_per_class(self.per_class).to(torch.device("cpu"))  # where protections work
         protect = protection_named(self.protection)
         seeds = [OWN_KEYS + knowledge.seed + key for key in range(self.keys)]
         protected = torch.cat([protect(own, seed=seed).images for seed in seeds])

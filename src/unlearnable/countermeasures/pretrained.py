@@ -28,10 +28,10 @@ class Pretrained(Countermeasure):
         """The weights."""
         return (Path(self.weights),)
 
-    def choose(self, victim: Victim) -> Victim:
+    def adjust_victim(self, victim: Victim) -> Victim:
         """The same network with these weights."""
         return replace(victim, pretrained=self.weights, frozen=self.frozen)
 
-    def adjust(self, recipe: Recipe) -> Recipe:
+    def adjust_recipe(self, recipe: Recipe) -> Recipe:
         """Smaller steps where all layers learn; a single layer takes the recipe's own."""
         return recipe if self.frozen else replace(recipe, learning_rate=recipe.learning_rate / self.slowdown)

@@ -77,7 +77,7 @@ class ImageSet:
         images, labels = torch.cat([self.images, other.images]), torch.cat([self.labels, other.labels])
         return replace(self, images=images, labels=labels)
 
-    def on(self, device: torch.device) -> "ImageSet":
+    def to(self, device: torch.device) -> "ImageSet":
         """The same set on ``device``."""
         return replace(self, images=self.images.to(device), labels=self.labels.to(device))
 

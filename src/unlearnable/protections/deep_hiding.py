@@ -107,5 +107,5 @@ class DeepHiding(Protection):
         if self.deal == "order":
             return {label: label for label in labels}
         chosen = [evenly((data.labels == label).nonzero().flatten().tolist(), SAMPLE) for label in labels]
-        spectra = [mean_spectrum(spectrum(data.images[place].numpy()) for place in places) for places in chosen]
+        spectra = [mean_spectrum(spectrum(data.images[index].numpy()) for index in indices) for indices in chosen]
         return dict(zip(labels, contrary(spectra, secrets, *data.images.shape[-2:]), strict=True))

@@ -31,7 +31,7 @@ class Knowledge:
     clean: ImageSet | None = None
     seed: int = 0
 
-    def few(self, per_class: int) -> ImageSet:
+    def clean_per_class(self, per_class: int) -> ImageSet:
         """The first ``per_class`` clean pictures of each class.
 
         Raises:
@@ -46,7 +46,7 @@ class Knowledge:
 class Countermeasure:
     """A frozen dataclass of defaulted parameters that overrides one of these hooks, which all do nothing.
 
-    `trainable` is no hook: it asks `choose` and `check_trains`.
+    `victim_to_train` is no hook: it asks `adjust_victim` and `check_trains`.
 
     Attributes:
         repeatable: whether what `purify` makes depends on the training set alone, so that it can be kept.
@@ -76,7 +76,7 @@ class Countermeasure:
         check_files(self.find_files(), self)
 
     def check_trains(self, victim: Victim) -> None:
-        """Raise where it cannot train the ``victim`` that was chosen.
+        """Raise where it cannot train the adjusted ``victim``.
 
         Raises:
             ValueError: it cannot.
@@ -90,21 +90,21 @@ class Countermeasure:
         """Once: the pictures on which the finished classifier is used. Usually they come as they are."""
         return images
 
-    def choose(self, victim: Victim) -> Victim:
-        """The victim to train."""
+    def adjust_victim(self, victim: Victim) -> Victim:
+        """The victim to train in place of ``victim``."""
         return victim
 
-    def trainable(self, victim: Victim) -> Victim:
-        """The same, where it can be trained.
+    def victim_to_train(self, victim: Victim) -> Victim:
+        """What `adjust_victim` gives, where it can be trained.
 
         Raises:
             ValueError: it cannot.
         """
-        chosen = self.choose(victim)
-        self.check_trains(chosen)
-        return chosen
+        adjusted = self.adjust_victim(victim)
+        self.check_trains(adjusted)
+        return adjusted
 
-    def adjust(self, recipe: Recipe) -> Recipe:
+    def adjust_recipe(self, recipe: Recipe) -> Recipe:
         """The recipe to train it by: what it changes is a part of what it finds, so that a chain's order is free."""
         return recipe
 
@@ -159,13 +159,13 @@ class Chain(Countermeasure):
         """Each link's, in order."""
         return reduce(lambda deployed, link: link.deploy(deployed), self.links, images)
 
-    def choose(self, victim: Victim) -> Victim:
+    def adjust_victim(self, victim: Victim) -> Victim:
         """Each link's, in order."""
-        return reduce(lambda chosen, link: link.choose(chosen), self.links, victim)
+        return reduce(lambda adjusted, link: link.adjust_victim(adjusted), self.links, victim)
 
-    def adjust(self, recipe: Recipe) -> Recipe:
+    def adjust_recipe(self, recipe: Recipe) -> Recipe:
         """Each link's, in order."""
-        return reduce(lambda adjusted, link: link.adjust(adjusted), self.links, recipe)
+        return reduce(lambda adjusted, link: link.adjust_recipe(adjusted), self.links, recipe)
 
     def augment(self, images: Images, targets: Targets) -> tuple[Images, Targets]:
         """Each link's, in order."""
