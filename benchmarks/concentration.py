@@ -19,13 +19,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from unlearnable.compute.devices import best_device
-from unlearnable.hider_training.crops import FolderCrops, RandomDrawings
+from unlearnable.hider_training.crops import FolderCrops, RandomSecrets
 from unlearnable.hider_training.extractor import Extractor
 from unlearnable.hiding.inference import perturbations, prepare, shipped_weights
 from unlearnable.hiding.network import Hider
 from unlearnable.storage.atomic import write
 
-EACH, CLASSES = 4, 16
+PER_CLASS, CLASSES = 4, 16
 OMEGAS = (0.0, 1e-4, 1e-3, 1e-2, 1e-1)  # the paper's is 1e-4, of a sum over all pairs of a batch
 
 
@@ -33,8 +33,8 @@ OMEGAS = (0.0, 1e-4, 1e-3, 1e-2, 1e-1)  # the paper's is 1e-4, of a sum over all
 def measured(weights: str | Path, held_out: Path, extractor: Extractor) -> dict[str, float]:
     """Cosine distances within and between classes, and the RMS of the changes in grey levels."""
     rng = np.random.default_rng(0)
-    covers = torch.from_numpy(FolderCrops(held_out).draw(rng, EACH * CLASSES, SIDE).pictures)
-    drawn = RandomDrawings(1).draw(rng, EACH * CLASSES, SIDE, EACH)
+    covers = torch.from_numpy(FolderCrops(held_out).draw(rng, PER_CLASS * CLASSES, SIDE).pictures)
+    drawn = RandomSecrets(1).draw(rng, PER_CLASS * CLASSES, SIDE, PER_CLASS)
     secrets, labels = torch.from_numpy(drawn.pictures), torch.from_numpy(drawn.labels)
     change = perturbations(prepare(Hider.load(weights)), covers, secrets).float()
     unit = F.normalize(extractor(change.to(best_device()) / 255, 8.0), dim=1).cpu()
@@ -58,7 +58,7 @@ def main() -> None:
     ]
     print(json.dumps(lines[0]), flush=True)
     for omega in options.omegas:
-        folder, batch = options.out / f"{omega:g}", {"each": EACH, "pixels": EACH * EACH * SIDE**2}
+        folder, batch = options.out / f"{omega:g}", {"per_class": PER_CLASS, "pixels": PER_CLASS * PER_CLASS * SIDE**2}
         eq_7 = {"concentration": omega, "extractor": options.extractor}
         last = fine_tuned(options.photos, folder, options.steps, **batch, **eq_7)
         line = {"omega_3": omega, "steps": options.steps, "secret_psnr": round(last.secret_psnr, 2)}

@@ -161,7 +161,7 @@ def one_by_one(data: ImageSet, surrogate: str, move: Callable[[Tensor], Tensor],
     """EM, TAP: for each picture a step of the surrogate, then signed steps towards the class that many ``ahead``."""
     model = victim_named(surrogate).build(len(data.classes), data.images.shape[-1]).to(DEVICE)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, weight_decay=5e-4)
-    few = data[:4].on(DEVICE)
+    few = data[:4].to(DEVICE)
     pairs = list(zip((few.images.float() / 255).split(1), few.labels.split(1), strict=True))
     learn(model, optimizer, *pairs[0])  # warm up
 

@@ -29,7 +29,7 @@ def train(rank: int, phases: list[int], victim: str, pictures: int, barrier: Bar
     device, recipe, vanilla = best_device(), recipe_named("paper"), countermeasure_named("vanilla")
     with seeded(rank, device):
         images = torch.randint(0, 256, (pictures, 3, 32, 32), dtype=torch.uint8)
-        data = ImageSet(images, torch.randint(0, len(CLASSES), (pictures,)), CLASSES).on(device)
+        data = ImageSet(images, torch.randint(0, len(CLASSES), (pictures,)), CLASSES).to(device)
         model = victim_named(victim).build(len(CLASSES), 32).to(device).to(memory_format=torch.channels_last)
         optimizer = recipe.optimizer(model)
         train_epoch(model, optimizer, data[: 2 * recipe.batch_size], vanilla, recipe, 0)  # warm up

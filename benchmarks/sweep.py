@@ -25,8 +25,8 @@ def parser_of(description: str | None, omegas: Sequence[float]) -> argparse.Argu
 
 def fine_tuned(photos: Path, out: str | Path, steps: int, **settings: Any) -> StepProgress:
     """Go on from the weights that ship, into ``out``; how the last step stood."""
-    recipe = HiderConfig(
+    config = HiderConfig(
         start=str(shipped_weights()), steps=steps, learning_rate=3e-4, warmup=20, sizes=(SIDE,), **settings
     )
-    *_, last = train(recipe, [photos], "render", out)
+    *_, last = train(config, [photos], "render", out)
     return last

@@ -48,3 +48,13 @@ def photos(tmp_path) -> Path:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         picture(index, 40 + 2 * index, 30).save(folder / name)
     return folder
+
+
+@pytest.fixture
+def covers(tmp_path) -> Path:
+    """Four small photographs for the training of a hiding network."""
+    folder = tmp_path / "covers"
+    folder.mkdir()
+    for index in range(4):
+        picture(index, 60, 50).save(folder / f"{index}.png")
+    return folder

@@ -164,7 +164,8 @@ def test_clean_pictures_are_needed(name):
 @pytest.mark.parametrize("part, epochs", [(0.25, 15), (1, 60), (0.001, 1)])
 def test_early_stopping(part, epochs):
     paper = recipes.make("paper")
-    assert countermeasure_named(f"early:part={part}").adjust(paper) == recipes.make(f"paper:epochs={epochs}")
+    assert countermeasure_named(f"early:part={part}").adjust_recipe(paper).epochs == epochs
+    assert countermeasure_named(f"early:part={part}").adjust_recipe(paper.longer()).epochs == max(1, 100 * part)
 
 
 @pytest.mark.parametrize("part", [0, -1, 1.5])

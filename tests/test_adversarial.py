@@ -93,5 +93,5 @@ def test_soft_targets(attacked_batch):
 
 def test_takes_the_long_epochs():
     paper = recipes.make("paper")
-    assert countermeasure_named("at").adjust(paper) == recipes.make("paper:epochs=100")
-    assert countermeasure_named("at+early:part=0.5").adjust(paper).epochs == 50
+    assert countermeasure_named("at").adjust_recipe(paper) == recipes.make("paper:epochs=100")
+    assert countermeasure_named("at+early:part=0.5").adjust_recipe(paper).epochs == 50

@@ -14,6 +14,21 @@ def test_the_quick_recipe_names_its_cheaper_attack():
     assert columns("at:steps=3", "quick") == ("at:steps=3",)
 
 
+@pytest.mark.parametrize(
+    ("chain", "expected"),
+    [
+        ("gray+at", "gray+at:steps=1,step=10"),
+        ("at+early:part=0.5", "at:steps=1,step=10+early:part=0.5"),
+        ("gray+at+jpeg:quality=10,test=true", "gray+at:steps=1,step=10+jpeg:quality=10,test=true"),
+        ("gray+at:steps=7", "gray+at:steps=7"),
+        ("at:radius=4+gray", "at:radius=4+gray"),
+    ],
+)
+def test_the_cheaper_attack_holds_inside_chains(chain, expected):
+    assert columns(f"vanilla,{chain}", "quick") == ("vanilla", expected)
+    assert columns(chain, "paper") == (chain,)
+
+
 def test_lists_keep_the_commas_of_parameters():
     listed = columns("vanilla, gray+jpeg:quality=10,at:steps=1,step=10,jpeg:quality=50,test=true", "paper")
     assert listed == ("vanilla", "gray+jpeg:quality=10", "at:steps=1,step=10", "jpeg:quality=50,test=true")

@@ -6,7 +6,7 @@ from banks import captioned, contents, killed_after
 from samples import picture
 from tiny_diffusion import save_diffusion
 from unlearnable.semantics.build import build_bank
-from unlearnable.semantics.diffusion import Diffusion
+from unlearnable.semantics.diffusion import Diffusion, canny
 
 
 @pytest.fixture(scope="module")
@@ -80,3 +80,16 @@ def test_pickled_weights_are_refused(tmp_path):
     torch.save({}, weights.with_name("diffusion_pytorch_model.bin"))
     with pytest.raises(OSError, match="safetensors"):
         Diffusion(str(model), str(controlnet), 2, 7.5, 64, "cpu").draw("a dog", photograph(0), 1)
+
+
+def test_edges_of_a_square():
+    picture = np.zeros((40, 40, 3), np.uint8)
+    picture[10:30, 10:30] = 255
+    edges = canny(picture)
+    assert edges.shape == (40, 40)
+    assert set(np.unique(edges)) == {0, 255}
+    ys, xs = np.nonzero(edges)
+    border = np.minimum.reduce([abs(ys - 9.5), abs(ys - 29.5), abs(xs - 9.5), abs(xs - 29.5)])
+    assert border.max() <= 1
+    assert not canny(np.full((20, 20, 3), 99, np.uint8)).any()
+    assert not canny(picture // 8).any()  # fainter than the thresholds

@@ -7,10 +7,12 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from samples import random_hider
+from unlearnable.countermeasures.reveal import RevealAndSubtract
+from unlearnable.datasets import load
 from unlearnable.hiding import network
 from unlearnable.hiding.inference import perturbations, prepare, reveal_secrets, shipped_weights
-from unlearnable.hiding.network import Hider, hinet_state_dict
-from unlearnable.hiding.wavelet import haar, inverse_haar
+from unlearnable.hiding.network import WEIGHTS, Hider
+from unlearnable.protections.deep_hiding import DeepHiding
 
 
 def test_the_papers_network():
@@ -61,48 +63,6 @@ def test_bad_shapes_are_refused():
         network._check(torch.rand(1, 3, 8, 8), torch.rand(1, 3, 8, 10))
 
 
-def hinet_formulas(state, blocks, cover, secret):
-    """HiNet's forward pass, from the formulas alone, in float64, over its own parameter names."""
-
-    def dense(prefix, x):
-        features = [x]
-        for layer in range(1, 6):
-            weight, bias = state[f"{prefix}.conv{layer}.weight"], state[f"{prefix}.conv{layer}.bias"]
-            out = F.conv2d(torch.cat(features, 1), weight, bias, stride=1, padding=1)
-            features.append(F.leaky_relu(out, 0.01) if layer < 5 else out)
-        return features[-1]
-
-    x1, x2 = haar(cover), haar(secret)
-    for block in range(1, blocks + 1):
-        y1 = x1 + dense(f"inv{block}.f", x2)
-        scale = torch.exp(2.0 * 2 * (torch.sigmoid(dense(f"inv{block}.r", y1)) - 0.5))
-        x1, x2 = y1, x2 * scale + dense(f"inv{block}.y", y1)
-    return inverse_haar(x1), x2
-
-
-def test_hinets_weights_can_be_imported():
-    blocks, growth = 3, 32
-    torch.manual_seed(0)
-    state = {}
-    for block in range(1, blocks + 1):
-        for letter in "fry":
-            for layer in range(1, 6):
-                out = 12 if layer == 5 else growth
-                name = f"inv{block}.{letter}.conv{layer}"
-                state[f"{name}.weight"] = 0.05 * torch.randn(out, 12 + growth * (layer - 1), 3, 3, dtype=torch.float64)
-                state[f"{name}.bias"] = 0.05 * torch.randn(out, dtype=torch.float64)
-    hider = Hider(blocks, growth).double().compute_in(torch.float64)
-    hider.load_state_dict(hinet_state_dict({f"module.model.{name}": tensor for name, tensor in state.items()}))
-    cover, secret = torch.rand(2, 2, 3, 12, 10, dtype=torch.float64)
-    stego, latent = hinet_formulas(state, blocks, cover, secret)
-    with torch.inference_mode():
-        ours, our_latent = hider(cover, secret)
-    torch.testing.assert_close(ours, stego)
-    torch.testing.assert_close(our_latent, latent)
-    with pytest.raises(ValueError, match=r"inv1\.r\.conv1\.weight"):
-        hinet_state_dict({"layer1.0.conv1.weight": torch.zeros(1)})
-
-
 def test_save_and_load(tmp_path):
     hider = random_hider()
     hider.save(tmp_path / "new" / "folder")
@@ -115,6 +75,29 @@ def test_save_and_load(tmp_path):
         Hider.load(tmp_path / "new" / "folder")
     with pytest.raises(FileNotFoundError, match="hub id"):
         Hider.load("no such/thing here")
+
+
+def test_the_hub_is_asked_once_a_process(weights, monkeypatch):
+    """By all that ask: which files matter, whether it can serve, what hides."""
+    asked = []
+    monkeypatch.setattr("huggingface_hub.snapshot_download", lambda name, **_: asked.append(name) or str(weights))
+    protection, toy = DeepHiding(weights="somebody/once"), load("toy:count=4,size=16")
+    assert protection.find_files() == protection.find_files() == (weights / WEIGHTS,)
+    protection.check_serves(toy, 0)
+    assert protection(toy, 0).images.shape == toy.images.shape
+    assert RevealAndSubtract(weights="somebody/once").find_files() == (weights / WEIGHTS,)
+    assert asked == ["somebody/once"]
+
+
+def test_what_no_property_does_is_to_ask_the_hub(monkeypatch):
+    def unasked(name, **_):
+        raise AssertionError("the hub was asked")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", unasked)
+    for made in (DeepHiding(weights="somebody/else"), RevealAndSubtract(weights="somebody/else")):
+        for name in dir(made):
+            if isinstance(getattr(type(made), name, None), property):
+                getattr(made, name)
 
 
 def test_weights_are_never_unpickled(tmp_path):

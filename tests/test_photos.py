@@ -1,5 +1,8 @@
 import io
 import struct
+import subprocess
+import sys
+import warnings
 import zlib
 
 import numpy as np
@@ -178,6 +181,24 @@ def test_bad_files_say_why(kind):
     content, reason = BAD[kind]
     with pytest.raises(UnreadablePhotoError, match=reason):
         read_photo(content)
+
+
+def test_half_of_what_is_allowed_is_no_reason_to_warn(monkeypatch):
+    """And what others hear of the warning is theirs to say: no filter is left behind."""
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        before = list(warnings.filters)
+        assert read_photo(saved(picture(0, 40, 30))).pixels.shape == (30, 40, 3)
+        assert warnings.filters == before
+        with pytest.raises(Image.DecompressionBombWarning):
+            Image.open(io.BytesIO(saved(picture(0, 40, 30))))
+
+
+def test_importing_sets_no_filter_of_warnings():
+    program = "import unlearnable.images.photos, warnings; from PIL.Image import DecompressionBombWarning as Warned; "
+    program += "assert all(category is not Warned for _, _, category, _, _ in warnings.filters)"
+    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 def test_the_limits(tmp_path, monkeypatch):

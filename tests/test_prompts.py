@@ -2,12 +2,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from banks import SENTENCES, captioned
+from tiny_diffusion import save_clip
 from unlearnable.semantics.captions import Caption, Captions, read_captions
 from unlearnable.semantics.prompts import clustered_prompts, embed, mean_distance, photographs, random_prompts
+
+DOGS_AND_BUSES = ["A dog runs over grass.", "The dog runs on green grass.", "A bus in the street.", "A bus stops."]
 
 
 def in_groups(groups: int, each: int, seed: int = 0, spread: float = 0.05):
@@ -117,3 +121,32 @@ def test_random_photographs_have_nothing_in_common():
     chosen = photographs(captions, vectors, random_prompts(captions, vectors, 5), 20)
     assert sorted(name for names in chosen for name in names) == sorted(captions.pictures)
     assert all(len({int(name.removesuffix(".jpg")) // 20 for name in names}) > 2 for names in chosen)
+
+
+def test_by_words():
+    vectors = embed(DOGS_AND_BUSES)
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1)
+    similar = vectors @ vectors.T
+    assert similar[0, 1] > 0.4 > 0.2 > similar[0, 2]
+    assert np.array_equal(vectors, embed(DOGS_AND_BUSES))
+
+
+def test_few_words_and_none():
+    assert embed(["dog", "dog", "cat"]).shape == (3, 2)
+    assert np.isfinite(embed(["the of", "dog cat bus wave", "dog"])).all()
+
+
+def test_by_clip(tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    clip = save_clip(tmp_path)
+    vectors = embed([*DOGS_AND_BUSES, "dog " * 200], str(clip), "cpu")
+    assert vectors.shape == (5, 8)
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1)
+    np.testing.assert_allclose(
+        vectors[1:3], embed(DOGS_AND_BUSES[1:3], str(clip), "cpu"), atol=1e-5
+    )  # padding is masked
+
+    (clip / "model.safetensors").unlink()
+    torch.save({}, clip / "pytorch_model.bin")
+    with pytest.raises(OSError, match="safetensors"):
+        embed(DOGS_AND_BUSES, str(clip), "cpu")

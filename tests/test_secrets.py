@@ -115,7 +115,7 @@ def test_deep_hiding_takes_a_bank(bank, weights):
     toy = load("toy:count=8,size=16")
     spec = f"deep_hiding:weights={weights},secrets={bank.folder}"
     protection = protection_named(spec)
-    assert [file.name for file in protection.files] == ["model.safetensors", "bank.json"]
+    assert [file.name for file in protection.find_files()] == ["model.safetensors", "bank.json"]
     images = protection(toy).images
     assert (images != protection_named(f"deep_hiding:weights={weights}")(toy).images).any()
     assert (images != protection_named(f"{spec},per=sample")(toy).images).any()

@@ -15,7 +15,7 @@ from unlearnable.countermeasures import countermeasure_named
 from unlearnable.datasets import load
 from unlearnable.images.imageset import ImageSet
 from unlearnable.storage.checkpoint import Checkpoint
-from unlearnable.training.crops import cropped, in_batches, shifted
+from unlearnable.training.crops import random_crop, random_shift, split_batches
 from unlearnable.training.loop import Fit, confusion_matrix, fit
 from unlearnable.training.recipes import recipes
 from unlearnable.victims.architectures import victim_named
@@ -116,7 +116,7 @@ def test_accuracies_and_confusions_agree(toy, test_set):
     for accuracy, confusion in ((result.final, result.confusion), (result.peak, result.peak_confusion)):
         assert accuracy == pytest.approx(confusion.trace().item() / confusion.sum().item())
         assert torch.equal(confusion.sum(1), test_set.labels.bincount())
-    assert torch.equal(confusion_matrix(result.model, test_set.on(best_device())), result.confusion)
+    assert torch.equal(confusion_matrix(result.model, test_set.to(best_device())), result.confusion)
     assert not result.model.training and result.seconds > 0
 
 
@@ -177,7 +177,7 @@ def test_divergence_is_an_error(toy, test_set):
 def test_the_classifiers_pictures_are_treated(toy, test_set):
     result = trained(toy, test_set, "jpeg:quality=1,test=true")
     treated = replace(test_set, images=countermeasure_named("jpeg:quality=1,test=true").deploy(test_set.images))
-    assert torch.equal(confusion_matrix(result.model, treated.on(best_device())), result.confusion)
+    assert torch.equal(confusion_matrix(result.model, treated.to(best_device())), result.confusion)
 
 
 @pytest.mark.parametrize("count", [2, 3, 5, 7, 9])
@@ -189,7 +189,7 @@ def test_few_pictures(toy, test_set, count):
 def test_every_picture_is_cropped_by_itself():
     pictures = noisy(60, 10, 12)
     torch.manual_seed(0)
-    crops = (cropped(pictures) * 255).round().to(torch.uint8)
+    crops = (random_crop(pictures) * 255).round().to(torch.uint8)
     ways = list(product(range(9), range(9), (False, True)))
     places = torch.arange(1, 121).view(1, 10, 12)  # 0 is outside
     sources = torch.stack([window(places, *way)[0] for way in ways])
@@ -206,14 +206,14 @@ def test_every_picture_is_cropped_by_itself():
 
 
 def test_small_crops_are_windows_of_zeros_and_pixels():
-    crops = cropped(torch.full((200, 3, 16, 16), 255, dtype=torch.uint8))
+    crops = random_crop(torch.full((200, 3, 16, 16), 255, dtype=torch.uint8))
     assert crops.dtype == torch.float32 and set(crops.unique().tolist()) == {0.0, 1.0}
 
 
 def test_gradients_flow_through_the_shift_of_small_pictures():
     images = torch.rand(6, 3, 8, 9).requires_grad_()
     weights = torch.arange(1.0, 6 * 3 * 8 * 9 + 1).view(6, 3, 8, 9)
-    moved = shifted(images, 2)
+    moved = random_shift(images, 2)
     (gradient,) = torch.autograd.grad(moved, images, weights)
     assert len(gradient[gradient != 0].unique()) == (moved != 0).sum()  # every visible pixel gets its own place's
     torch.testing.assert_close((gradient * images).sum(), (weights * moved).sum())  # it is linear
@@ -222,7 +222,7 @@ def test_gradients_flow_through_the_shift_of_small_pictures():
 @given(st.integers(2, 60), st.integers(1, 20))
 def test_batches_are_small_and_never_of_one_picture(count, size):
     order = torch.randperm(count)
-    batches = in_batches(order, size)
+    batches = split_batches(order, size)
     sizes = [len(batch) for batch in batches]
     assert torch.equal(torch.cat(batches), order)
     assert min(sizes) >= 2 and max(sizes) <= max(size, 3) and max(sizes) - min(sizes) <= 1
@@ -232,20 +232,20 @@ def test_batches_are_small_and_never_of_one_picture(count, size):
 def test_large_pictures_are_cropped_and_resized(side):
     pictures = smooth(1, side).images.repeat(20, 1, 1, 1)
     torch.manual_seed(0)
-    crops = cropped(pictures)
+    crops = random_crop(pictures)
     assert crops.shape == pictures.shape and crops.dtype == torch.float32
     assert crops.min() >= 0 and crops.max() <= 1
     assert len(crops.flatten(1).unique(dim=0)) == 20
-    grey = cropped(torch.full((20, 3, side, side), 100, dtype=torch.uint8))
+    grey = random_crop(torch.full((20, 3, side, side), 100, dtype=torch.uint8))
     torch.testing.assert_close(grey, torch.full_like(grey, 100 / 255))  # nothing of the outside comes in
 
 
 def test_large_crops_are_parts_of_the_picture():
     ramp = torch.arange(96, dtype=torch.uint8).expand(200, 3, 96, 96).contiguous()
     torch.manual_seed(0)
-    across = cropped(ramp)[:, 0].mul(255).mean(1)
+    across = random_crop(ramp)[:, 0].mul(255).mean(1)
     torch.manual_seed(0)
-    down = cropped(ramp.transpose(2, 3).contiguous())[:, 0].mul(255).mean(2)
+    down = random_crop(ramp.transpose(2, 3).contiguous())[:, 0].mul(255).mean(2)
     widths, heights = ((line[:, 80] - line[:, 15]) / 65 for line in (across, down))
     assert (heights > 0).all() and 60 < (widths < 0).sum() < 140  # mirrored as often as not
     areas, ratios = widths.abs() * heights, widths.abs() / heights

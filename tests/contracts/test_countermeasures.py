@@ -1,5 +1,7 @@
 """What every registered countermeasure promises."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from hypothesis import example, given
@@ -14,7 +16,7 @@ from unlearnable.training.recipes import recipes
 from unlearnable.victims.architectures import victim_named
 from unlearnable.victims.features import save_weights
 
-HOOKS = ("purify", "deploy", "choose", "adjust", "augment", "loss")
+HOOKS = ("purify", "deploy", "adjust_victim", "adjust_recipe", "augment", "loss")
 TINY = {"inverse": "steps=2,per_class=2,keys=1,channels=4", "ueraser": "repeats=2", "at": "steps=2"}
 VICTIM = "resnet9:width=4"
 NEAR_NOTHING = st.one_of(  # parameters on both sides of where a countermeasure begins to do something
@@ -37,13 +39,18 @@ def backbone(tmp_path_factory):
     return file
 
 
+def tiny(name: str, backbone: Path) -> str:
+    """One of the registered countermeasures, with parameters that take little time."""
+    parameters = countermeasures.parameters(name)
+    chosen = TINY.get(name, "per_class=2" if "per_class" in parameters else "")
+    if parameters.get("weights", "") is None:
+        chosen = f"weights={backbone}"
+    return f"{name}:{chosen}" if chosen else name
+
+
 @pytest.fixture(params=list(countermeasures))
 def spec(request, backbone) -> str:
-    parameters = countermeasures.parameters(request.param)
-    tiny = TINY.get(request.param, "per_class=2" if "per_class" in parameters else "")
-    if parameters.get("weights", "") is None:
-        tiny = f"weights={backbone}"
-    return f"{request.param}:{tiny}" if tiny else request.param
+    return tiny(request.param, backbone)
 
 
 @pytest.fixture
@@ -122,7 +129,7 @@ def test_one_hook_each(countermeasure):
         assert own == {"purify", "deploy"}
         assert type(countermeasure).purify is Preprocess.purify and type(countermeasure).deploy is Preprocess.deploy
     elif len(own) > 1:
-        assert len(own - {"adjust"}) == 1  # what it does may call for other epochs or steps
+        assert len(own - {"adjust_recipe"}) == 1  # what it does may call for other epochs or steps
     else:
         assert len(own) == (0 if countermeasure == countermeasure_named("vanilla") else 1)
 
@@ -135,8 +142,8 @@ def test_a_chain_does_one_after_the_other(spec, other, data, knowledge):
     assert torch.equal(chain.purify(data, knowledge).images, purified.images)
     assert torch.equal(chain.deploy(data.images), second.deploy(first.deploy(data.images)))
     victim, recipe = victim_named(VICTIM), recipes.make("paper")
-    assert chain.choose(victim) == second.choose(first.choose(victim))
-    assert chain.adjust(recipe) == second.adjust(first.adjust(recipe))
+    assert chain.adjust_victim(victim) == second.adjust_victim(first.adjust_victim(victim))
+    assert chain.adjust_recipe(recipe) == second.adjust_recipe(first.adjust_recipe(recipe))
     torch.manual_seed(0)
     together = chain.augment(*batch(data))
     torch.manual_seed(0)
@@ -152,6 +159,24 @@ def test_a_chain_does_one_after_the_other(spec, other, data, knowledge):
 def test_a_chain_keeps_the_order(data, knowledge):
     one, other = (countermeasure_named(text).purify(data, knowledge) for text in ("bdr+mean", "mean+bdr"))
     assert not torch.equal(one.images, other.images)
+
+
+@pytest.mark.parametrize("recipe", ["paper", "quick", "transformer:epochs=7,long_epochs=9"])
+@pytest.mark.parametrize("other", list(countermeasures))
+def test_either_order_trains_the_same_victim_as_long(spec, other, recipe, backbone):
+    links = spec, tiny(other, backbone)
+    if all(type(countermeasure_named(link)).loss is not Countermeasure.loss for link in links):
+        return  # a chain has one loss of its own, see below
+    trained = [
+        (chain.adjust_recipe(recipes.make(recipe)), chain.adjust_victim(victim_named(VICTIM)), chain.effort)
+        for chain in map(countermeasure_named, ("+".join(links), "+".join(links[::-1])))
+    ]
+    assert trained[0] == trained[1]
+
+
+def test_early_stopping_shortens_adversarial_training_on_either_side():
+    paper = recipes.make("paper")
+    assert [countermeasure_named(chain).adjust_recipe(paper).epochs for chain in ("early+at", "at+early")] == [25, 25]
 
 
 def test_a_chain_has_one_loss_of_its_own():
@@ -199,7 +224,7 @@ def does_nothing(made: Countermeasure) -> bool:
         and torch.equal(made.deploy(data.images), data.images)
         and torch.equal(augmented, images)
         and torch.equal(probabilities, targets)
-        and made.adjust(recipe) == recipe
+        and made.adjust_recipe(recipe) == recipe
     )
 
 

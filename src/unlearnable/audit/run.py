@@ -257,7 +257,7 @@ def _check_place(out: Path, sets: list[Path]) -> None:
 
 def _check_victims(victim: Victim, names: tuple[str, ...], classes: int, size: int) -> None:
     """Build every victim that will be trained, and show it a picture: what cannot be is found before any training."""
-    for chosen in dict.fromkeys(countermeasure_named(name).trainable(victim) for name in names):
+    for chosen in dict.fromkeys(countermeasure_named(name).victim_to_train(victim) for name in names):
         check_takes(chosen.build(classes, size), chosen, size, size)
 
 
@@ -268,7 +268,7 @@ def _tasks(sets: Sets, names: tuple[str, ...], victim: str, recipe: str, seeds: 
     suited = recipe_named(recipe).suited(sets.clean)
     for seed in range(seeds):
         for name in names:
-            epochs = countermeasure_named(name).adjust(suited).epochs
+            epochs = countermeasure_named(name).adjust_recipe(suited).epochs
             for which in ("clean", "protected"):
                 cell = Cell.of(data[which], test, data["clean"], size, victim, name, recipe, seed)
                 yield AuditedCell(cell, which, epochs)

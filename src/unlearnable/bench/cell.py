@@ -205,7 +205,7 @@ class Result(Record):
 def weights_of(victim: str, countermeasure: str) -> str:
     """Fingerprint of the files of weights that both use, as they are now; empty where there are none."""
     pretrained = victim_named(victim).pretrained
-    files = (*([Path(pretrained)] if pretrained else []), *countermeasure_named(countermeasure).files)
+    files = (*([Path(pretrained)] if pretrained else []), *countermeasure_named(countermeasure).find_files())
     if missing := [str(file) for file in files if not file.is_file()]:
         raise FileNotFoundError(f"expected a file of weights, found none at {', '.join(missing)}")
     return file_fingerprint(files)

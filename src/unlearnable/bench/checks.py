@@ -62,7 +62,7 @@ def _check_training(what: TrainingSet, clean: ImageSet) -> None:
 def _check_trained(victim: str, name: str, clean: ImageSet) -> None:
     countermeasure = countermeasure_named(name)
     countermeasure.check_serves(clean)
-    chosen, (height, width) = countermeasure.trainable(victim_named(victim)), clean.images.shape[-2:]
+    chosen, (height, width) = countermeasure.victim_to_train(victim_named(victim)), clean.images.shape[-2:]
     check_takes(chosen.build(len(clean.classes), width), chosen, height, width)
 
 

@@ -1,6 +1,6 @@
 """The columns of a table: those of Table 1, others, and what a list of names and groups stands for."""
 
-from unlearnable.training.countermeasure import countermeasure_named
+from unlearnable.training.countermeasure import countermeasure_named, split_chain
 
 TABLE1 = (
     "vanilla",
@@ -35,7 +35,7 @@ BEYOND = (
 )
 GROUPS = {"table1": TABLE1, "all": (*TABLE1, *BEYOND)}
 # One large step from a random start in place of ten small ones (Wong et al., ICLR 2020, arXiv 2001.03994).
-QUICK = {"at": "at:steps=1,step=10"}
+QUICK_AT = "at:steps=1,step=10"
 
 
 def columns(text: str, recipe: str, backbone: str | None = None) -> tuple[str, ...]:
@@ -43,7 +43,8 @@ def columns(text: str, recipe: str, backbone: str | None = None) -> tuple[str, .
 
     Args:
         text: groups and countermeasures, separated by commas.
-        recipe: by the quick one adversarial training takes a cheaper attack, and says so in its name.
+        recipe: by the quick one adversarial training takes a cheaper attack, also inside a chain, and says so in its
+            name; parameters that are given stay.
         backbone: file of pretrained weights; adds fine-tuning it and training a linear layer on it.
 
     Raises:
@@ -51,7 +52,7 @@ def columns(text: str, recipe: str, backbone: str | None = None) -> tuple[str, .
     """
     listed = [name for part in _split(text) for name in GROUPS.get(part, (part,))]
     if recipe.partition(":")[0] == "quick":
-        listed = [QUICK.get(name, name) for name in listed]
+        listed = ["+".join(QUICK_AT if link == "at" else link for link in split_chain(name)) for name in listed]
     if backbone:
         listed += [f"pretrained:weights={backbone}", f"pretrained:weights={backbone},frozen=true"]
     by_value: dict[str, str] = {}

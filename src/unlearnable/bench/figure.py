@@ -77,7 +77,7 @@ class Draw(Step):
             yield panel
 
     def _model(self, entry: PlannedCell, cell: Cell, clean: ImageSet) -> nn.Module:
-        victim = countermeasure_named(entry.countermeasure).choose(victim_named(entry.victim))
+        victim = countermeasure_named(entry.countermeasure).adjust_victim(victim_named(entry.victim))
         model = victim.build(len(clean.classes), clean.images.shape[-1])
         network_of(model).load_state_dict(load_file(self.runs.weights(cell)))
         return model.eval()

@@ -86,7 +86,7 @@ def steps_of(plan: Plan, runs: RunFolder, device: str | None = None) -> list[Ste
             jobs.setdefault(begin, Purify(runs, device, needs, *begin))
             needs = (*needs, jobs[begin])
         (made, pictures), (test, _) = clean[entry.training.data], clean[entry.test]
-        epochs = countermeasure.adjust(recipe_named(entry.recipe).suited(pictures)).epochs
+        epochs = countermeasure.adjust_recipe(recipe_named(entry.recipe).suited(pictures)).epochs
         if plan.trains:
             jobs[entry] = Train(runs, device, needs, entry, made, test.count, epochs, drawing is not None)
     if drawing:

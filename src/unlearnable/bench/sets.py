@@ -167,7 +167,7 @@ def make(
 
 def _files(what: TrainingSet) -> str:
     """Fingerprint of the files on which the protection depends."""
-    return file_fingerprint(what.protecting.files) if what.protecting else ""
+    return file_fingerprint(what.protecting.find_files()) if what.protecting else ""
 
 
 def _qualities(clean: ImageSet, made: ImageSet) -> list[Quality]:

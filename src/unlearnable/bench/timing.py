@@ -69,7 +69,7 @@ class Workload:
     @property
     def multiplications(self) -> float:
         """About so many, in units of the same size for all."""
-        victim = countermeasure_named(self.countermeasure).choose(victim_named(self.victim))
+        victim = countermeasure_named(self.countermeasure).adjust_victim(victim_named(self.victim))
         passes = 1 if victim.frozen else 3  # there, and back through weights and features
         seen = passes * self.pictures * work(self.countermeasure, self.epochs) + self.tests * self.epochs
         return seen * _multiplications(victim, self.classes, self.size)

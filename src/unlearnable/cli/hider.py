@@ -15,7 +15,9 @@ def train(
     covers: Annotated[list[Path], typer.Option(help="Folder of photographs; may be given again.")],
     out: Annotated[Path, typer.Option(help="Folder for the weights; resumes what it holds.")],
     secrets: Annotated[list[str], typer.Option(help="'render', or folders of pictures.")] = ["render"],  # noqa: B006
-    plan: Annotated[Path | None, typer.Option(help="YAML of a recipe; what ships when left out.")] = None,
+    plan: Annotated[
+        Path | None, typer.Option(help="YAML of a configuration; that of the shipped weights when left out.")
+    ] = None,
     change: Annotated[list[str], typer.Option("--set", help="NAME=VALUE, before the plan's.")] = [],  # noqa: B006
     device: Device = None,
 ) -> None:
@@ -28,13 +30,29 @@ def train(
 
     columns = TextColumn("step {task.completed}/{task.total}"), BarColumn(20), TextColumn("{task.description}")
     with errors(DivergedError), Progress(*columns, TimeRemainingColumn(), console=console()) as progress:
-        recipe = HiderConfig.read(plan, change)
-        task = progress.add_task("", total=recipe.steps)
+        config = HiderConfig.read(plan, change)
+        task = progress.add_task("", total=config.steps)
         source = "render" if secrets == ["render"] else secrets
-        for now in train(recipe, covers, source, out, device):
+        for now in train(config, covers, source, out, device):
             text = f"RMS {now.rms:.2f}  stego {now.stego_psnr:.1f} dB  secret {now.secret_psnr:.1f} dB"
             text += f"  rolled back {now.rollbacks} times" if now.rollbacks else ""
             progress.update(task, completed=now.step + 1, description=text)
             if not progress.console.is_terminal and now.step % 100 == 0:  # a log file gets lines, not a bar
-                say(f"step {now.step}/{recipe.steps}  {text}  {progress.tasks[0].time_remaining or 0:.0f} s left")
+                say(f"step {now.step}/{config.steps}  {text}  {progress.tasks[0].time_remaining or 0:.0f} s left")
     say(f"weights and training.png: {out}")
+
+
+@app.command("import")
+def import_weights(
+    file: Annotated[Path, typer.Argument(help="Checkpoint of HiNet's own code, as torch.save wrote it.")],
+    out: Annotated[Path, typer.Option(help="New folder for the weights.")],
+) -> None:
+    """Turn weights in HiNet's own layout into a folder for --weights; only tensors are read, no code is run."""
+    from unlearnable.hiding.hinet import read_hinet
+
+    with errors():
+        if out.exists():
+            raise FileExistsError(f"expected a new folder, got {out}")
+        hider = read_hinet(file)
+        hider.save(out)
+    say(f"{len(hider.blocks)} blocks: {out}")

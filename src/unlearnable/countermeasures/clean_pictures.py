@@ -6,7 +6,7 @@ from unlearnable.images.imageset import ImageSet, to_bytes
 from unlearnable.training.countermeasure import Countermeasure, Knowledge, countermeasures
 
 
-class FewClean(Countermeasure):
+class NeedsClean(Countermeasure):
     """One that needs a few clean pictures.
 
     Attributes:
@@ -18,11 +18,11 @@ class FewClean(Countermeasure):
     def check_serves(self, clean: ImageSet) -> None:
         """See `Countermeasure`."""
         super().check_serves(clean)
-        Knowledge(clean).few(self.per_class)
+        Knowledge(clean).clean_per_class(self.per_class)
 
 
 @countermeasures.register("mix")
-class MixClean(FewClean):
+class MixClean(NeedsClean):
     """Train on the published pictures and on a few clean ones together.
 
     Attributes:
@@ -33,11 +33,11 @@ class MixClean(FewClean):
 
     def purify(self, data: ImageSet, knowledge: Knowledge) -> ImageSet:
         """Append the clean pictures."""
-        return data.joined(knowledge.few(self.per_class))
+        return data.joined(knowledge.clean_per_class(self.per_class))
 
 
 @countermeasures.register("only_clean")
-class OnlyClean(FewClean):
+class OnlyClean(NeedsClean):
     """Train on the few clean pictures alone: the control that says what the published ones added to `mix`.
 
     Attributes:
@@ -53,11 +53,11 @@ class OnlyClean(FewClean):
 
     def purify(self, data: ImageSet, knowledge: Knowledge) -> ImageSet:
         """The clean pictures in place of the published ones."""
-        return knowledge.few(self.per_class)
+        return knowledge.clean_per_class(self.per_class)
 
 
 @countermeasures.register("class_mean")
-class ClassMean(FewClean):
+class ClassMean(NeedsClean):
     """Subtract from each class what its mean has gained over that of a few clean pictures.
 
     What is common to a class is all that a class-wise perturbation is, up to what the cover does to it.
@@ -70,10 +70,10 @@ class ClassMean(FewClean):
 
     def purify(self, data: ImageSet, knowledge: Knowledge) -> ImageSet:
         """Shift every class."""
-        few = knowledge.few(self.per_class)
+        clean = knowledge.clean_per_class(self.per_class)
         images = data.images.clone()
         for label in data.labels.unique():
             of_class = data.labels == label
-            shift = data.images[of_class].float().mean(0) - few.images[few.labels == label].float().mean(0)
+            shift = data.images[of_class].float().mean(0) - clean.images[clean.labels == label].float().mean(0)
             images[of_class] = to_bytes(images[of_class] - shift)
         return replace(data, images=images)

@@ -1,7 +1,5 @@
 """Stopping early: the content is often learnt before, or beside, the shortcut (arXiv 2204.08615)."""
 
-from dataclasses import replace
-
 from unlearnable.training.countermeasure import Countermeasure, countermeasures
 from unlearnable.training.recipes import Recipe
 
@@ -25,6 +23,6 @@ class EarlyStopping(Countermeasure):
         """All epochs."""
         return self.part == 1
 
-    def adjust(self, recipe: Recipe) -> Recipe:
+    def adjust_recipe(self, recipe: Recipe) -> Recipe:
         """Fewer epochs, at least one."""
-        return replace(recipe, epochs=max(1, round(recipe.epochs * self.part)))
+        return recipe.shortened(self.part)

@@ -45,25 +45,24 @@ class InverseNetwork(Countermeasure):
         if min(self.per_class, self.keys, self.steps, self.channels) < 1 or self.depth < 2:
             raise ValueError(f"expected numbers above 0 and a depth of at least 2, got {self}")
 
-    @property
-    def files(self) -> tuple[Path, ...]:
+    def find_files(self) -> tuple[Path, ...]:
         """The weights with which he protects."""
         from unlearnable.protections import protection_named
 
-        return protection_named(self.protection).files
+        return protection_named(self.protection).find_files()
 
     def check_serves(self, clean: ImageSet) -> None:
         """See `Countermeasure`: he must be able to protect his pictures."""
         from unlearnable.protections import protection_named
 
         super().check_serves(clean)
-        protection_named(self.protection).check_serves(Knowledge(clean).few(self.per_class), OWN_KEYS)
+        protection_named(self.protection).check_serves(Knowledge(clean).clean_per_class(self.per_class), OWN_KEYS)
 
     def purify(self, data: ImageSet, knowledge: Knowledge) -> ImageSet:
         """Subtract the predicted perturbation."""
         from unlearnable.protections import protection_named
 
-        own = knowledge.few(self.per_class).on(torch.device("cpu"))  # where protections work
+        own = knowledge.clean_per_class(self.per_class).to(torch.device("cpu"))  # where protections work
         protect = protection_named(self.protection)
         seeds = [OWN_KEYS + knowledge.seed + key for key in range(self.keys)]
         protected = torch.cat([protect(own, seed=seed).images for seed in seeds])

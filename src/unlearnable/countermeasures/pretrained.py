@@ -24,15 +24,14 @@ class Pretrained(Countermeasure):
     frozen: bool = False
     slowdown: float = 10.0
 
-    @property
-    def files(self) -> tuple[Path, ...]:
+    def find_files(self) -> tuple[Path, ...]:
         """The weights."""
         return (Path(self.weights),)
 
-    def choose(self, victim: Victim) -> Victim:
+    def adjust_victim(self, victim: Victim) -> Victim:
         """The same network with these weights."""
         return replace(victim, pretrained=self.weights, frozen=self.frozen)
 
-    def adjust(self, recipe: Recipe) -> Recipe:
+    def adjust_recipe(self, recipe: Recipe) -> Recipe:
         """Smaller steps where all layers learn; a single layer takes the recipe's own."""
         return recipe if self.frozen else replace(recipe, learning_rate=recipe.learning_rate / self.slowdown)

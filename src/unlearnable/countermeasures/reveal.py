@@ -27,8 +27,7 @@ class RevealAndSubtract(Countermeasure):
     weights: str = ""
     average: bool = True
 
-    @property
-    def files(self) -> tuple[Path, ...]:
+    def find_files(self) -> tuple[Path, ...]:
         """The weights."""
         return (weights_folder(self.weights or shipped_weights()) / WEIGHTS,)
 

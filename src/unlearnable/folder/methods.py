@@ -245,5 +245,5 @@ class OneByOne(Method):
 
 def hashed(protection: Protection) -> str:
     """SHA-256 of the files on whose content the published pictures depend; empty where there are none."""
-    digests = [hashlib.sha256(file.read_bytes()).hexdigest() for file in protection.files]
+    digests = [hashlib.sha256(file.read_bytes()).hexdigest() for file in protection.find_files()]
     return hashlib.sha256("".join(digests).encode()).hexdigest() if digests else ""

@@ -36,14 +36,14 @@ class HiderConfig:
             wipes out).
         sizes: crop sides in pixels, one drawn a step (paper: 224).
         pixels: pixels of covers in a step; the batch is this over the crop's area (paper: 24 x 224^2).
-        each: pictures of a batch that share their secret's class; more than one for eq. 7, which has nothing to
+        per_class: pictures of a batch that share their secret's class; more than one for eq. 7, which has nothing to
             concentrate in a batch of strangers. No class comes again before all others have.
         concentration: weight omega_3 of eq. 7 (paper: 1e-4).
         extractor: network whose features are concentrated, as `hiding.extractor` reads it.
         mask: put the perturbation where the cover is busy (paper: no).
         published: reveal from the picture as it is published, in the budget and rounded (paper: from floats).
-        outliving: weight of what of the budget does not show the secret after a countermeasure (paper: none).
-        handled: how often such a picture is revealed only after a countermeasure (paper: never).
+        surviving: weight of what of the budget does not show the secret after a countermeasure (paper: none).
+        distorted: how often such a picture is revealed only after a countermeasure (paper: never).
         seed: of crops, secrets, noise and initial weights.
     """
 
@@ -61,38 +61,38 @@ class HiderConfig:
     revealing: float = 6.0
     sizes: tuple[int, ...] = (32, 64, 128, 224)
     pixels: int = 8 * 64 * 64
-    each: int = 1
+    per_class: int = 1
     concentration: float = 0.0
     extractor: str = ""
     mask: bool = True
     published: bool = True
-    handled: float = 0.85
-    outliving: float = 0.1
+    distorted: float = 0.85
+    surviving: float = 0.1
     seed: int = 0
 
     def __post_init__(self) -> None:
-        counts = {name: getattr(self, name) for name in ("blocks", "growth", "steps", "warmup", "pixels", "each")}
+        counts = {name: getattr(self, name) for name in ("blocks", "growth", "steps", "warmup", "pixels", "per_class")}
         if few := [name for name, value in counts.items() if value < 1]:
             raise ValueError(f"expected at least 1 of {', '.join(few)}")
         if not self.sizes or min(self.sizes) < 2 or any(size % 2 for size in self.sizes):
             raise ValueError(f"expected even sizes of at least 2 px, got {self.sizes}")
-        if self.concentration and (self.each < 2 or not self.extractor):
-            raise ValueError("concentration needs each of at least 2, and an extractor")
+        if self.concentration and (self.per_class < 2 or not self.extractor):
+            raise ValueError("concentration needs per_class of at least 2, and an extractor")
 
     @classmethod
     def read(cls, plan: str | Path | None, changes: Sequence[str] = ()) -> "HiderConfig":
-        """The recipe of a plan, a YAML file of these attributes; ``changes``, as ``steps=100``, go before it.
+        """The configuration of a plan, a YAML file of these attributes; ``changes``, as ``steps=100``, go before it.
 
         Raises:
             FileNotFoundError: there is no such plan.
-            ValueError: it is not YAML, or names something that a recipe does not have, or a value is of another type.
+            ValueError: it is not YAML, or has an unknown name, or a value of another type.
         """
         content = _mapping(Path(plan).read_text(), f"the plan {plan}") if plan else {}
         for change in changes:
             content |= _mapping(change.replace("=", ": ", 1), f"--set {change}")
         kinds = get_type_hints(cls)
         if unknown := set(content) - set(kinds):
-            raise ValueError(f"a recipe has no {', '.join(sorted(unknown))}; it has {', '.join(sorted(kinds))}")
+            raise ValueError(f"a configuration has no {', '.join(sorted(unknown))}; it has {', '.join(sorted(kinds))}")
         return cls(**{name: _typed(value, kinds[name], name) for name, value in content.items()})
 
     def rate(self, step: int) -> float:
@@ -103,7 +103,7 @@ class HiderConfig:
 
 
 def _typed(value: Any, kind: Any, name: str) -> Any:
-    """A value of YAML as a recipe has it; YAML takes 1e-4 for a word."""
+    """A value of YAML as a configuration has it; YAML takes 1e-4 for a word."""
     try:
         if kind is float and type(value) in (int, float, str):
             return float(value)

@@ -1,4 +1,4 @@
-"""Where training pictures come from: random crops of photographs in folders, or rendered secrets."""
+"""The pictures of a training: random crops of photographs in folders, or rendered secrets."""
 
 import hashlib
 import math
@@ -19,7 +19,7 @@ from unlearnable.semantics.secrets import RENDER
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 
 
-class Drawn(NamedTuple):
+class Crops(NamedTuple):
     """Square pictures and their classes."""
 
     pictures: UInt8[ndarray, "n 3 size size"]
@@ -27,8 +27,8 @@ class Drawn(NamedTuple):
 
 
 @runtime_checkable
-class Source(Protocol):
-    """Anything that draws square pictures.
+class CropSource(Protocol):
+    """Anything from which square pictures can be drawn.
 
     Attributes:
         fingerprint: names what can be drawn.
@@ -36,10 +36,10 @@ class Source(Protocol):
 
     fingerprint: str
 
-    def draw(self, rng: np.random.Generator, count: int, size: int, each: int = 1) -> Drawn:
+    def draw(self, rng: np.random.Generator, count: int, size: int, per_class: int = 1) -> Crops:
         """Draw ``count`` pictures of ``size`` px, a function of ``rng`` alone.
 
-        With ``each`` above 1 so many in a row are of one class, and no class comes again before all others have.
+        With ``per_class`` above 1 so many in a row are of one class, and no class comes again before all others have.
         """
 
 
@@ -67,22 +67,22 @@ class FolderCrops:
         listing = [f"{file.parent.name}/{file.name} {file.stat().st_size}" for file in self.files]
         self.fingerprint = hashlib.sha256("\n".join(listing).encode()).hexdigest()
 
-    def draw(self, rng: np.random.Generator, count: int, size: int, each: int = 1) -> Drawn:
+    def draw(self, rng: np.random.Generator, count: int, size: int, per_class: int = 1) -> Crops:
         """Crop ``count`` random files; a class is a sub-folder, and what is in a row is cut and flipped alike."""
-        runs = math.ceil(count / each)
-        if each > 1:
+        runs = math.ceil(count / per_class)
+        if per_class > 1:
             labels = _in_turn(rng, len(self.classes), runs)
         else:
             labels = rng.choice(len(self.classes), runs, p=[len(files) / len(self.files) for files in self.classes])
         crops: list[ndarray] = []
         for label in labels:
             files, window = self.classes[label], int(rng.integers(2**63))
-            for number in rng.integers(len(files), size=each):
+            for number in rng.integers(len(files), size=per_class):
                 crops.append(_crop(files[number], np.random.default_rng(window), size))
-        return Drawn(np.stack(crops[:count]), labels.repeat(each)[:count])
+        return Crops(np.stack(crops[:count]), labels.repeat(per_class)[:count])
 
 
-class RandomDrawings:
+class RandomSecrets:
     """Rendered secrets of random classes and variations, flipped at random."""
 
     fingerprint = RENDER
@@ -90,15 +90,15 @@ class RandomDrawings:
     def __init__(self, seed: int) -> None:
         self.key = Key.of_seed(seed)
 
-    def draw(self, rng: np.random.Generator, count: int, size: int, each: int = 1) -> Drawn:
+    def draw(self, rng: np.random.Generator, count: int, size: int, per_class: int = 1) -> Crops:
         """Render ``count`` random secrets; what is in a row is flipped alike."""
-        labels = _in_turn(rng, MAX_CLASSES, math.ceil(count / each))
-        drawn: list[ndarray] = []
+        labels = _in_turn(rng, MAX_CLASSES, math.ceil(count / per_class))
+        crops: list[ndarray] = []
         for label in labels:
             step = int(rng.choice((-1, 1)))
-            for variation in rng.integers(2**31, size=each):
-                drawn.append(render(self.key, int(label), int(variation), size, size)[..., ::step])
-        return Drawn(np.stack(drawn[:count]), labels.repeat(each)[:count])
+            for variation in rng.integers(2**31, size=per_class):
+                crops.append(render(self.key, int(label), int(variation), size, size)[..., ::step])
+        return Crops(np.stack(crops[:count]), labels.repeat(per_class)[:count])
 
 
 def _in_turn(rng: np.random.Generator, classes: int, runs: int) -> Int64[ndarray, " runs"]:

@@ -15,39 +15,39 @@ from unlearnable.hider_training.jpeg import jpeg
 from unlearnable.hiding.masking import luma
 from unlearnable.images.imageset import Images
 
-Draw = Callable[[Images, torch.Generator], Images]
+Operation = Callable[[Images, torch.Generator], Images]
 
 
 @dataclass(frozen=True)
 class Distortion:
-    """One operation, drawn for the whole batch; its strength is drawn too.
+    """One operation, drawn for the whole batch; its strength is drawn, too.
 
     Attributes:
-        share: of the batches that are handled at all.
+        share: of the batches that are distorted at all.
     """
 
     share: float = 0.9
 
     def __call__(self, published: Images, generator: torch.Generator) -> Images:
-        """Handle pictures (n, 3, h, w) in [0, 1]."""
+        """Distort pictures (n, 3, h, w) in [0, 1]."""
         if _uniform(generator) >= self.share:
             return published
-        operation = list(OPERATIONS.values())[int(torch.multinomial(OFTEN, 1, generator=generator))][1]
+        operation = list(OPERATIONS.values())[int(torch.multinomial(WEIGHTS, 1, generator=generator))][1]
         return operation(published, generator)
 
 
-def compressed(pictures: Images, generator: torch.Generator) -> Images:
+def jpeg_compressed(pictures: Images, generator: torch.Generator) -> Images:
     """JPEG, each picture at its own quality from 10 to 90, half of them at 30 or less."""
     drawn = torch.rand(len(pictures), generator=generator)
     return jpeg(pictures, (10 + 80 * drawn**2).long().to(pictures.device))
 
 
-def averaged(pictures: Images, generator: torch.Generator) -> Images:
+def mean_filtered(pictures: Images, generator: torch.Generator) -> Images:
     """Mean over 3x3."""
     return F.avg_pool2d(F.pad(pictures, (1, 1, 1, 1), mode="reflect"), 3, stride=1)
 
 
-def ranked(pictures: Images, generator: torch.Generator) -> Images:
+def median_filtered(pictures: Images, generator: torch.Generator) -> Images:
     """Median over 3x3."""
     height, width = pictures.shape[-2:]
     padded = F.pad(pictures, (1, 1, 1, 1), mode="replicate")
@@ -92,17 +92,17 @@ def resized(pictures: Images, generator: torch.Generator) -> Images:
     return enlarged.clamp(0, 1)
 
 
-OPERATIONS: dict[str, tuple[float, Draw]] = {
-    "jpeg": (5, compressed),
-    "mean": (1, averaged),
-    "median": (1, ranked),
+OPERATIONS: dict[str, tuple[float, Operation]] = {
+    "jpeg": (5, jpeg_compressed),
+    "mean": (1, mean_filtered),
+    "median": (1, median_filtered),
     "blur": (1, blurred),
     "grey": (0.5, greyed),
     "bits": (1.5, posterised),
     "noise": (1.5, noised),
     "resize": (1, resized),
-}  # how often, relative to each other: JPEG is the hardest
-OFTEN = torch.tensor([often for often, _ in OPERATIONS.values()])
+}  # weights, of how often each is drawn: JPEG is the hardest
+WEIGHTS = torch.tensor([weight for weight, _ in OPERATIONS.values()])
 
 
 def _uniform(generator: torch.Generator) -> float:

@@ -1,4 +1,4 @@
-"""A training of the hiding network in progress: its steps, by eqs. 5 to 8 and what outlives handling, and its state.
+"""A training of the hiding network in progress: its steps, by eqs. 5 to 8 and what survives distortions, and its state.
 
 The optimiser is the paper's (section 4.1: Adam, betas 0.5 and 0.999, eps 1e-6). Invertible hiding networks are
 known to explode (HiNet's own log does, twice), so gradients are clipped, the rate warms up, and a loss or
@@ -19,7 +19,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from unlearnable.compute.devices import DivergedError, fastest_dtype
+from unlearnable.compute.devices import DivergedError, fastest_dtype, seeded
 from unlearnable.hider_training.config import HiderConfig
 from unlearnable.hider_training.distortions import Distortion
 from unlearnable.hider_training.extractor import Extractor
@@ -27,10 +27,10 @@ from unlearnable.hider_training.losses import (
     concentration_loss,
     hiding_loss,
     low_frequency_loss,
-    outliving_loss,
     revealing_loss,
+    surviving_loss,
 )
-from unlearnable.hider_training.publishing import Publishing
+from unlearnable.hider_training.publication import Publication
 from unlearnable.hiding.network import DenseBlock, Hider, latent_noise
 from unlearnable.images.imageset import Images
 from unlearnable.storage.atomic import replacing
@@ -65,37 +65,37 @@ class HiderTraining:
     """A training in progress: the network, its optimiser and what has to survive a kill.
 
     Args:
-        recipe: network, losses and schedule.
+        config: network, losses and schedule.
         device: of the network.
         pictures: names what it is trained on.
     """
 
-    def __init__(self, recipe: HiderConfig, device: torch.device, pictures: str = "") -> None:
-        torch.manual_seed(recipe.seed)
-        self.recipe, self.device, self.pictures = recipe, device, pictures
-        hider = _beginning(recipe).to(device).to(memory_format=torch.channels_last)
-        self.hider = hider.compute_in(fastest_dtype(device))
+    def __init__(self, config: HiderConfig, device: torch.device, pictures: str = "") -> None:
+        self.config, self.device, self.pictures = config, device, pictures
+        with seeded(config.seed, device):
+            hider = _initial_hider(config)
+            self.extractor = Extractor.named(config.extractor).to(device) if config.concentration else None
+        self.hider = hider.to(device).to(memory_format=torch.channels_last).compute_in(fastest_dtype(device))
         self.optimizer = torch.optim.Adam(self.hider.parameters(), betas=(0.5, 0.999), eps=1e-6)
-        self.publish = Publishing(recipe.eps)
-        self.handle = Distortion(recipe.handled)
-        self.extractor = Extractor.named(recipe.extractor).to(device) if recipe.concentration else None
+        self.publish = Publication(config.eps)
+        self.distort = Distortion(config.distorted)
         self.step = 0
-        self.slowdown = 1.0
+        self.rate_factor = 1.0
         self.rollbacks = 0
-        self.level = math.inf  # running mean of the loss, for the explosion guard
+        self.mean_loss = math.inf  # running, for the explosion guard
         self.history: list[dict[str, float]] = []
-        self.snapshot, self.taken = self.state(), time.monotonic()
+        self.snapshot, self.snapshot_time = self.state(), time.monotonic()
 
     def state(self) -> Snapshot:
         """A copy of everything that a resumed training needs."""
         notes = {
             "format": FORMAT,
-            "recipe": asdict(self.recipe),
+            "config": asdict(self.config),
             "pictures": self.pictures,
             "step": self.step,
-            "slowdown": self.slowdown,
+            "rate_factor": self.rate_factor,
             "rollbacks": self.rollbacks,
-            "level": self.level,
+            "mean_loss": self.mean_loss,
             "history": list(self.history),
         }
         return notes, self.tensors()
@@ -119,22 +119,22 @@ class HiderTraining:
         """Resume from `save`.
 
         Raises:
-            ValueError: the checkpoint is of another recipe, of other pictures, or by another version.
+            ValueError: the checkpoint is of another configuration, of other pictures, or by another version.
         """
         with safe_open(file, framework="pt", device=str(self.device)) as stored:
             notes = json.loads(stored.metadata()["run"])
             tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
         if notes.get("format") != FORMAT:
             raise ValueError(f"{file.parent} holds a training by another version of this package; name another --out")
-        mine = json.loads(json.dumps(asdict(self.recipe)))
-        if notes["recipe"] != mine:
-            differing = [name for name in mine if notes["recipe"].get(name) != mine[name]]
+        mine = json.loads(json.dumps(asdict(self.config)))
+        if notes["config"] != mine:
+            differing = [name for name in mine if notes["config"].get(name) != mine[name]]
             raise ValueError(f"{file.parent} holds a training with other {', '.join(differing)}; name another --out")
         if notes.get("pictures") != self.pictures:
             raise ValueError(f"{file.parent} holds a training on other covers or secrets; name another --out")
         self.restore(tensors)
-        self.step, self.slowdown, self.rollbacks = notes["step"], notes["slowdown"], notes["rollbacks"]
-        self.level, self.history = notes["level"], notes["history"]
+        self.step, self.rate_factor, self.rollbacks = notes["step"], notes["rate_factor"], notes["rollbacks"]
+        self.mean_loss, self.history = notes["mean_loss"], notes["history"]
         self.snapshot = self.state()
 
     def advance(self, cover: Images, secret: Images, labels: Labels) -> StepProgress:
@@ -147,78 +147,78 @@ class HiderTraining:
             progress = self._optimise(cover, secret, labels)
         except _ExplosionError as explosion:
             self.rollbacks += 1
-            self.slowdown /= 2
+            self.rate_factor /= 2
             if self.rollbacks > MAX_ROLLBACKS:
                 raise DivergedError(f"{explosion} after {MAX_ROLLBACKS} rollbacks; lower the learning rate") from None
             self.restore(self.snapshot[1])
             nothing = float("nan")
-            progress = StepProgress(self.step, self.recipe.steps, nothing, nothing, nothing, nothing, self.rollbacks)
+            progress = StepProgress(self.step, self.config.steps, nothing, nothing, nothing, nothing, self.rollbacks)
         self.step += 1
         return progress
 
     def _optimise(self, cover: Images, secret: Images, labels: Labels) -> StepProgress:
-        recipe = self.recipe
-        generator = torch.Generator().manual_seed(recipe.seed * 1_000_003 + self.step)
+        config = self.config
+        generator = torch.Generator().manual_seed(config.seed * 1_000_003 + self.step)
         stego = self.hider.hide(cover, secret)
         latent = latent_noise(cover, generator)
-        received, untouched = stego, cover
-        if recipe.published:
-            received, untouched = self._handled(self.publish(stego, cover, generator), cover, generator)
+        received, reference = stego, cover
+        if config.published:
+            received, reference = self._distorted(self.publish(stego, cover, generator), cover, generator)
         _, revealed = self.hider.reveal(received, latent)
         revealing = revealing_loss(revealed, secret)
         loss = (
-            recipe.hiding * hiding_loss(stego, cover, recipe.eps)
-            + recipe.low_frequency * low_frequency_loss(stego, cover)
-            + recipe.revealing * revealing
-            + recipe.outliving * outliving_loss(received - untouched, secret, recipe.eps)
+            config.hiding * hiding_loss(stego, cover, config.eps)
+            + config.low_frequency * low_frequency_loss(stego, cover)
+            + config.revealing * revealing
+            + config.surviving * surviving_loss(received - reference, secret, config.eps)
         )
         if self.extractor is not None:
-            features = self.extractor(received - untouched, recipe.eps)
-            loss = loss + recipe.concentration * concentration_loss(features, labels)
+            features = self.extractor(received - reference, config.eps)
+            loss = loss + config.concentration * concentration_loss(features, labels)
         value = loss.item()
-        if not math.isfinite(value) or value > 10 * self.level:
+        if not math.isfinite(value) or value > 10 * self.mean_loss:
             raise _ExplosionError(f"loss {value:.3g} at step {self.step}")
         self.optimizer.zero_grad()
         torch.autograd.backward(loss)
-        norm = torch.nn.utils.clip_grad_norm_(self.hider.parameters(), recipe.clip)
+        norm = torch.nn.utils.clip_grad_norm_(self.hider.parameters(), config.clip)
         if not math.isfinite(norm.item()):
             raise _ExplosionError(f"gradient {norm.item()} at step {self.step}")
-        if self.step % SNAPSHOT_STEPS == 0 or time.monotonic() - self.taken > SNAPSHOT_SECONDS:
-            self.snapshot, self.taken = self.state(), time.monotonic()  # these weights have just proved good
+        if self.step % SNAPSHOT_STEPS == 0 or time.monotonic() - self.snapshot_time > SNAPSHOT_SECONDS:
+            self.snapshot, self.snapshot_time = self.state(), time.monotonic()  # these weights have just proved good
         for group in self.optimizer.param_groups:
-            group["lr"] = recipe.rate(self.step) * self.slowdown
+            group["lr"] = config.rate(self.step) * self.rate_factor
         self.optimizer.step()
-        self.level = value if math.isinf(self.level) else 0.98 * self.level + 0.02 * value
+        self.mean_loss = value if math.isinf(self.mean_loss) else 0.98 * self.mean_loss + 0.02 * value
         mse = (stego.detach() - cover).square().mean().item()
         return StepProgress(
-            self.step, recipe.steps, value, 255 * math.sqrt(mse), _psnr(mse), _psnr(revealing.item()), self.rollbacks
+            self.step, config.steps, value, 255 * math.sqrt(mse), _psnr(mse), _psnr(revealing.item()), self.rollbacks
         )
 
-    def _handled(self, published: Images, cover: Images, generator: torch.Generator) -> tuple[Images, Images]:
-        """Both after one countermeasure of one strength; the cover is spared where nothing looks at it."""
+    def _distorted(self, published: Images, cover: Images, generator: torch.Generator) -> tuple[Images, Images]:
+        """Both after one countermeasure of one strength; the cover is spared where no loss needs it."""
         twin = torch.Generator()
         twin.set_state(generator.get_state())
-        handled = self.handle(published, generator)
-        looked_at = self.recipe.outliving or self.recipe.concentration
-        return handled, self.handle(cover, twin) if looked_at else cover
+        distorted = self.distort(published, generator)
+        needed = self.config.surviving or self.config.concentration
+        return distorted, self.distort(cover, twin) if needed else cover
 
 
-def _beginning(recipe: HiderConfig) -> Hider:
+def _initial_hider(config: HiderConfig) -> Hider:
     """The network as training finds it.
 
     Raises:
         ValueError: the weights to begin with are of another network.
     """
-    hider = Hider(recipe.blocks, recipe.growth, mask=recipe.mask)
-    if not recipe.start:
-        return _awake(hider)
-    start = Hider.load(recipe.start)
+    hider = Hider(config.blocks, config.growth, mask=config.mask)
+    if not config.start:
+        return _at_full_scale(hider)
+    start = Hider.load(config.start)
     if start.config != hider.config:
-        raise ValueError(f"expected {hider.config} as the recipe says, got {start.config} in {recipe.start}")
+        raise ValueError(f"expected {hider.config} as configured, got {start.config} in {config.start}")
     return start
 
 
-def _awake(hider: Hider) -> Hider:
+def _at_full_scale(hider: Hider) -> Hider:
     """Draw the inner layers at full scale (He et al., 2015); it is still the identity.
 
     HiNet's 0.01 N(0, 1) shrinks every layer's signal about tenfold. Measured over the first 160 steps on crops of

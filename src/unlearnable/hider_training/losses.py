@@ -29,17 +29,17 @@ def revealing_loss(revealed: Images, secret: Images) -> Loss:
     return F.mse_loss(revealed, secret)
 
 
-def outliving_loss(outlived: Images, secret: Images, eps: float) -> Loss:
+def surviving_loss(left: Images, secret: Images, eps: float) -> Loss:
     """How much of the budget does not show the secret after a countermeasure (not in the paper).
 
     Args:
-        outlived: the published picture less the cover, both after the same countermeasure.
+        left: the published picture less the cover, both after the same countermeasure.
         secret: what was hidden.
         eps: budget, RMS in grey levels; 0 is reached where what is left is the secret itself at that size.
     """
     shape = secret - secret.mean((2, 3), keepdim=True)
     shape = shape / shape.square().flatten(1).mean(1).sqrt().clamp_min(1e-3)[:, None, None, None]
-    shown = (outlived * shape).flatten(1).mean(1) * 255 / eps
+    shown = (left * shape).flatten(1).mean(1) * 255 / eps
     lacking: Loss = (1 - shown).clamp_min(0).mean()
     return lacking
 
@@ -49,10 +49,9 @@ def concentration_loss(features: Float[Tensor, "n d"], labels: Int64[Tensor, " n
 
     In closed form, O(n): the cosines of all pairs of a class add up to the squared length of the sum of its unit
     features. The sum grows with the batch, and with the square of how many share a class: so does what omega_3 means.
+    A product of matrices adds them up, which is the same at every repetition, on CUDA too: nothing is scattered.
     """
     unit = F.normalize(features, dim=1)
-    classes, place = labels.unique(return_inverse=True)
-    sums = unit.new_zeros(len(classes), unit.shape[1]).index_add(0, place, unit)
-    counts = place.bincount(minlength=len(classes)).to(unit.dtype)
-    distance: Loss = counts.square().sum() - sums.square().sum()
+    members = (labels.unique()[:, None] == labels).to(unit.dtype)  # a row a class
+    distance: Loss = members.sum(1).square().sum() - (members @ unit).square().sum()
     return distance

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from unlearnable.compute.devices import device_named
 from unlearnable.hider_training.config import HiderConfig
-from unlearnable.hider_training.crops import FolderCrops, RandomDrawings, Source
+from unlearnable.hider_training.crops import CropSource, FolderCrops, RandomSecrets
 from unlearnable.hider_training.loop import HiderTraining, StepProgress
 
 
@@ -43,7 +43,7 @@ Batch = tuple[Tensor, Tensor, Tensor]  # covers, secrets and the secrets' classe
 
 
 def train(
-    recipe: HiderConfig,
+    config: HiderConfig,
     covers: Sequence[str | Path],
     secrets: Literal["render"] | Sequence[str | Path],
     out: str | Path,
@@ -52,7 +52,7 @@ def train(
     """Train a `Hider` into ``out``, yielding `StepProgress` after every step; resumes where ``out`` has a checkpoint.
 
     Args:
-        recipe: network, losses and schedule.
+        config: network, losses and schedule.
         covers: folders of photographs.
         secrets: folders of pictures, or ``"render"``.
         out: gets ``model.safetensors``, ``config.json``, ``training.png`` and the checkpoint.
@@ -60,18 +60,18 @@ def train(
 
     Raises:
         FileNotFoundError: a folder holds no pictures.
-        ValueError: ``out`` holds a training of another recipe, or on other pictures.
+        ValueError: ``out`` holds a training of another configuration, or on other pictures.
         DivergedError: the training keeps exploding.
     """
     out = Path(out)
+    hidden = RandomSecrets(config.seed) if secrets == "render" else FolderCrops(*secrets)
+    sources = FolderCrops(*covers), hidden
+    run = HiderTraining(config, device_named(device), " ".join(source.fingerprint for source in sources))
     out.mkdir(parents=True, exist_ok=True)
-    drawn = RandomDrawings(recipe.seed) if secrets == "render" else FolderCrops(*secrets)
-    sources = FolderCrops(*covers), drawn
-    run = HiderTraining(recipe, device_named(device), " ".join(source.fingerprint for source in sources))
     if (out / CHECKPOINT).exists():
         run.load(out / CHECKPOINT)
     saved = time.monotonic()
-    for batch in _batches(recipe, sources, run.step):
+    for batch in _batches(config, sources, run.step):
         progress = run.advance(*(part.to(run.device) for part in batch))
         if progress.step % RECORD_STEPS == 0 and math.isfinite(progress.loss):
             run.history.append(asdict(progress))
@@ -85,23 +85,23 @@ def train(
     draw_curve(run.history, out / "training.png")
 
 
-def _batches(recipe: HiderConfig, sources: tuple[Source, Source], first: int) -> Iterator[Batch]:
+def _batches(config: HiderConfig, sources: tuple[CropSource, CropSource], first: int) -> Iterator[Batch]:
     """Batches from step ``first`` on, each a function of its step alone, drawn one ahead in a thread."""
 
     def draw(step: int) -> Batch:
-        rng = np.random.default_rng((recipe.seed, step))
-        size = int(rng.choice(recipe.sizes))
-        count = max(1, recipe.pixels // size**2)
+        rng = np.random.default_rng((config.seed, step))
+        size = int(rng.choice(config.sizes))
+        count = max(1, config.pixels // size**2)
         covers, secrets = sources
         cover = covers.draw(rng, count, size).pictures
-        secret, labels = secrets.draw(rng, count, size, recipe.each)
+        secret, labels = secrets.draw(rng, count, size, config.per_class)
         return _floats(cover), _floats(secret), torch.from_numpy(labels)
 
     with ThreadPoolExecutor(1) as pool:
         upcoming = pool.submit(draw, first)
-        for step in range(first, recipe.steps):
+        for step in range(first, config.steps):
             batch = upcoming.result()
-            upcoming = pool.submit(draw, min(step + 1, recipe.steps - 1))
+            upcoming = pool.submit(draw, min(step + 1, config.steps - 1))
             yield batch
 
 

@@ -7,7 +7,8 @@ the secret's side is a *latent* that is thrown away and replaced by noise when t
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -99,7 +100,7 @@ class Hider(nn.Module):
         blocks: number of coupling blocks (paper and HiNet: 16).
         growth: channels that each layer of a dense block adds (HiNet: 32).
         alpha: bound of the log-scale in eq. 3 (HiNet's ``clamp``: 2).
-        mask: whether the perturbation goes through `shaping.masked` (the paper's does not).
+        mask: whether the perturbation goes through `masking.masked` (the paper's does not).
     """
 
     blocks: Sequence[CouplingBlock]
@@ -194,7 +195,9 @@ class Hider(nn.Module):
 
 
 def weights_folder(source: str | Path) -> Path:
-    """The local folder of weights named by a path or a hub id; a hub id is downloaded, without any pickle.
+    """The local folder of weights named by a path or a hub id.
+
+    The hub is asked once a process, so that all of it hides with the same weights; nothing that it holds is unpickled.
 
     Raises:
         FileNotFoundError: it is neither, or a file is missing.
@@ -213,27 +216,6 @@ def latent_noise(stego: Images, generator: torch.Generator) -> Bands:
     count, _, height, width = stego.shape
     shape = (count, CHANNELS, -(-height // 2), -(-width // 2))
     return torch.randn(shape, generator=generator).to(stego.device)
-
-
-def hinet_state_dict(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Rename weights in HiNet's own layout (``inv1.r.conv1.weight``) to a `Hider`'s.
-
-    Prefixes such as ``module.model.`` are dropped; HiNet calls phi ``f``, rho ``r`` and eta ``y``. Read a
-    published checkpoint with ``torch.load(path, weights_only=True)["net"]``.
-
-    Raises:
-        ValueError: a name is not in HiNet's layout.
-    """
-    networks = {"f": "phi", "r": "rho", "y": "eta", "g": "eta"}
-    renamed: dict[str, Tensor] = {}
-    for name, tensor in state.items():
-        match name.split(".")[-4:]:
-            case [block, letter, conv, kind] if block.startswith("inv") and letter in networks:
-                number, layer = int(block.removeprefix("inv")) - 1, int(conv.removeprefix("conv")) - 1
-                renamed[f"blocks.{number}.{networks[letter]}.convs.{layer}.{kind}"] = tensor
-            case _:
-                raise ValueError(f"expected a name like 'inv1.r.conv1.weight', got {name!r}")
-    return renamed
 
 
 def _check(cover: Tensor, secret: Tensor) -> None:
@@ -255,6 +237,7 @@ def _change(bands: Tensor, like: Tensor) -> Tensor:
     return inverse_haar(bands)[..., : like.shape[-2], : like.shape[-1]]
 
 
+@cache
 def _download(hub_id: str) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError

@@ -20,7 +20,7 @@ SIDE = 3 / 8  # of the short side
 MARGIN = 1 / 8  # of the short side, between the stamp and the border: by so much a crop shifts
 ROOM = 40  # grey levels from black and from white: where there is less, the stamp would be cut off
 
-Places = Int64[Tensor, " n"]
+Positions = Int64[Tensor, " n"]
 
 
 def stamped(
@@ -55,12 +55,12 @@ def stamped(
     return radius * (math.sqrt(1 - share) * changes / rms + math.sqrt(share * height * width) / side * stamp)
 
 
-def smoothest(covers: UInt8[Tensor, "n 3 h w"], side: int, margin: int) -> tuple[Places, Places]:
+def smoothest(covers: UInt8[Tensor, "n 3 h w"], side: int, margin: int) -> tuple[Positions, Positions]:
     """Top and left of the square that varies least, among those neither near the border nor near black or white."""
     plane = luma(covers.float())
     mean = F.avg_pool2d(plane, side, 1)
     variance = F.avg_pool2d(plane.square(), side, 1) - mean.square()
     cut_off = (mean < ROOM) | (mean > 255 - ROOM)
     variance = torch.where(cut_off, variance + 255**2, variance)[..., margin:-margin, margin:-margin]
-    place = variance.flatten(1).argmin(1)
-    return place // variance.shape[-1] + margin, place % variance.shape[-1] + margin
+    position = variance.flatten(1).argmin(1)
+    return position // variance.shape[-1] + margin, position % variance.shape[-1] + margin

@@ -60,9 +60,15 @@ class ImageSet:
         return self[torch.cat(chosen).sort().values]
 
     def relabelled(self, classes: tuple[str, ...]) -> "ImageSet":
-        """The same pictures with their labels in the order of ``classes``, among which all of theirs are."""
-        places = torch.tensor([classes.index(name) for name in self.classes])
-        return replace(self, labels=places[self.labels], classes=classes)
+        """The same pictures with their labels in the order of ``classes``.
+
+        Raises:
+            ValueError: one of theirs is not among them.
+        """
+        if unknown := set(self.classes) - set(classes):
+            raise ValueError(f"expected all of {self.classes} among {classes}, found no {', '.join(sorted(unknown))}")
+        indices = torch.tensor([classes.index(name) for name in self.classes])
+        return replace(self, labels=indices[self.labels], classes=classes)
 
     def joined(self, other: "ImageSet") -> "ImageSet":
         """Both sets in one; their classes are the same."""
@@ -71,7 +77,7 @@ class ImageSet:
         images, labels = torch.cat([self.images, other.images]), torch.cat([self.labels, other.labels])
         return replace(self, images=images, labels=labels)
 
-    def on(self, device: torch.device) -> "ImageSet":
+    def to(self, device: torch.device) -> "ImageSet":
         """The same set on ``device``."""
         return replace(self, images=self.images.to(device), labels=self.labels.to(device))
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Lock
 from typing import Any
 from zlib import Z_HUFFMAN_ONLY
 
@@ -35,8 +36,7 @@ DATA_MINING = b"""<?xpacket begin="\xef\xbb\xbf" id="W5M0MpCehiHzreSzNTczkc9d"?>
 </rdf:Description></rdf:RDF></x:xmpmeta>
 <?xpacket end="w"?>"""  # IPTC Photo Metadata 2023.1, property "Data Mining"
 
-# The limit above is ours, lower nowhere than Pillow's error; its warning at half of it would only be noise.
-warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+_filtering = Lock()  # warnings are filtered for the whole process: one thread at a time
 
 
 class UnreadablePhotoError(ValueError):
@@ -156,7 +156,7 @@ def picture_size(path: Path) -> tuple[int, int]:
 def _opened(file: io.BytesIO | io.BufferedReader) -> Iterator[Image.Image]:
     """A picture whose format and size will do; whatever goes wrong with it is one reason."""
     try:
-        with Image.open(file, formats=READ_FORMATS) as opened:
+        with _header(file) as opened:
             if opened.width * opened.height > MAX_PIXELS:
                 raise Image.DecompressionBombError
             yield opened
@@ -170,6 +170,13 @@ def _opened(file: io.BytesIO | io.BufferedReader) -> Iterator[Image.Image]:
         raise UnreadablePhotoError(f"more than {MAX_PIXELS:,} pixels, maybe a decompression bomb") from None
     except Exception as error:  # decoders throw anything at broken files
         raise UnreadablePhotoError(f"broken: {error or type(error).__name__}") from None
+
+
+def _header(file: io.BytesIO | io.BufferedReader) -> Image.Image:
+    """A picture that is not decoded yet, without Pillow's warning at half of what `MAX_PIXELS` allows."""
+    with _filtering, warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        return Image.open(file, formats=READ_FORMATS)
 
 
 def _decode(opened: Image.Image) -> Photo:

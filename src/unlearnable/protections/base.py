@@ -32,9 +32,8 @@ class Protection(ABC):
     def __post_init__(self) -> None:
         Budget.parse(self.budget)
 
-    @property
-    def files(self) -> tuple[Path, ...]:
-        """Files on whose content the published pictures depend."""
+    def find_files(self) -> tuple[Path, ...]:
+        """Files on whose content the published pictures depend; what lies on a hub is downloaded, once a process."""
         return ()
 
     @property
@@ -58,7 +57,7 @@ class Protection(ABC):
             ValueError: it cannot serve these pictures, or so many classes.
             FileNotFoundError: a file is not there on which it depends.
         """
-        check_files(self.files, self)
+        check_files(self.find_files(), self)
 
     @abstractmethod
     def perturb(self, data: ImageSet, seed: int) -> Float[Tensor, "n 3 h w"]:

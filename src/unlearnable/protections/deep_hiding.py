@@ -58,8 +58,7 @@ class DeepHiding(Protection):
         if not 0 <= self.stamp < 1:
             raise ValueError(f"expected a stamp of at least 0 and below 1, got {self.stamp}")
 
-    @property
-    def files(self) -> tuple[Path, ...]:
+    def find_files(self) -> tuple[Path, ...]:
         """The network's weights, and what says the content of every picture of a bank."""
         weights = weights_folder(self.weights or shipped_weights()) / WEIGHTS
         return (weights,) if self.secrets == RENDER else (weights, Path(self.secrets) / BANK)
@@ -108,5 +107,5 @@ class DeepHiding(Protection):
         if self.deal == "order":
             return {label: label for label in labels}
         chosen = [evenly((data.labels == label).nonzero().flatten().tolist(), SAMPLE) for label in labels]
-        spectra = [mean_spectrum(spectrum(data.images[place].numpy()) for place in places) for places in chosen]
+        spectra = [mean_spectrum(spectrum(data.images[index].numpy()) for index in indices) for indices in chosen]
         return dict(zip(labels, contrary(spectra, secrets, *data.images.shape[-2:]), strict=True))

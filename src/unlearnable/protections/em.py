@@ -18,7 +18,7 @@ from unlearnable.protections.base import is_samplewise, protections
 from unlearnable.protections.optimised import Optimisation
 from unlearnable.protections.surrogate import OnSurrogate, Surrogate
 from unlearnable.storage.checkpoint import State
-from unlearnable.training.crops import in_batches
+from unlearnable.training.crops import split_batches
 from unlearnable.training.pgd import PGD
 from unlearnable.training.recipes import recipe_named
 
@@ -106,7 +106,7 @@ class MinMin(Optimisation):
         else:
             self.owner, used, owners = data.labels, stratified(data.labels, method.subset), len(data.classes)
         self.noise = torch.zeros(owners, *data.images.shape[1:], device=data.images.device)
-        self.batches = in_batches(used[torch.randperm(len(used), device=used.device)], method.batch_size)
+        self.batches = split_batches(used[torch.randperm(len(used), device=used.device)], method.batch_size)
         self.used, self.wrong = len(used), 0
         self.round = method.train_steps + len(self.batches)
         self.steps = method.rounds * self.round

@@ -1,6 +1,5 @@
 """Protections that are optimised over the whole set, step by step: progress, checkpoints, one way to resume."""
 
-import hashlib
 import json
 import math
 from abc import ABC, abstractmethod
@@ -13,10 +12,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from unlearnable.compute.devices import DivergedError, best_device, fastest_dtype, seeded
-from unlearnable.images.imageset import ImageSet
+from unlearnable.images.imageset import ImageSet, fingerprint
 from unlearnable.protections.base import Protection
 from unlearnable.storage.checkpoint import Checkpoint, State
-from unlearnable.storage.provenance import __version__
+from unlearnable.storage.provenance import __version__, file_fingerprint
 
 
 @dataclass(frozen=True)
@@ -104,17 +103,13 @@ class Optimised(Protection):
         """
         device = device or best_device()
         with seeded(seed, device):
-            optimisation = self.optimisation(data.on(device), seed)
+            optimisation = self.optimisation(data.to(device), seed)
             return run(optimisation, seed, self._identity(data, seed, device), checkpoint, on_step).float().cpu()
 
     def _identity(self, data: ImageSet, seed: int, device: torch.device) -> str:
         """All on which the result depends; a run that went on under another torch would be nobody's run."""
-        digest = hashlib.sha256(data.images.cpu().contiguous().numpy().data.cast("B"))
-        digest.update(data.labels.cpu().contiguous().numpy().data.cast("B"))
-        for file in self.files:
-            digest.update(file.read_bytes())
         made_by = [__version__, torch.__version__, device.type, str(fastest_dtype(device))]
-        return json.dumps([repr(self), seed, *made_by, list(data.images.shape), data.classes, digest.hexdigest()])
+        return json.dumps([repr(self), seed, *made_by, fingerprint(data), file_fingerprint(self.find_files())])
 
 
 def run(
@@ -125,8 +120,8 @@ def run(
     on_step: Callable[[OptimisationStep], None] | None = None,
 ) -> Float[Tensor, "n 3 h w"]:
     """Take ``optimisation`` to its end; see `Optimised.optimised`. ``identity`` names the run in its checkpoint."""
-    kept = Checkpoint(checkpoint, identity) if checkpoint else None
-    if kept and (saved := kept.load()):
+    file = Checkpoint(checkpoint, identity) if checkpoint else None
+    if file and (saved := file.load()):
         optimisation.restore(saved.state)
         optimisation.done = int(saved.notes["done"])
     while not optimisation.finished:
@@ -137,6 +132,6 @@ def run(
             raise DivergedError(f"the surrogate's loss is {loss} at step {optimisation.done}; lower its learning rate")
         if on_step:
             on_step(OptimisationStep(optimisation.done, optimisation.steps, loss))
-        if kept and (optimisation.finished or kept.due):
-            kept.save(optimisation.state(), done=str(optimisation.done))
+        if file and (optimisation.finished or file.due):
+            file.save(optimisation.state(), done=str(optimisation.done))
     return optimisation.change()

@@ -17,7 +17,7 @@ from unlearnable.protections.base import protections
 from unlearnable.protections.optimised import Optimisation
 from unlearnable.protections.surrogate import OnSurrogate, Surrogate
 from unlearnable.storage.checkpoint import State
-from unlearnable.training.crops import PADDING, in_batches, shifted
+from unlearnable.training.crops import PADDING, random_shift, split_batches
 from unlearnable.training.pgd import PGD, Change
 from unlearnable.training.recipes import recipe_named
 
@@ -103,7 +103,7 @@ class MinMinMax(Optimisation):
         recipe = replace(recipe_named("paper"), learning_rate=method.learning_rate)
         self.surrogate = Surrogate.of(method.surrogate, recipe, data)
         self.order = torch.arange(len(data), device=data.images.device)
-        self.batches = in_batches(self.order, method.batch_size)
+        self.batches = split_batches(self.order, method.batch_size)
         self.noise = torch.zeros(data.images.shape, device=data.images.device)
         self.steps = method.iterations + len(self.batches)
 
@@ -132,7 +132,7 @@ class MinMinMax(Optimisation):
         turn = self.done % len(self.batches)
         if turn == 0:
             self.order = torch.randperm(len(self.data), device=self.order.device)
-        images, labels = self._pictures(in_batches(self.order, self.method.batch_size)[turn])
+        images, labels = self._pictures(split_batches(self.order, self.method.batch_size)[turn])
         published = (images + self._noise(images, labels)).clamp(0, 1)
         attacked = self.method.attacked(self.surrogate, _augmented(published), labels)
         for group in self.surrogate.optimizer.param_groups:
@@ -164,4 +164,4 @@ class MinMinMax(Optimisation):
 
 def _augmented(images: Images) -> Images:
     """Cropped and flipped, gradients flowing through."""
-    return shifted(images, max(PADDING, math.ceil(max(images.shape[-2:]) / 8)))
+    return random_shift(images, max(PADDING, math.ceil(max(images.shape[-2:]) / 8)))

@@ -101,8 +101,7 @@ class OnSurrogate(Optimised):
         super().check_serves(data, seed)
         built(self.surrogate, data)
 
-    @property
-    def files(self) -> tuple[Path, ...]:
+    def find_files(self) -> tuple[Path, ...]:
         """The weights with which the surrogate begins, if any."""
         pretrained = victim_named(self.surrogate).pretrained
         return (Path(pretrained),) if pretrained else ()

@@ -41,7 +41,7 @@ class AdversarialTraining(Countermeasure):
         if victim.frozen:
             raise ValueError(f"expected a victim that learns in all layers, got the frozen {victim}")
 
-    def adjust(self, recipe: Recipe) -> Recipe:
+    def adjust_recipe(self, recipe: Recipe) -> Recipe:
         """Takes the recipe's ``long_epochs``."""
         return recipe.longer()
 

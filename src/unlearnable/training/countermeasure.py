@@ -31,7 +31,7 @@ class Knowledge:
     clean: ImageSet | None = None
     seed: int = 0
 
-    def few(self, per_class: int) -> ImageSet:
+    def clean_per_class(self, per_class: int) -> ImageSet:
         """The first ``per_class`` clean pictures of each class.
 
         Raises:
@@ -46,7 +46,7 @@ class Knowledge:
 class Countermeasure:
     """A frozen dataclass of defaulted parameters that overrides one of these hooks, which all do nothing.
 
-    `trainable` is no hook: it asks `choose` and `check_trains`.
+    `victim_to_train` is no hook: it asks `adjust_victim` and `check_trains`.
 
     Attributes:
         repeatable: whether what `purify` makes depends on the training set alone, so that it can be kept.
@@ -79,9 +79,8 @@ class Countermeasure:
         """About how many ordinary trainings an epoch of it takes."""
         return 1.0
 
-    @property
-    def files(self) -> tuple[Path, ...]:
-        """Files on whose content the result depends."""
+    def find_files(self) -> tuple[Path, ...]:
+        """Files on whose content the result depends; what lies on a hub is downloaded, once a process."""
         return ()
 
     def check_serves(self, clean: ImageSet) -> None:
@@ -94,10 +93,10 @@ class Countermeasure:
             ValueError: it cannot serve them.
             FileNotFoundError: a file is not there on which the result depends.
         """
-        check_files(self.files, self)
+        check_files(self.find_files(), self)
 
     def check_trains(self, victim: Victim) -> None:
-        """Raise where it cannot train the ``victim`` that was chosen.
+        """Raise where it cannot train the adjusted ``victim``.
 
         Raises:
             ValueError: it cannot.
@@ -111,22 +110,22 @@ class Countermeasure:
         """Once: the pictures on which the finished classifier is used. Usually they come as they are."""
         return images
 
-    def choose(self, victim: Victim) -> Victim:
-        """The victim to train."""
+    def adjust_victim(self, victim: Victim) -> Victim:
+        """The victim to train in place of ``victim``."""
         return victim
 
-    def trainable(self, victim: Victim) -> Victim:
-        """The same, where it can be trained.
+    def victim_to_train(self, victim: Victim) -> Victim:
+        """What `adjust_victim` gives, where it can be trained.
 
         Raises:
             ValueError: it cannot.
         """
-        chosen = self.choose(victim)
-        self.check_trains(chosen)
-        return chosen
+        adjusted = self.adjust_victim(victim)
+        self.check_trains(adjusted)
+        return adjusted
 
-    def adjust(self, recipe: Recipe) -> Recipe:
-        """The recipe to train it by."""
+    def adjust_recipe(self, recipe: Recipe) -> Recipe:
+        """The recipe to train it by: what it changes is a part of what it finds, so that a chain's order is free."""
         return recipe
 
     def augment(self, images: Images, targets: Targets) -> tuple[Images, Targets]:
@@ -168,10 +167,9 @@ class Chain(Countermeasure):
         """That of the dearest link."""
         return max(link.effort for link in self.links)
 
-    @property
-    def files(self) -> tuple[Path, ...]:
+    def find_files(self) -> tuple[Path, ...]:
         """Those of all links."""
-        return tuple(file for link in self.links for file in link.files)
+        return tuple(file for link in self.links for file in link.find_files())
 
     def check_serves(self, clean: ImageSet) -> None:
         """Each link's."""
@@ -191,13 +189,13 @@ class Chain(Countermeasure):
         """Each link's, in order."""
         return reduce(lambda deployed, link: link.deploy(deployed), self.links, images)
 
-    def choose(self, victim: Victim) -> Victim:
+    def adjust_victim(self, victim: Victim) -> Victim:
         """Each link's, in order."""
-        return reduce(lambda chosen, link: link.choose(chosen), self.links, victim)
+        return reduce(lambda adjusted, link: link.adjust_victim(adjusted), self.links, victim)
 
-    def adjust(self, recipe: Recipe) -> Recipe:
+    def adjust_recipe(self, recipe: Recipe) -> Recipe:
         """Each link's, in order."""
-        return reduce(lambda adjusted, link: link.adjust(adjusted), self.links, recipe)
+        return reduce(lambda adjusted, link: link.adjust_recipe(adjusted), self.links, recipe)
 
     def augment(self, images: Images, targets: Targets) -> tuple[Images, Targets]:
         """Each link's, in order."""
@@ -230,6 +228,10 @@ def countermeasure_named(spec: str) -> Countermeasure:
     Raises:
         ValueError: unknown name or parameter, or a chain that cannot be.
     """
-    joint = rf"\+(?=(?:{'|'.join(countermeasures)})(?:[:+]|$))"  # another plus belongs to a value, such as a path
-    links = tuple(countermeasures.make(part) for part in re.split(joint, spec))
+    links = tuple(map(countermeasures.make, split_chain(spec)))
     return links[0] if len(links) == 1 else Chain(links)
+
+
+def split_chain(spec: str) -> list[str]:
+    """The links of a chain, as text; a plus that no name follows belongs to a value, such as a path."""
+    return re.split(rf"\+(?=(?:{'|'.join(countermeasures)})(?:[:+]|$))", spec)

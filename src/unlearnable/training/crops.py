@@ -16,16 +16,16 @@ PADDING = 4  # px around small pictures before they are cropped (He et al., 2016
 AREA, RATIO = (0.08, 1.0), (3 / 4, 4 / 3)  # of crops of large pictures (Szegedy et al., 2015)
 
 
-def cropped(images: Images8) -> Float[Tensor, "n 3 h w"]:
-    """Crop and flip, drawn for every picture, and scale to [0, 1].
+def random_crop(images: Images8) -> Float[Tensor, "n 3 h w"]:
+    """Crops and flips, drawn for every picture, and scaled to [0, 1].
 
     Small pictures: 4 px of zeros around, and any window of the old size. Large ones: 8 to 100 % of the area at a
     ratio of 3:4 to 4:3, bilinear.
     """
-    return shifted(images).float() / 255 if max(images.shape[-2:]) <= SMALL_SIDE else _resized_crop(images)
+    return random_shift(images).float() / 255 if max(images.shape[-2:]) <= SMALL_SIDE else _resized_crop(images)
 
 
-def shifted(images: Shaped[Tensor, "n 3 h w"], padding: int = PADDING) -> Shaped[Tensor, "n 3 h w"]:
+def random_shift(images: Shaped[Tensor, "n 3 h w"], padding: int = PADDING) -> Shaped[Tensor, "n 3 h w"]:
     """Zeros around, and any window of the old size, mirrored half of the time; drawn for every picture.
 
     Gradients flow through it, and are the same at every repetition.
@@ -45,7 +45,7 @@ def shifted(images: Shaped[Tensor, "n 3 h w"], padding: int = PADDING) -> Shaped
     return padded.permute(0, 2, 3, 1)[chosen, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
 
 
-def in_batches(order: Int64[Tensor, " n"], size: int) -> tuple[Int64[Tensor, " m"], ...]:
+def split_batches(order: Int64[Tensor, " n"], size: int) -> tuple[Int64[Tensor, " m"], ...]:
     """Parts of ``order``, of about ``size`` at most and as equal as can be: batch norm needs two pictures in each."""
     return order.tensor_split(min(math.ceil(len(order) / size), len(order) // 2))
 

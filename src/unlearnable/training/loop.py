@@ -17,10 +17,7 @@ from unlearnable.compute.devices import DivergedError, at_once, best_device, fas
 from unlearnable.images.imageset import Images8, ImageSet
 from unlearnable.storage.checkpoint import Checkpoint
 from unlearnable.training.countermeasure import Countermeasure, Knowledge
-from unlearnable.training.crops import (
-    cropped,
-    in_batches,
-)
+from unlearnable.training.crops import random_crop, split_batches
 from unlearnable.training.history import Epoch, History
 from unlearnable.training.recipes import Recipe
 from unlearnable.victims.architectures import Victim
@@ -100,28 +97,28 @@ def fit(
             )
     start = time.perf_counter()
     device = device or best_device()
-    recipe = countermeasure.adjust(recipe.suited(train))
+    recipe = countermeasure.adjust_recipe(recipe.suited(train))
     with seeded(seed, device):
-        data = train.on(device)
+        data = train.to(device)
         if purify:
-            data = countermeasure.purify(data, Knowledge(clean and clean.on(device), seed))
+            data = countermeasure.purify(data, Knowledge(clean and clean.to(device), seed))
         if len(data) < 2:
             raise ValueError(f"expected at least 2 pictures to train on, got {len(data)}")
-        model = countermeasure.trainable(victim).build(len(train.classes), train.images.shape[-1])
+        model = countermeasure.victim_to_train(victim).build(len(train.classes), train.images.shape[-1])
         model = model.to(device).to(memory_format=torch.channels_last)
-        seen = replace(test.on(device), images=countermeasure.deploy(test.images.to(device)))
-        course = History(model, recipe.optimizer(model), device)
+        deployed = replace(test.to(device), images=countermeasure.deploy(test.images.to(device)))
+        history = History(model, recipe.optimizer(model), device)
         if checkpoint:
-            course.resume(checkpoint)
-        for number in range(len(course.epochs), recipe.epochs):
-            loss, accuracy = train_epoch(model, course.optimizer, data, countermeasure, recipe, number)
-            epoch = course.add(loss, accuracy, confusion_matrix(model, seen))
+            history.resume(checkpoint)
+        for number in range(len(history.epochs), recipe.epochs):
+            loss, accuracy = train_epoch(model, history.optimizer, data, countermeasure, recipe, number)
+            epoch = history.add(loss, accuracy, confusion_matrix(model, deployed))
             if checkpoint and checkpoint.due:
-                course.save(checkpoint)
+                history.save(checkpoint)
             if on_epoch:
                 on_epoch(number + 1, recipe.epochs, epoch)
     seconds = checkpoint.seconds if checkpoint else time.perf_counter() - start
-    return Fit(model.eval(), tuple(course.epochs), course.confusion, course.peak_confusion, seconds)
+    return Fit(model.eval(), tuple(history.epochs), history.confusion, history.peak_confusion, seconds)
 
 
 @torch.inference_mode()
@@ -149,7 +146,7 @@ def train_epoch(
         DivergedError: the loss became infinite or undefined.
     """
     device, classes = data.images.device, len(data.classes)
-    batches = in_batches(torch.randperm(len(data), device=device), recipe.batch_size)
+    batches = split_batches(torch.randperm(len(data), device=device), recipe.batch_size)
     model.train()
     loss_sum = torch.zeros((), device=device)
     right = torch.zeros((), device=device)
@@ -157,7 +154,7 @@ def train_epoch(
         progress = (epoch * len(batches) + index + 0.5) / (recipe.epochs * len(batches))
         optimizer.param_groups[0]["lr"] = recipe.learning_rate * recipe.rate(progress)
         labels = data.labels[batch]
-        images, targets = countermeasure.augment(cropped(data.images[batch]), F.one_hot(labels, classes).float())
+        images, targets = countermeasure.augment(random_crop(data.images[batch]), F.one_hot(labels, classes).float())
         with fast(device):
             loss, logits = countermeasure.loss(
                 model, images.contiguous(memory_format=torch.channels_last), targets, recipe.label_smoothing

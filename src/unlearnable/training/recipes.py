@@ -72,6 +72,11 @@ class Recipe:
         """This recipe for where learning is slower."""
         return replace(self, epochs=self.long_epochs or self.epochs)
 
+    def shortened(self, part: float) -> "Recipe":
+        """This recipe with a part of its epochs, at least one, usual and long alike: `longer` comes before or after."""
+        usual, long = (max(1, round(epochs * part)) if epochs else 0 for epochs in (self.epochs, self.long_epochs))
+        return replace(self, epochs=usual, long_epochs=long)
+
     def suited(self, data: ImageSet) -> "Recipe":
         """This recipe for these data."""
         slower = len(data.classes) > 10 or max(data.images.shape[-2:]) > SMALL_SIDE

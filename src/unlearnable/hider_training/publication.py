@@ -1,4 +1,4 @@
-"""What happens to a stego picture between hiding and revealing, differentiably, for training.
+"""Publication of a stego picture, simulated differentiably: what happens between hiding and revealing.
 
 The network must put the secret where publishing leaves it: the perturbation is scaled into the budget, a
 photograph is larger than the working size (the perturbation is interpolated up and comes back through a
@@ -16,7 +16,7 @@ from unlearnable.images.imageset import Images
 
 
 @dataclass(frozen=True)
-class Publishing:
+class Publication:
     """How often each thing happens, a batch at a time.
 
     Attributes:

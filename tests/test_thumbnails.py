@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unlearnable.semantics.thumbnails import distances
+from unlearnable.semantics.thumbnails import GAP, contact_sheet, distances
 
 
 def correlation(a, b):
@@ -29,3 +29,11 @@ def test_extremes():
     assert same == {"within": 0.0, "between": 0.0, "nearest": 0.0}
     assert distances([shape[None], -shape[None]]) == {"within": None, "between": 2.0, "nearest": 2.0}
     assert distances([np.zeros((1, 8, 8)), shape[None]])["between"] == 1.0
+
+
+def test_a_row_a_class():
+    tiles = np.random.default_rng(0).integers(0, 256, (2, 3, 3, 20, 20), dtype=np.uint8)
+    sheet = np.asarray(contact_sheet([list(tiles[0]), list(tiles[1, :2])]))
+    assert sheet.shape == (2 * 24 + GAP, 3 * 24 + GAP, 3)
+    assert np.array_equal(sheet[GAP + 24 :][:20, GAP + 24 :][:, :20], tiles[1, 1].transpose(1, 2, 0))
+    assert (sheet[GAP + 24 :, 2 * 24 + GAP :] == 255).all()

@@ -20,12 +20,12 @@ def seeded(seed=0):
 def test_every_operation_is_a_picture_again_and_has_a_gradient(name, pictures):
     operation = OPERATIONS[name][1]
     given = pictures.clone().requires_grad_()
-    handled = operation(given, seeded())
-    assert handled.shape == pictures.shape
-    assert handled.min() >= -1e-6 and handled.max() <= 1 + 1e-6
-    assert torch.equal(handled, operation(given, seeded()))
-    assert not torch.equal(handled, pictures)
-    (gradient,) = torch.autograd.grad(handled.square().sum(), given)
+    distorted = operation(given, seeded())
+    assert distorted.shape == pictures.shape
+    assert distorted.min() >= -1e-6 and distorted.max() <= 1 + 1e-6
+    assert torch.equal(distorted, operation(given, seeded()))
+    assert not torch.equal(distorted, pictures)
+    (gradient,) = torch.autograd.grad(distorted.square().sum(), given)
     assert gradient.isfinite().all() and gradient.abs().sum() > 0
 
 
@@ -44,8 +44,8 @@ def test_posterised_pictures_have_few_values(pictures):
 def test_how_often(pictures):
     never, always = Distortion(0.0), Distortion(1.0)
     assert never(pictures, seeded()) is pictures
-    handled = [always(pictures, seeded(seed)) for seed in range(20)]
-    assert not any(torch.equal(one, pictures) for one in handled)
+    distorted = [always(pictures, seeded(seed)) for seed in range(20)]
+    assert not any(torch.equal(one, pictures) for one in distorted)
     assert sum(not torch.equal(Distortion(0.5)(pictures, seeded(seed)), pictures) for seed in range(100)) in range(
         30, 70
     )

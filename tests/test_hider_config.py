@@ -1,0 +1,51 @@
+from pathlib import Path
+
+import pytest
+
+from unlearnable.hider_training.config import HiderConfig
+
+
+@pytest.mark.parametrize("plan", sorted((Path(__file__).parents[1] / "plans").glob("hider_*.yaml")))
+def test_plans_are_configurations(plan):
+    config = HiderConfig.read(plan, ["steps=3"])
+    assert config.steps == 3
+    assert config.learning_rate > 0
+    if plan.stem == "hider_robust":
+        assert HiderConfig.read(plan) == HiderConfig()
+    else:
+        assert (config.blocks, config.growth, config.pixels // 224**2) == (16, 32, 24)
+
+
+def test_a_plan_that_is_none(tmp_path):
+    for text, problem in {
+        "stepps: 3": "a configuration has no stepps; it has blocks",
+        "- steps": "expected names and values in the plan",
+        "{": "expected YAML in the plan",
+        "learning_rate: fast": "expected a number for learning_rate, got 'fast'",
+        "steps: 2.5": "expected a whole number for steps, got 2.5",
+        "mask: 1": "expected true or false for mask, got 1",
+        "sizes: 64": r"expected whole numbers as \[32, 64\] for sizes, got 64",
+        "warmup: 0": "expected at least 1 of warmup",
+        "sizes: [33]": "expected even sizes",
+    }.items():
+        (tmp_path / "plan.yaml").write_text(text)
+        with pytest.raises(ValueError, match=problem):
+            HiderConfig.read(tmp_path / "plan.yaml")
+    with pytest.raises(ValueError, match="expected names and values in --set steps"):
+        HiderConfig.read(None, ["steps"])
+
+
+def test_what_yaml_takes_for_a_word():
+    config = HiderConfig.read(None, ["learning_rate=1e-4", "eps=8", "sizes=[32]", "extractor=imagenet", "mask=false"])
+    assert (config.learning_rate, config.eps, config.sizes) == (1e-4, 8.0, (32,))
+    assert (config.extractor, config.mask) == ("imagenet", False)
+
+
+def test_rate_warms_up_and_falls():
+    config = HiderConfig(steps=1000, warmup=100, learning_rate=1e-3, final_rate=0.1)
+    rates = [config.rate(step) for step in range(1000)]
+    assert rates[0] == pytest.approx(1e-5)
+    assert max(rates) < 1e-3
+    assert rates[-1] == pytest.approx(1e-4, rel=0.01)
+    constant = HiderConfig(steps=1000, warmup=1, final_rate=1.0)
+    assert len({constant.rate(step) for step in range(1000)}) == 1
