@@ -107,7 +107,7 @@ class Hiding(Method):
         self.src, self.found = src, found
         folder = weights_folder(self.protection.weights or shipped_weights())
         self.hider = Hider.load(folder)
-        self.weights = hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
+        self.weights = weights_digest(folder)
         return super().inspect(src, found)
 
     def begin(self, owner: Key, report: Report, dst: Path, taken: Sequence[int]) -> list[int]:
@@ -170,3 +170,8 @@ class OneByOne(Method):
         labels, numbers = (torch.tensor([getattr(e, of) for e in entries]) for of in ("class_index", "variation"))
         (pictures,) = inputs
         return self.perturber(pictures, labels, numbers)
+
+
+def weights_digest(folder: Path) -> str:
+    """SHA-256 of the network's weights, as the report keeps it."""
+    return hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()

@@ -82,7 +82,7 @@ def reveal_folder(
     if existing := [target for target in targets.values() if target.exists()]:
         raise ValueError(f"{existing[0]} exists already; name another --out")
     numbers, options = _known(home)
-    claimed = _claimed(key, secrets, options.get("secrets")) if key is not None else None
+    claimed = claimed_secrets(key, secrets, options.get("secrets")) if key is not None else None
     recorded_size = options.get("working_size", working_size)
     hider = prepare(Hider.load(weights or shipped_weights()), device_named(device))
     revealed, skipped = {}, {}
@@ -136,8 +136,17 @@ def _files(path: Path) -> tuple[Path, list[str]]:
     return path.resolve(), names
 
 
-def _claimed(key: str | Path, secrets: str | Path, recorded: str | None) -> Secrets:
-    """The secrets that a key claims to have given, which must be of the kind that a manifest speaks of."""
+def claimed_secrets(key: str | Path, secrets: str | Path, recorded: str | None) -> Secrets:
+    """The secrets that a key claims to have given.
+
+    Args:
+        key: the key file.
+        secrets: ``render``, or the folder of a bank.
+        recorded: the fingerprint of the report's secrets; None where there is no report.
+
+    Raises:
+        ValueError: they are not those of the report.
+    """
     claimed = secrets_named(secrets, Key.read(key))
     if recorded not in (None, claimed.fingerprint):
         if recorded.startswith(RENDER) and isinstance(claimed, RenderedSecrets):
