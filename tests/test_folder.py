@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from commands import run
 from samples import opened, picture
 from test_photos import BAD
-from unlearnable import protect_folder, reveal_folder, verify_folder
+from unlearnable import ProtectOptions, protect_folder, reveal_folder, verify_folder
 from unlearnable.compute.threads import map_ahead
 from unlearnable.folder.job import enlarged, working_picture
 from unlearnable.folder.manifest import Report, read_manifest
@@ -247,6 +247,17 @@ def test_a_second_run_into_one_destination_is_refused_while_the_first_goes_on(jo
     assert "is being written by another run (host " in seen[0]
     assert not (tmp_path / "out" / LOCK).exists()
     assert job(photos).complete and verify_folder(tmp_path / "out", photos).ok
+
+
+def test_options_are_one_object_or_keywords_or_both(photos, tmp_path, weights):
+    options = ProtectOptions(budget="linf:5", per="sample", weights=weights)
+    by_object = protect_folder(photos, tmp_path / "a", options, key=tmp_path / "key")
+    words = {"budget": "linf:5", "per": "sample", "weights": weights}
+    assert protect_folder(photos, tmp_path / "b", key=tmp_path / "key", **words) == by_object
+    both = protect_folder(photos, tmp_path / "c", options, key=tmp_path / "key", budget="rms:3")
+    assert both.options == by_object.options | {"budget": "rms:3"}
+    with pytest.raises(TypeError, match="budgett"):
+        protect_folder(photos, tmp_path / "d", budgett="rms:3")
 
 
 def test_new_classes_do_not_move_old_ones(job, photos):

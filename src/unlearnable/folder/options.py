@@ -73,8 +73,8 @@ class ProtectOptions:
                 f"{', '.join(protections.parameters(self.name))}, as in {self.name}:budget={protection.budget}"
             )
         budget = str(Budget.parse(self.budget or protection.budget))
-        chosen: Protection = replace(protection, **changed, budget=budget)
-        return chosen
+        within_budget: Protection = replace(protection, **changed, budget=budget)
+        return within_budget
 
     def recorded(self) -> dict[str, Any]:
         """As the report keeps those that do not belong to the method."""

@@ -57,12 +57,12 @@ def side_by_side(
     """
     src, dst = Path(src), Path(dst)
     entries = {name: entry for name, entry in read_manifest(dst).items() if entry.status == "protected"}
-    chosen = [entries[name] for name in files] if files is not None else _one_a_class(entries.values())
+    selected = [entries[name] for name in files] if files is not None else _one_a_class(entries.values())
     report = Report.load(dst)
     working_size, columns = report.options["working_size"], COLUMNS if report.hides else COLUMNS[:3]
     hidden = _hidden(report, key, secrets, weights) if report.hides else None
-    figure = Figure(figsize=(2.6 * len(columns), 2.5 * len(chosen)), layout="constrained")
-    for row, entry in zip(figure.subplots(len(chosen), len(columns), squeeze=False), chosen, strict=True):
+    figure = Figure(figsize=(2.6 * len(columns), 2.5 * len(selected)), layout="constrained")
+    for row, entry in zip(figure.subplots(len(selected), len(columns), squeeze=False), selected, strict=True):
         pictures = _row(entry, src, dst, hidden, working_size)
         for axes, title, picture in zip(row, columns, pictures, strict=True):
             axes.imshow(picture)

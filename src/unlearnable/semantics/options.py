@@ -1,6 +1,7 @@
 """What decides the pictures of a bank: for Python, the command line and ``bank.json``."""
 
 import hashlib
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -59,6 +60,11 @@ class BankOptions:
             raise ValueError(
                 f"expected 1 to {MAX_CLASSES} classes, 1 picture a class or more and a size from {MIN_SIZE} to "
                 f"{MAX_SIZE} px, got {self.classes}, {self.per_class} and {self.size}"
+            )
+        if self.seed < 0 or self.steps < 1 or not math.isfinite(self.guidance):
+            raise ValueError(
+                "expected a seed of 0 or more, 1 step of denoising or more and a finite guidance, got "
+                f"{self.seed}, {self.steps} and {self.guidance}"
             )
         given = [option is not None for option in (self.captions, self.images)]
         if self.generator == "render" and any(given):
