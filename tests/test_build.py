@@ -10,6 +10,7 @@ from unlearnable.semantics import build as module
 from unlearnable.semantics.bank import BANK, Bank
 from unlearnable.semantics.build import build_bank
 from unlearnable.semantics.render import render
+from unlearnable.storage.lock import LOCK, LockedError
 
 
 @pytest.fixture
@@ -47,6 +48,18 @@ def test_killed_at_any_picture_it_resumes_to_the_same_files(tmp_path, options, k
     build_bank(tmp_path / "out", **options)
     assert contents(tmp_path / "out") == contents(whole.folder)
     assert all(path.stat().st_mtime_ns == time for path, time in times.items())  # nothing was drawn again
+
+
+def test_a_second_build_of_one_bank_is_refused_while_the_first_goes_on(tmp_path, options):
+    refused = []
+
+    def on_image(done, total):
+        with pytest.raises(LockedError, match="is being written by another run"):
+            build_bank(tmp_path / "out", **options)
+        refused.append(done)
+
+    assert build_bank(tmp_path / "out", on_image=on_image, **options).complete
+    assert len(refused) == 12 and not (tmp_path / "out" / LOCK).exists()
 
 
 def test_a_finished_bank_is_mended_and_else_left_alone(tmp_path, options):
@@ -110,6 +123,9 @@ def test_refused_before_anything_is_written(tmp_path, options, monkeypatch):
         ("out", {"classes": 1001}, "1 to 1000 classes"),
         ("out", {"per_class": 0}, "1 picture a class"),
         ("out", {"size": 4}, "size from 16"),
+        ("out", {"seed": -1}, "a seed of 0 or more"),
+        ("out", {"steps": 0}, "1 step of denoising"),
+        ("out", {"guidance": float("nan")}, "a finite guidance"),
         ("out", {"classes": 13}, "a photograph for each of 13 classes, got 12"),
         ("out", {"clusters": 2}, "got 2 clusters"),
         ("out", {"clusters": 4, "clustering": False}, "--clusters needs --clustering"),

@@ -12,6 +12,7 @@ from resuming import KilledError, save_every_step
 from samples import picture
 from unlearnable import protect_folder, reveal_folder
 from unlearnable.cli import app, folder
+from unlearnable.folder.options import ProtectOptions
 from unlearnable.training import loop as training
 
 
@@ -124,16 +125,18 @@ def test_hider_train(photos, tmp_path):
 
 
 def test_defaults_are_those_of_python():
-    """Every option of `protect` and `reveal` has the default of the function that it calls."""
-    for command, function in [
-        (folder.protect, protect_folder),
-        (folder.reveal, reveal_folder),
+    """Every option of `protect` and `reveal` has the default of what it calls, and all that decides a copy is one."""
+    decides = inspect.signature(ProtectOptions).parameters
+    for command, parameters in [
+        (folder.protect, decides),
+        (folder.protect, inspect.signature(protect_folder).parameters),
+        (folder.reveal, inspect.signature(reveal_folder).parameters),
     ]:
         options = inspect.signature(command).parameters
-        parameters = inspect.signature(function).parameters
         shared = set(options) & set(parameters) - {"src", "dst", "out", "path"}
-        assert len(shared) >= 5
+        assert len(shared) >= 3
         assert {name: options[name].default for name in shared} == {name: parameters[name].default for name in shared}
+    assert set(decides) <= set(inspect.signature(folder.protect).parameters)
 
 
 def commands(command, words=()):

@@ -10,6 +10,7 @@ from commands import run
 from tiny_diffusion import save_diffusion
 from unlearnable.cli import semantics
 from unlearnable.semantics.build import build_bank
+from unlearnable.semantics.options import BankOptions
 
 
 @pytest.fixture
@@ -50,6 +51,7 @@ def test_build_by_diffusion(words, tmp_path, monkeypatch):
 
 def test_defaults_are_those_of_python():
     options = inspect.signature(semantics.build).parameters
-    parameters = inspect.signature(build_bank).parameters
-    assert set(options) == set(parameters) - {"on_image"}
+    decides, function = (inspect.signature(called).parameters for called in (BankOptions, build_bank))
+    assert set(options) == set(decides) | {"out", "device"}
+    parameters = {**function, **decides}
     assert {name: o.default for name, o in options.items()} == {name: parameters[name].default for name in options}

@@ -9,7 +9,7 @@ from samples import picture
 from test_assignment import most_striped, noise, stripes
 from unlearnable import protect_folder, verify_folder
 from unlearnable.folder.manifest import read_manifest
-from unlearnable.folder.methods import dealt
+from unlearnable.folder.methods import deal_secrets
 from unlearnable.folder.protect import RefusedError
 from unlearnable.images.scan import scan
 from unlearnable.keys import Key
@@ -67,15 +67,15 @@ def test_stripes_do_not_get_the_most_striped_secret(made, tmp_path, job, seed):
 def test_in_order_or_contrary_to_the_working_pictures(made, tmp_path):
     source = made(ape=noise, bars=upright, cat=noise)
     words = {"src": source, "found": scan(source), "classes": ["ape", "bars", "cat"], "secrets": RenderedSecrets(KEY)}
-    assert dealt("order", kept=[], working_size=99, **words) == [0, 1, 2]
-    assert dealt("order", kept=[0], working_size=99, **words) == [0, 1, 2]
+    assert deal_secrets("order", taken=[], working_size=99, **words) == [0, 1, 2]
+    assert deal_secrets("order", taken=[0], working_size=99, **words) == [0, 1, 2]
     pictures = [
         [np.asarray(Image.open(file)) for file in sorted((source / name).iterdir())] for name in words["classes"]
     ]
     spectra = [mean_spectrum(spectrum(p.transpose(2, 0, 1)) for p in of_class) for of_class in pictures]
     expected = contrary(spectra, RenderedSecrets(KEY), 32, 32)
-    assert dealt("contrary", kept=[], working_size=99, **words) == expected
-    small = dealt("contrary", kept=[], working_size=16, **words)
+    assert deal_secrets("contrary", taken=[], working_size=99, **words) == expected
+    small = deal_secrets("contrary", taken=[], working_size=16, **words)
     assert len(set(small)) == 3
 
 
@@ -94,7 +94,7 @@ def test_a_resumed_run_keeps_what_was_dealt_and_new_classes_get_what_is_free(mad
     assert len(set(second.secret_numbers)) == 4
     assert all(path.stat().st_mtime_ns == times[path] for path in (tmp_path / "out" / "bars").iterdir())
     assert verify_folder(tmp_path / "out", source).ok
-    monkeypatch.setattr("unlearnable.folder.methods._look", None)  # nothing is looked at again
+    monkeypatch.setattr("unlearnable.folder.methods._spectrum_and_size", None)  # nothing is looked at again
     assert job(source) == second
     with pytest.raises(RefusedError, match="other deal: order instead of contrary"):
         job(source, deal="order")
@@ -139,10 +139,10 @@ def test_grey_and_tiny_photos(made, tmp_path, job, height, width):
 def test_files_are_sampled(made, tmp_path, monkeypatch):
     source = made(bars=upright, cat=noise)
     seen = []
-    monkeypatch.setattr("unlearnable.folder.methods._look", lambda file, size: seen.append(file.name))
-    words = {"src": source, "found": scan(source), "kept": [], "secrets": RenderedSecrets(KEY), "working_size": 512}
+    monkeypatch.setattr("unlearnable.folder.methods._spectrum_and_size", lambda file, size: seen.append(file.name))
+    words = {"src": source, "found": scan(source), "taken": [], "secrets": RenderedSecrets(KEY), "working_size": 512}
     for samples, expected in ((2000, ["0.png", "1.png", "2.png", "3.png"]), (4, ["0.png", "2.png"]), (1, ["0.png"])):
         seen.clear()
         monkeypatch.setattr("unlearnable.folder.methods.SAMPLES", samples)
-        assert dealt("contrary", classes=["bars", "cat"], **words) == [0, 1]
+        assert deal_secrets("contrary", classes=["bars", "cat"], **words) == [0, 1]
         assert sorted(seen) == sorted(expected * 2)

@@ -16,14 +16,17 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from commands import run
 from samples import opened, picture
 from test_photos import BAD
-from unlearnable import protect_folder, reveal_folder, verify_folder
+from unlearnable import ProtectOptions, protect_folder, reveal_folder, verify_folder
 from unlearnable.compute.threads import map_ahead
 from unlearnable.folder.job import enlarged, working_picture
 from unlearnable.folder.manifest import Report, read_manifest
 from unlearnable.folder.protect import RefusedError
 from unlearnable.images.photos import Photo
+from unlearnable.images.scan import scan
+from unlearnable.storage.lock import LOCK, LockedError
 
 
 @pytest.fixture
@@ -229,6 +232,34 @@ def test_a_start_killed_at_once_does_not_block_the_next(job, photos, tmp_path):
     assert job(photos).complete
 
 
+def test_a_second_run_into_one_destination_is_refused_while_the_first_goes_on(job, photos, tmp_path, weights):
+    words = ("protect", photos, tmp_path / "out", "--key", tmp_path / "key", "--weights", weights)
+    seen = []
+
+    def on_file(done, total):
+        if not seen:
+            assert LOCK in [file.name for file in scan(tmp_path / "out")]
+            with pytest.raises(LockedError, match=rf"process {os.getpid()}, since .*; wait until that one has ended"):
+                job(photos)
+            seen.append(run(*words, code=2).output)
+
+    assert job(photos, on_file=on_file).summary["protected"] == 5
+    assert "is being written by another run (host " in seen[0]
+    assert not (tmp_path / "out" / LOCK).exists()
+    assert job(photos).complete and verify_folder(tmp_path / "out", photos).ok
+
+
+def test_options_are_one_object_or_keywords_or_both(photos, tmp_path, weights):
+    options = ProtectOptions(budget="linf:5", per="sample", weights=weights)
+    by_object = protect_folder(photos, tmp_path / "a", options, key=tmp_path / "key")
+    words = {"budget": "linf:5", "per": "sample", "weights": weights}
+    assert protect_folder(photos, tmp_path / "b", key=tmp_path / "key", **words) == by_object
+    both = protect_folder(photos, tmp_path / "c", options, key=tmp_path / "key", budget="rms:3")
+    assert both.options == by_object.options | {"budget": "rms:3"}
+    with pytest.raises(TypeError, match="budgett"):
+        protect_folder(photos, tmp_path / "d", budgett="rms:3")
+
+
 def test_new_classes_do_not_move_old_ones(job, photos):
     job(photos)
     (photos / "ape").mkdir()
@@ -251,7 +282,9 @@ def test_killed_at_any_moment_it_resumes(tmp_path, weights, job):
     done = {path: path.stat().st_mtime_ns for path in out.glob("*.png")}
     assert 3 <= len(done) < 40
     assert not Report.load(out).complete
-    assert "has not come to its end" in str(verify_folder(out, source).violations["report.json"])
+    assert (out / LOCK).exists()  # a lock that nobody holds any more
+    violations = verify_folder(out, source).violations
+    assert "has not come to its end" in str(violations["report.json"]) and LOCK not in violations
     for path in done:
         opened(path)  # whole
     listed = {entry.output for entry in read_manifest(out).values()}

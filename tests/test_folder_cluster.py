@@ -2,6 +2,7 @@
 
 import pickle
 import time
+from contextlib import nullcontext
 from copy import copy
 from importlib.util import find_spec
 from threading import Thread
@@ -19,6 +20,7 @@ from unlearnable.folder.protect import RefusedError
 from unlearnable.folder.ray import Worker, entries_of, lacking, rows_of
 from unlearnable.protections import protection_named, protections
 from unlearnable.protections.base import Streaming
+from unlearnable.storage.lock import LockedError, locked
 
 STREAMING = [name for name in protections if isinstance(protection_named(name), Streaming)]
 
@@ -45,7 +47,7 @@ def no_network(monkeypatch):
         return entries_of(workers[index % 2](row) for index, row in reversed(list(enumerate(rows))))
 
     addresses: list[str | None] = []
-    monkeypatch.setattr(cluster, "join", lambda address, dst, needed: addresses.append(address))
+    monkeypatch.setattr(cluster, "joined", lambda address, dst, needed: nullcontext(addresses.append(address)))
     monkeypatch.setattr(cluster, "run", turns)
     return addresses
 
@@ -118,6 +120,23 @@ def test_a_node_is_lost_in_the_middle_and_no_file_is(nodes, job, tmp_path, monke
     assert verify_folder(out, src).ok
 
 
+@with_ray
+def test_the_cluster_is_left_when_the_run_ends_and_a_connection_that_was_there_stays(nodes, job, tmp_path):
+    import ray
+
+    src, words = mixed(tmp_path / "src", 3), ("--key", tmp_path / "key", "--ray-address", nodes.address)
+    job(src, "out", ray=True)
+    assert ray.is_initialized()
+    ray.shutdown()
+    try:
+        run("protect", src, tmp_path / "new", "--method", "noise", *words, code=3)  # one of the pictures is broken
+        assert not ray.is_initialized()
+        run("protect", src, tmp_path / "new", "--method", "noise", "--budget", "rms:2", *words, code=2)
+        assert not ray.is_initialized()
+    finally:
+        ray.init(address=nodes.address, log_to_driver=False)
+
+
 @pytest.mark.parametrize("options", [{}, {"per": "sample"}, *({"method": name} for name in STREAMING)], ids=str)
 def test_blocks_that_are_sent_away_give_the_same_bytes(no_network, job, tmp_path, options):
     src = mixed(tmp_path / "src", BLOCK + 7)
@@ -174,6 +193,8 @@ def test_refused_before_anything_is_written(job, tmp_path, monkeypatch):
     ]:
         with pytest.raises(RefusedError, match=reason):
             job(src, "out", ray=True, **options)
+    with locked(tmp_path / "out"), pytest.raises(LockedError, match="is being written by another run"):
+        job(src, "out", ray=True)
     monkeypatch.setattr("unlearnable.compute.ray.find_spec", lambda name: None)
     refused = run("protect", src, tmp_path / "out", "--ray", "--key", tmp_path / "key", code=2)
     assert "ray, pyarrow is not installed: pip install 'unlearnable[scale]'" in refused.output

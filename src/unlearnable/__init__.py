@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from unlearnable.audit.run import audit_folder
     from unlearnable.countermeasures import Countermeasure, countermeasure_named
     from unlearnable.datasets import load
+    from unlearnable.folder.options import ProtectOptions
     from unlearnable.folder.protect import protect_folder
     from unlearnable.folder.reveal import reveal_folder
     from unlearnable.folder.verify import verify_folder
@@ -27,6 +28,7 @@ _HOMES = {
     "Hider": "hiding.network",
     "ImageSet": "images.imageset",
     "Key": "keys",
+    "ProtectOptions": "folder.options",
     "Protection": "protections",
     "Recipe": "training.recipes",
     "Victim": "victims.architectures",
@@ -48,6 +50,7 @@ __all__ = [
     "Hider",
     "ImageSet",
     "Key",
+    "ProtectOptions",
     "Protection",
     "Recipe",
     "Victim",

@@ -1,4 +1,9 @@
-"""The owner's secret key: 32 random bytes that decide which secrets a set of pictures gets."""
+"""The owner's secret key: 32 random bytes that decide which secrets a set of pictures gets.
+
+What a key draws must stay what it is for years, or nobody could reveal what was published. Digests are HMAC-SHA256, and
+numpy promises the bits of PCG64; it does not promise what `numpy.random.Generator` makes of them, nor do torch, Pillow
+and FreeType promise anything of the kind. ``tests/test_golden.py`` pins what they draw, so that a change is seen.
+"""
 
 import hashlib
 import hmac

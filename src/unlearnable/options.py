@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-Assignment = Literal["contrary", "order"]  # which secret serves which class
+Deal = Literal["contrary", "order"]  # of secrets to classes: which serves which
 Format = Literal["png", "webp", "jpeg"]  # of the protected files
 Generator = Literal["diffusion", "stylise", "render", "photo"]  # of a bank's pictures
 Per = Literal["class", "sample"]  # whether the pictures of a class share one secret

@@ -24,7 +24,7 @@ from unlearnable.cli.console import (
     say,
     stages,
 )
-from unlearnable.options import Assignment, Format, Per
+from unlearnable.options import Deal, Format, Per
 
 LISTED = 20
 
@@ -42,7 +42,7 @@ HiddenSecrets = Annotated[
     str | None, typer.Option(help="Of deep_hiding: render (when left out), or the folder of a bank.")
 ]
 DealOption = Annotated[
-    Assignment | None,
+    Deal | None,
     typer.Option(help="Of deep_hiding: give a class what its pictures resemble least (when left out), or in order."),
 ]
 WorkingSize = Annotated[
@@ -77,6 +77,7 @@ def protect(
     A semantic image is hidden in each; or another --method perturbs them, to compare.
     """
     from unlearnable.compute.devices import DivergedError
+    from unlearnable.folder.options import ProtectOptions
     from unlearnable.folder.protect import protect_folder
 
     if format == "jpeg":
@@ -85,17 +86,8 @@ def protect(
         report = protect_folder(
             src,
             dst,
-            method=method,
+            ProtectOptions(method, budget, per, secrets, deal, working_size, format, quality, metadata, weights),
             key=key,
-            budget=budget,
-            per=per,
-            secrets=secrets,
-            deal=deal,
-            working_size=working_size,
-            format=format,
-            quality=quality,
-            metadata=metadata,
-            weights=weights,
             device=device,
             ray=ray_address or ray,
             on_file=partial(on_stage, "protecting"),

@@ -56,10 +56,10 @@ def build(
     """Choose a caption for every class, as different as can be, and draw pictures of it with one global shape."""
     from unlearnable.semantics.bank import SHEET
     from unlearnable.semantics.build import build_bank
+    from unlearnable.semantics.options import BankOptions
 
     with errors(), progress("drawing") as on_image:
-        bank = build_bank(
-            out,
+        options = BankOptions(
             generator=generator,
             classes=classes,
             per_class=per_class,
@@ -74,9 +74,8 @@ def build(
             controlnet=controlnet,
             steps=steps,
             guidance=guidance,
-            device=device,
-            on_image=on_image,
         )
+        bank = build_bank(out, options, device=device, on_image=on_image)
     if left_out := bank.options.get("without_picture"):
         say(f"{left_out} captions could serve no class: their photographs are not in {images}")
     for of_class in bank.classes if captions else ():

@@ -5,53 +5,29 @@ enlarged perturbation to the full picture, project it on the budget and put the 
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 from numpy import ndarray
 from PIL import Image
-from torch import Tensor
 from torch.nn import functional as F
 
 from unlearnable.compute.threads import map_ahead
 from unlearnable.folder.manifest import ManifestEntry, Report, read_manifest, write_manifest
+from unlearnable.folder.method import Inputs, Method
 from unlearnable.images.budget import Budget
 from unlearnable.images.photos import SUFFIX, Photo, UnreadablePhotoError, encode_photo, read_limited, read_photo
 from unlearnable.images.quality import measure
 from unlearnable.images.scan import MANIFEST, Found, output_names
 from unlearnable.storage.atomic import write
 
-Needed = tuple[ndarray, ...]  # each (3, h, w), of one working size
-
 BATCH_PIXELS = 8_000_000  # of full-size photos that are perturbed together
 BLOCK = 64  # files over whose end no batch reaches: what else is in a batch can show in a change's last bits
-
-
-@runtime_checkable
-class Perturbing(Protocol):
-    """What perturbs the pictures of a job.
-
-    Attributes:
-        gains_from_gpu: whether it computes on a GPU where there is one.
-    """
-
-    gains_from_gpu: bool
-
-    def needed(self, entry: ManifestEntry, photo: Photo) -> Needed:
-        """What it needs of one photo, such as the working picture; called in threads, ahead of `perturb`.
-
-        Raises:
-            UnreadablePhotoError: this photo cannot be perturbed.
-        """
-
-    def perturb(self, entries: Sequence[ManifestEntry], *needed: Tensor) -> Float[Tensor, "n 3 h w"]:
-        """The perturbations of a batch at working size, in grey levels, from what `needed` gave, stacked."""
 
 
 @dataclass(frozen=True)
@@ -71,12 +47,12 @@ class FileTask:
 
 @dataclass(frozen=True)
 class Decoded:
-    """A photo with what perturbing it needs."""
+    """A photo with what perturbing it takes."""
 
     task: FileTask
     entry: ManifestEntry
     photo: Photo
-    needed: Needed
+    inputs: Inputs
 
 
 @dataclass(frozen=True)
@@ -95,12 +71,12 @@ class FolderJob:
     Args:
         src, dst: source and destination.
         report: options and classes of the run.
-        perturbing: what perturbs.
+        method: what perturbs.
     """
 
-    def __init__(self, src: Path, dst: Path, report: Report, perturbing: Perturbing) -> None:
+    def __init__(self, src: Path, dst: Path, report: Report, method: Method) -> None:
         self.src, self.dst, self.report, self.options = src, dst, report, report.options
-        self.perturbing = perturbing
+        self.method = method
         self.budget = Budget.parse(report.options["budget"])
 
     def run(self, tasks: Iterable[FileTask]) -> Iterator[ManifestEntry]:
@@ -116,7 +92,7 @@ class FolderJob:
                 raise UnreadablePhotoError(task.file.refused)
             content = read_limited(self.src / name)
             sha256 = hashlib.sha256(content).hexdigest()
-            if task.earlier and stands(task.earlier, sha256, self.dst):
+            if task.earlier and is_up_to_date(task.earlier, sha256, self.dst):
                 return task.earlier
             photo = read_photo(content)
             height, width = photo.pixels.shape[:2]
@@ -130,11 +106,11 @@ class FolderJob:
                 notes=photo.notes,
                 **self.report.of_file(name),
             )
-            needed = self.perturbing.needed(entry, photo)
+            inputs = self.method.inputs(entry, photo)
         except UnreadablePhotoError as unreadable:
             return self._skip(task, unreadable)
-        height, width = needed[0].shape[1:]
-        return Decoded(task, replace(entry, working_height=height, working_width=width), photo, needed)
+        height, width = inputs[0].shape[1:]
+        return Decoded(task, replace(entry, working_height=height, working_width=width), photo, inputs)
 
     def _perturb(self, items: Iterable[Decoded | ManifestEntry]) -> Iterator[Perturbed | ManifestEntry]:
         """Perturb in batches of a block's consecutive photos of one working shape; final entries keep their place."""
@@ -150,8 +126,8 @@ class FolderJob:
     def _perturb_batch(self, batch: list[Decoded | ManifestEntry]) -> Iterator[Perturbed | ManifestEntry]:
         photos = [item for item in batch if isinstance(item, Decoded)]
         if photos:
-            needed = (torch.from_numpy(np.stack(arrays)) for arrays in zip(*(p.needed for p in photos), strict=True))
-            changes = iter(self.perturbing.perturb([photo.entry for photo in photos], *needed).numpy())
+            inputs = (torch.from_numpy(np.stack(arrays)) for arrays in zip(*(p.inputs for p in photos), strict=True))
+            changes = iter(self.method.perturb([photo.entry for photo in photos], *inputs).numpy())
         for item in batch:
             yield Perturbed(item.task, item.entry, item.photo, next(changes)) if isinstance(item, Decoded) else item
 
@@ -186,7 +162,7 @@ class FolderJob:
         )
 
 
-def stands(earlier: ManifestEntry, sha256: str, dst: Path) -> bool:
+def is_up_to_date(earlier: ManifestEntry, sha256: str, dst: Path) -> bool:
     """Whether an earlier run's copy of a file is in ``dst`` as it was written, made from bytes of this ``sha256``."""
     if earlier.sha256_input != sha256:
         return False
@@ -229,32 +205,32 @@ def enlarged(change: Float[ndarray, "3 h w"], shape: tuple[int, ...]) -> Float[n
 def _fits(batch: list[Decoded | ManifestEntry], item: Decoded | ManifestEntry) -> bool:
     photos = [member for member in [*batch, item] if isinstance(member, Decoded)]
     pixels = sum(member.photo.pixels.shape[0] * member.photo.pixels.shape[1] for member in photos)
-    one_shape = len({member.needed[0].shape for member in photos}) <= 1
+    one_shape = len({member.inputs[0].shape for member in photos}) <= 1
     return one_shape and pixels <= BATCH_PIXELS
 
 
 # Does the tasks of a job; entries come as they are finished.
-Doing = Callable[[FolderJob, list[FileTask]], Iterator[ManifestEntry]]
+Runner = Callable[[FolderJob, list[FileTask]], Iterator[ManifestEntry]]
 
 
 def run(
-    job: FolderJob, found: list[Found], do: Doing, on_file: Callable[[int, int], None] | None
+    job: FolderJob, found: list[Found], runner: Runner, on_file: Callable[[int, int], None] | None
 ) -> list[ManifestEntry]:
     """Bring every file to its end and return all entries, those of files that are gone among them.
 
     Args:
         job: what is done to a file.
         found: the files, in order.
-        do: who does it: `FolderJob.run` here, `cluster.run` on a cluster.
+        runner: who does it: `FolderJob.run` here, `folder.ray.run` on a cluster.
         on_file: called with (files done, files in all) after every file.
     """
     done = read_manifest(job.dst)
-    kept = {name: entry.output for name, entry in done.items() if entry.output}
-    names = output_names([file.name for file in found], SUFFIX[job.options["format"]], kept)
+    copies = {name: entry.output for name, entry in done.items() if entry.output}
+    names = output_names([file.name for file in found], SUFFIX[job.options["format"]], copies)
     write_manifest(job.dst, done.values())  # drops a torn last line before more are appended
     entries = []
     with (job.dst / MANIFEST).open("a", buffering=1) as manifest:  # line by line
-        for entry in do(job, [FileTask(file, names[file.name], done.get(file.name)) for file in found]):
+        for entry in runner(job, [FileTask(file, names[file.name], done.get(file.name)) for file in found]):
             if done.get(entry.file) != entry:
                 manifest.write(entry.to_line() + "\n")
             entries.append(entry)

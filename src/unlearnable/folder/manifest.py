@@ -64,10 +64,10 @@ class ManifestEntry:
         """One line of JSON, ASCII, with ``quality`` unfolded."""
         fields = asdict(self)
         quality = fields.pop("quality") or {}
-        kept = {name: value for name, value in (fields | quality).items() if value not in (None, ())}
+        given = {name: value for name, value in (fields | quality).items() if value not in (None, ())}
         if self.status == "protected":
-            kept.setdefault("secret_number", None)  # told from a line of before secrets were dealt
-        return json.dumps(kept)
+            given.setdefault("secret_number", None)  # null says that nothing is hidden
+        return json.dumps(given)
 
     @classmethod
     def from_line(cls, line: str) -> "ManifestEntry":
@@ -79,7 +79,6 @@ class ManifestEntry:
         if fields["status"] == "protected":
             measures = {name: fields.pop(name, None) for name in ("linf", "rms", "psnr", "ssim", "l0")}
             fields["quality"] = Quality(**measures)
-            fields.setdefault("secret_number", fields.get("class_index"))  # before secrets were dealt
         return cls(**fields | {"notes": tuple(fields.get("notes", ()))})
 
 
@@ -147,13 +146,7 @@ class Report:
         if not file.is_file():
             raise FileNotFoundError(f"expected {REPORT} in {folder}: is it a folder that `unlearnable protect` wrote?")
         with expecting("a report of `unlearnable protect`", file):
-            stored = json.loads(file.read_text())
-            stored.setdefault("secret_numbers", list(range(len(stored["classes"]))))  # before secrets were dealt
-            report = cls(**{"method": HIDING, "pictures": ""} | stored)  # before there were other protections
-            if report.hides:
-                report.options.setdefault("deal", "order")
-                report.options.setdefault("secrets", "render")  # before there were banks
-                report.options.setdefault("stamp", 0.0)  # before there were stamps
+            report = cls(**json.loads(file.read_text()))
             expected = len(report.classes) if report.hides else 0
             if not expected == len(report.secret_numbers) == len(set(report.secret_numbers)):
                 raise ValueError("expected one secret number for each class, no two alike")
@@ -166,7 +159,7 @@ class Report:
         names = ["source", "key", "weights", "pictures", *([] if self.hides else ["classes"])]
         found = [name for name in names if getattr(self, name) != getattr(other, name)]
         options = {name: (value, other.options.get(name)) for name, value in self.options.items()}
-        return found + [f"{name}: {own} instead of {its}" for name, (own, its) in options.items() if own != its]
+        return found + [f"{name}: {ours} instead of {its}" for name, (ours, its) in options.items() if ours != its]
 
     def summarised(self, entries: Iterable[ManifestEntry]) -> "Report":
         """This report, complete, with ``summary`` and ``skipped`` of all entries."""
@@ -198,8 +191,8 @@ def read_manifest(folder: Path) -> dict[str, ManifestEntry]:
     if not file.is_file():
         return {}
     with expecting("a manifest of `unlearnable protect`", file), file.open() as lines:
-        whole = (line for line in lines if line.endswith("\n"))  # what follows the last newline was being written
-        return {entry.file: entry for entry in map(ManifestEntry.from_line, whole)}
+        complete = (line for line in lines if line.endswith("\n"))  # what follows the last newline was being written
+        return {entry.file: entry for entry in map(ManifestEntry.from_line, complete)}
 
 
 def write_manifest(folder: Path, entries: Iterable[ManifestEntry]) -> None:

@@ -1,6 +1,7 @@
 """What protection did to a few pictures, one row each, and the figures beside it."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -9,15 +10,24 @@ from numpy import ndarray
 
 from unlearnable.folder.job import working_picture
 from unlearnable.folder.manifest import ManifestEntry, Report, read_manifest
-from unlearnable.folder.reveal import reveal_photo
+from unlearnable.folder.methods import weights_digest
+from unlearnable.folder.reveal import claimed_secrets, reveal_photo
 from unlearnable.hiding.inference import prepare, shipped_weights
-from unlearnable.hiding.network import Hider
+from unlearnable.hiding.network import Hider, weights_folder
 from unlearnable.images.photos import read_limited, read_photo
 from unlearnable.images.quality import GAIN, magnified
 from unlearnable.keys import Key
-from unlearnable.semantics.render import render
+from unlearnable.semantics.secrets import RENDER, Secrets
 
 COLUMNS = ("original", "protected", f"difference x{GAIN}", "hidden", "revealed")
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """What was hidden in the pictures of a folder, and the network that reveals it, for use."""
+
+    secrets: Secrets
+    hider: Hider
 
 
 def side_by_side(
@@ -27,6 +37,7 @@ def side_by_side(
     out: str | Path,
     *,
     files: Sequence[str] | None = None,
+    secrets: str | Path = RENDER,
     weights: str | Path | None = None,
 ) -> None:
     """Draw original, protected, their difference x8, and where secrets are hidden the hidden and the revealed picture.
@@ -37,20 +48,23 @@ def side_by_side(
         key: the key file that it used.
         out: picture to write.
         files: which files of ``src``; the first of each of up to five classes when None.
-        weights: those that it used.
+        secrets: those that it used: ``render``, or the folder of the bank.
+        weights: those that it used; those that ship when None.
+
+    Raises:
+        ValueError: key, secrets or weights are not those that it used.
     """
     from matplotlib.figure import Figure
 
     src, dst = Path(src), Path(dst)
     entries = {name: entry for name, entry in read_manifest(dst).items() if entry.status == "protected"}
-    chosen = [entries[name] for name in files] if files is not None else _one_a_class(entries.values())
+    selected = [entries[name] for name in files] if files is not None else _one_a_class(entries.values())
     report = Report.load(dst)
     working_size, columns = report.options["working_size"], COLUMNS if report.hides else COLUMNS[:3]
-    hider = prepare(Hider.load(weights or shipped_weights())) if report.hides else None
-    owner = Key.read(key)
-    figure = Figure(figsize=(2.6 * len(columns), 2.5 * len(chosen)), layout="constrained")
-    for row, entry in zip(figure.subplots(len(chosen), len(columns), squeeze=False), chosen, strict=True):
-        pictures = _row(entry, src, dst, owner, hider, working_size)
+    hidden = _hidden(report, key, secrets, weights) if report.hides else None
+    figure = Figure(figsize=(2.6 * len(columns), 2.5 * len(selected)), layout="constrained")
+    for row, entry in zip(figure.subplots(len(selected), len(columns), squeeze=False), selected, strict=True):
+        pictures = _row(entry, src, dst, hidden, working_size)
         for axes, title, picture in zip(row, columns, pictures, strict=True):
             axes.imshow(picture)
             axes.set(xticks=[], yticks=[], title=title)
@@ -91,13 +105,32 @@ def _one_a_class(entries: Iterable[ManifestEntry]) -> list[ManifestEntry]:
     return list(first.values())[:5]
 
 
+def _hidden(report: Report, key: str | Path, secrets: str | Path, weights: str | Path | None) -> Hidden:
+    """What the run of a report hid.
+
+    Raises:
+        ValueError: key, secrets or weights are not those of the run.
+    """
+    if (given := Key.read(key).fingerprint) != report.key:
+        raise ValueError(f"expected the key {report.key}, as the report says, got {given}; name its file")
+    claimed = claimed_secrets(key, secrets, report.options["secrets"])
+    folder = weights_folder(weights or shipped_weights())
+    if (digest := weights_digest(folder)) != report.weights:
+        raise ValueError(
+            f"expected the weights {report.weights[:16]}, as the report says, got {digest[:16]} in {folder}; "
+            "name the weights with which the folder was protected"
+        )
+    return Hidden(claimed, prepare(Hider.load(folder)))
+
+
 def _row(
-    entry: ManifestEntry, src: Path, dst: Path, key: Key, hider: Hider | None, working_size: int
+    entry: ManifestEntry, src: Path, dst: Path, hidden: Hidden | None, working_size: int
 ) -> list[UInt8[ndarray, "_ _ 3"]]:
     original, published = read_photo(read_limited(src / entry.file)), read_photo(read_limited(dst / str(entry.output)))
     before, after = working_picture(original, working_size), working_picture(published, working_size)
     pictures = [before, after, magnified(before, after)]
-    if hider:
-        pictures.append(render(key, int(entry.secret_number or 0), int(entry.variation or 0), *before.shape[1:]))
-        pictures.append(reveal_photo(hider, published, working_size))
+    if hidden:
+        number, variation = int(entry.secret_number or 0), int(entry.variation or 0)
+        pictures.append(hidden.secrets.draw(number, variation, *before.shape[1:]))
+        pictures.append(reveal_photo(hidden.hider, published, working_size))
     return [picture.transpose(1, 2, 0) for picture in pictures]

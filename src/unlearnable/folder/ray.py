@@ -14,10 +14,10 @@ from uuid import uuid4
 
 import torch
 
-from unlearnable.compute.ray import connect, nodes
+from unlearnable.compute.ray import connected, nodes
 from unlearnable.folder.job import BLOCK, FileTask, FolderJob
 from unlearnable.folder.manifest import ManifestEntry
-from unlearnable.folder.methods import RefusedError
+from unlearnable.folder.method import RefusedError
 from unlearnable.storage.atomic import PARTIAL
 from unlearnable.storage.provenance import __version__
 
@@ -46,21 +46,23 @@ class Worker:
         return {"block": pickle.dumps(done)}
 
 
-def join(address: str | None, dst: Path, needed: Sequence[Path]) -> None:
-    """Connect to the cluster, see `unlearnable.compute.ray.connect`, and ask its nodes whether they can do the work.
+@contextmanager
+def joined(address: str | None, dst: Path, needed: Sequence[Path]) -> Iterator[None]:
+    """Be connected to the cluster, see `unlearnable.compute.ray.connected`, whose nodes say that they can do the work.
 
     Args:
         address: of the cluster.
-        dst: the destination; every node must be able to write there.
+        dst: the destination, which is there; every node must be able to write to it.
         needed: files and folders that every node must see.
 
     Raises:
         ClusterError: there is no Ray, or no such cluster.
         RefusedError: one of the nodes cannot do the work.
     """
-    connect(address)
-    with _mark(dst) as mark:
-        _ask_nodes(dst, [*needed, mark])
+    with connected(address):
+        with _mark(dst) as mark:
+            _ask_nodes(dst, [*needed, mark])
+        yield
 
 
 def run(job: FolderJob, tasks: list[FileTask]) -> Iterator[ManifestEntry]:
@@ -77,7 +79,7 @@ def run(job: FolderJob, tasks: list[FileTask]) -> Iterator[ManifestEntry]:
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     ray.data.DataContext.get_current().enable_progress_bars = False
     rows = list(rows_of(tasks))
-    cpus, gpus, actors = _share(job.perturbing.gains_from_gpu)
+    cpus, gpus, actors = _share(job.method.gains_from_gpu)
     answers = ray.data.from_items(rows, override_num_blocks=len(rows)).map(
         Worker,  # type: ignore[arg-type]  # Ray's types know functions alone
         fn_constructor_args=(job, torch.get_num_threads()),
@@ -160,14 +162,10 @@ def lacking(version: str, dst: Path, needed: Sequence[Path]) -> list[str]:
 
 @contextmanager
 def _mark(dst: Path) -> Iterator[Path]:
-    """A new file in the destination, by which others know it; afterwards all is as it was."""
-    made = [folder for folder in (dst, *dst.parents) if not folder.exists()]
-    dst.mkdir(parents=True, exist_ok=True)
+    """A new file in the destination, by which others know it, for a while."""
     mark = dst / f".{uuid4().hex}{PARTIAL}"
     try:
         mark.touch()
         yield mark
     finally:
         mark.unlink(missing_ok=True)
-        for folder in made:
-            folder.rmdir()

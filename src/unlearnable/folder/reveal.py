@@ -75,14 +75,14 @@ def reveal_folder(
     """
     path, out = Path(path), Path(out)
     root, files = _files(path)
-    home = next((folder for folder in (root, *root.parents) if (folder / REPORT).is_file()), None)
-    if out.resolve().is_relative_to(home or root):
-        raise ValueError(f"{out} lies inside {home or root}; name an --out elsewhere")
+    destination = next((folder for folder in (root, *root.parents) if (folder / REPORT).is_file()), None)
+    if out.resolve().is_relative_to(destination or root):
+        raise ValueError(f"{out} lies inside {destination or root}; name an --out elsewhere")
     targets = {name: out / copy for name, copy in output_names(files, ".png", {}).items()}
     if existing := [target for target in targets.values() if target.exists()]:
         raise ValueError(f"{existing[0]} exists already; name another --out")
-    numbers, options = _known(home)
-    claimed = _claimed(key, secrets, options.get("secrets")) if key is not None else None
+    numbers, options = _recorded(destination)
+    claimed = claimed_secrets(key, secrets, options.get("secrets")) if key is not None else None
     recorded_size = options.get("working_size", working_size)
     hider = prepare(Hider.load(weights or shipped_weights()), device_named(device))
     revealed, skipped = {}, {}
@@ -98,8 +98,8 @@ def reveal_folder(
             with replacing(target) as temporary:
                 Image.fromarray(secret.transpose(1, 2, 0)).save(temporary, "PNG")
             revealed[name] = str(target)
-            place = (root / name).relative_to(home or root).as_posix()
-            groups[numbers.get(place, secret_number), *secret.shape[1:]].append(target)
+            copy = (root / name).relative_to(destination or root).as_posix()
+            groups[numbers.get(copy, secret_number), *secret.shape[1:]].append(target)
         if on_file:
             on_file(done, len(files))
     return Revelation(revealed, skipped, _score(claimed, groups) if claimed and groups else None)
@@ -136,8 +136,17 @@ def _files(path: Path) -> tuple[Path, list[str]]:
     return path.resolve(), names
 
 
-def _claimed(key: str | Path, secrets: str | Path, recorded: str | None) -> Secrets:
-    """The secrets that a key claims to have given, which must be of the kind that a manifest speaks of."""
+def claimed_secrets(key: str | Path, secrets: str | Path, recorded: str | None) -> Secrets:
+    """The secrets that a key claims to have given.
+
+    Args:
+        key: the key file.
+        secrets: ``render``, or the folder of a bank.
+        recorded: the fingerprint of the report's secrets; None where there is no report.
+
+    Raises:
+        ValueError: they are not those of the report.
+    """
     claimed = secrets_named(secrets, Key.read(key))
     if recorded not in (None, claimed.fingerprint):
         if recorded.startswith(RENDER) and isinstance(claimed, RenderedSecrets):
@@ -151,13 +160,13 @@ def _claimed(key: str | Path, secrets: str | Path, recorded: str | None) -> Secr
     return claimed
 
 
-def _known(home: Path | None) -> tuple[dict[str, int], dict[str, Any]]:
+def _recorded(destination: Path | None) -> tuple[dict[str, int], dict[str, Any]]:
     """The secret's number of every copy that a manifest lists, and the options of its run."""
-    if home is None:
+    if destination is None:
         return {}, {}
-    report = Report.load(home)
+    report = Report.load(destination)
     if not report.hides:
-        raise ValueError(f"nothing is hidden in the pictures of {home}: they were protected by {report.method}")
-    entries = read_manifest(home).values()
+        raise ValueError(f"nothing is hidden in the pictures of {destination}: they were protected by {report.method}")
+    entries = read_manifest(destination).values()
     numbers = {e.output: e.secret_number for e in entries if e.output and e.secret_number is not None}
     return numbers, report.options

@@ -122,10 +122,7 @@ def _violations(entry: ManifestEntry, dst: Path, original: Path, report: Report)
         clean, published = (photo.rgb for photo in photos)
     quality = measure(clean, published)
     height, width = published.shape[:2]
-    measures = asdict(quality)
-    if entry.quality and entry.quality.l0 is None:  # a manifest of before it was measured
-        del measures["l0"]
-    found += _disagreements(measures | _expected(entry, report, height, width), entry)
+    found += _disagreements(asdict(quality) | _expected(entry, report, height, width), entry)
     budget = Budget.parse(report.options["budget"])
     if report.options["format"] != "jpeg" and not budget.holds(clean, published):
         found.append(f"outside its budget {budget}: rms {quality.rms}, linf {quality.linf}, l0 {quality.l0}")

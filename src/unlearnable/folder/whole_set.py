@@ -6,7 +6,7 @@ The set is read once, perturbed once, and then the files are streamed: each pict
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
@@ -19,9 +19,9 @@ from PIL import Image
 from torch import Tensor
 
 from unlearnable.compute.threads import map_ahead
-from unlearnable.folder.job import Needed, stands
+from unlearnable.folder.job import is_up_to_date
 from unlearnable.folder.manifest import ManifestEntry, Report, read_manifest
-from unlearnable.folder.methods import SEED, WORKING_SIZE, Method, OnStage, RefusedError, hashed
+from unlearnable.folder.method import SEED, WORKING_SIZE, Inputs, Method, OnStage, RefusedError, hashed
 from unlearnable.images.imageset import ImageSet
 from unlearnable.images.photos import Photo, UnreadablePhotoError, picture_size, read_limited, read_photo
 from unlearnable.images.scan import CHECKPOINT, Found
@@ -57,38 +57,38 @@ class WholeSet(Method):
         self.side, self.on_stage = working_size, on_stage or (lambda *_: None)
         self.changes: dict[str, Float[ndarray, "3 s s"]] = {}
 
-    def look(self, src: Path, found: list[Found]) -> list[Found]:
+    def inspect(self, src: Path, found: list[Found]) -> list[Found]:
         """Read the whole set; only what can be read is perturbed."""
-        files = super().look(src, found)
+        files = super().inspect(src, found)
         self.working_size = self.side or _common_side(src, files, self.name)
         self.loaded: dict[str, UInt8[ndarray, "3 s s"]] = {}
         self.hashes: dict[str, str] = {}
         with ThreadPoolExecutor(2) as pool:
             read = map_ahead(pool, lambda file: _read(src / file.name, self.working_size), files)
-            for done, (file, seen) in enumerate(zip(files, read, strict=True), 1):
-                if seen:
-                    self.hashes[file.name], self.loaded[file.name] = seen
+            for done, (file, picture) in enumerate(zip(files, read, strict=True), 1):
+                if picture:
+                    self.hashes[file.name], self.loaded[file.name] = picture
                 self.on_stage("reading", done, len(files))
         self.pictures = hashlib.sha256(json.dumps(list(self.hashes.items())).encode()).hexdigest()
         return [file for file in files if file.name in self.loaded]
 
-    def begin(self, owner: Key, report: Report, dst: Path, kept: Sequence[int], start: Callable[[], None]) -> list[int]:
+    def begin(self, owner: Key, report: Report, dst: Path, taken: Sequence[int]) -> list[int]:
         """Compute all perturbations, unless every copy is there already."""
         done = read_manifest(dst)
-        if not all(name in done and stands(done[name], sha256, dst) for name, sha256 in self.hashes.items()):
+        if not all(name in done and is_up_to_date(done[name], sha256, dst) for name, sha256 in self.hashes.items()):
             labels = [report.of_file(name)["class_index"] for name in self.loaded]
             pictures = torch.from_numpy(np.stack(list(self.loaded.values())))
             data = ImageSet(pictures, torch.tensor(labels), tuple(report.classes))
-            self.changes = dict(zip(self.loaded, self._compute(data, owner.seed(SEED), dst, start), strict=True))
+            self.changes = dict(zip(self.loaded, self._compute(data, owner.seed(SEED), report, dst), strict=True))
         del self.loaded
         return []
 
-    def _compute(self, data: ImageSet, seed: int, dst: Path, start: Callable[[], None]) -> Float[ndarray, "n 3 s s"]:
+    def _compute(self, data: ImageSet, seed: int, report: Report, dst: Path) -> Float[ndarray, "n 3 s s"]:
         """The perturbations; of an optimisation that was killed, from where its checkpoint in ``dst`` is."""
-        started = cache(start)  # when a first step has shown that the method takes these pictures
+        save_report = cache(report.save)  # once, when a first step has shown that the method takes these pictures
 
         def on_step(step: OptimisationStep) -> None:
-            started()
+            save_report(dst)
             self.on_stage("optimising", step.done, step.steps)
 
         if isinstance(self.protection, Optimised):
@@ -100,15 +100,15 @@ class WholeSet(Method):
         self.protection.check(data, change)
         return change.float().cpu().numpy()
 
-    def needed(self, entry: ManifestEntry, photo: Photo) -> Needed:
+    def inputs(self, entry: ManifestEntry, photo: Photo) -> Inputs:
         """The picture's perturbation, which serves the bytes that it was computed for."""
         if self.hashes.get(entry.file) != entry.sha256_input or entry.file not in self.changes:
             raise UnreadablePhotoError("it changed while the set was being protected; protect the set to a new folder")
         return (self.changes[entry.file],)
 
-    def perturb(self, entries: Sequence[ManifestEntry], *needed: Tensor) -> Float[Tensor, "n 3 h w"]:
+    def perturb(self, entries: Sequence[ManifestEntry], *inputs: Tensor) -> Float[Tensor, "n 3 h w"]:
         """They are there."""
-        (changes,) = needed
+        (changes,) = inputs
         return changes
 
 

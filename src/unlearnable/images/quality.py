@@ -23,7 +23,7 @@ class Quality:
         rms: root mean square difference, in grey levels.
         psnr: 20 log10(255 / rms), in dB; None where nothing differs.
         ssim: see `ssim`.
-        l0: number of pixels that differ; None in manifests of before it was measured.
+        l0: number of pixels that differ; None where a manifest does not say.
     """
 
     linf: int

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from unlearnable.storage.atomic import PARTIAL
+from unlearnable.storage.lock import LOCK
 
 MANIFEST = "manifest.jsonl"
 REPORT = "report.json"
 CHECKPOINT = f"checkpoint{PARTIAL}"  # of an optimisation that has not come to its end
-BESIDE = {MANIFEST, REPORT, CHECKPOINT}  # the pictures
+BESIDE = {MANIFEST, REPORT, CHECKPOINT, LOCK}  # the pictures
 
 LEFTOVERS = {".DS_Store", "Thumbs.db", "desktop.ini"}  # of file managers: not the owner's files
 ROOT_CLASS = "."

@@ -18,7 +18,7 @@ from unlearnable.hiding.stamp import stamped
 from unlearnable.images.budget import Budget
 from unlearnable.images.imageset import ImageSet
 from unlearnable.keys import Key
-from unlearnable.options import Assignment
+from unlearnable.options import Deal
 from unlearnable.protections.base import Protection, is_samplewise, protections, stacked, variations
 from unlearnable.semantics.assignment import contrary, evenly, mean_spectrum, spectrum
 from unlearnable.semantics.bank import BANK
@@ -53,7 +53,7 @@ class DeepHiding(Protection):
     def __post_init__(self) -> None:
         super().__post_init__()
         is_samplewise(self.per)
-        if self.deal not in get_args(Assignment):
+        if self.deal not in get_args(Deal):
             raise ValueError(f"expected deal=contrary or deal=order, got {self.deal!r}")
         if not 0 <= self.stamp < 1:
             raise ValueError(f"expected a stamp of at least 0 and below 1, got {self.stamp}")

@@ -44,7 +44,7 @@ def mean_spectrum(spectra: Iterable[Spectrum]) -> Spectrum | None:
 
 
 def contrary(
-    spectra: Sequence[Spectrum | None], secrets: Secrets, height: int, width: int, kept: Sequence[int] = ()
+    spectra: Sequence[Spectrum | None], secrets: Secrets, height: int, width: int, taken: Sequence[int] = ()
 ) -> list[int]:
     """The secret's number for each class.
 
@@ -54,25 +54,25 @@ def contrary(
         secrets: as many as there are classes to deal to, or `SPARE`, are looked at.
         height: of a picture; the secrets are drawn at its size.
         width: of the same.
-        kept: numbers that the first classes have and keep.
+        taken: numbers that the first classes have and keep.
 
     Raises:
         ValueError: there are more classes than secrets.
     """
     if len(spectra) > secrets.capacity:
         raise ValueError(f"expected at most {secrets.capacity} classes, as many as secrets, got {len(spectra)}")
-    count = len(spectra) - len(kept)
-    free = [number for number in range(secrets.capacity) if number not in set(kept)][: max(count, SPARE)]
-    known = [own for own in spectra if own is not None]
+    count = len(spectra) - len(taken)
+    free = [number for number in range(secrets.capacity) if number not in set(taken)][: max(count, SPARE)]
+    known = [mean for mean in spectra if mean is not None]
     if count < 1 or len(known) < 2:
-        return [*kept, *free[:count]]
+        return [*taken, *free[:count]]
     usual = np.mean(known, axis=0)
-    own = np.stack([(usual if mean is None else mean) - usual for mean in spectra[len(kept) :]])
+    deviations = np.stack([(usual if mean is None else mean) - usual for mean in spectra[len(taken) :]])
     waves = np.stack([_waves(secrets.draw(number, 0, height, width)) for number in free])
     from scipy.optimize import linear_sum_assignment  # half a second, and needed where classes are several
 
-    _, chosen = linear_sum_assignment(own.reshape(count, -1) @ waves.reshape(len(free), -1).T)
-    return [*kept, *(free[place] for place in chosen)]
+    _, places = linear_sum_assignment(deviations.reshape(count, -1) @ waves.reshape(len(free), -1).T)
+    return [*taken, *(free[place] for place in places)]
 
 
 def evenly(items: Sequence[T], count: int) -> list[T]:

@@ -6,10 +6,10 @@ A build that was killed resumes: a picture that is there stays, as pictures appe
 import hashlib
 import re
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
@@ -17,157 +17,119 @@ from numpy import ndarray
 from PIL import Image
 
 from unlearnable.keys import Key
-from unlearnable.options import Generator
 from unlearnable.semantics.bank import BANK, SHEET, Bank, BankClass, BankPicture, encoded
 from unlearnable.semantics.captions import Captions, read_captions
 from unlearnable.semantics.generators import Painter, painter
+from unlearnable.semantics.options import BankOptions
 from unlearnable.semantics.prompts import (
     TFIDF,
     Prompt,
-    Vectors,
     clustered_prompts,
     embed,
     mean_distance,
     photographs,
     random_prompts,
 )
-from unlearnable.semantics.render import MAX_CLASSES
 from unlearnable.semantics.thumbnails import contact_sheet, distances, thumbnail
 from unlearnable.storage.atomic import PARTIAL, replacing, write
+from unlearnable.storage.lock import LOCK, locked
 
-MIN_SIZE, MAX_SIZE = 16, 2048
 ROWS, COLUMNS, TILE = 100, 10, 96  # of the contact sheet at most, and px
 NEEDED = {"diffusion": ("diffusers", "transformers", "accelerate", "cv2"), "stylise": ("cv2",)}
 
 
+@dataclass(frozen=True)
+class Sources:
+    """What the pictures are made from.
+
+    Attributes:
+        classes: before their pictures are drawn.
+        photographs: caption and photographs of every class; none without captions.
+        without_picture: how many captions have no photograph; None without captions.
+        distance: mean one between the classes' captions; None without captions.
+    """
+
+    classes: tuple[BankClass, ...]
+    photographs: tuple[tuple[str, list[Path]], ...] = ()
+    without_picture: int | None = None
+    distance: float | None = None
+
+
 def build_bank(
     out: str | Path,
+    options: BankOptions | None = None,
     *,
-    generator: Generator,
-    classes: int,
-    per_class: int,
-    captions: str | Path | None = None,
-    images: str | Path | None = None,
-    embedder: str = TFIDF,
-    clustering: bool = True,
-    clusters: int | None = None,
-    seed: int = 0,
-    size: int = 512,
-    diffusion: str | None = None,
-    controlnet: str | None = None,
-    steps: int = 20,
-    guidance: float = 7.5,
     device: str | None = None,
     on_image: Callable[[int, int], None] | None = None,
+    **keywords: Any,
 ) -> Bank:
     """Build a bank in ``out``, or resume its build.
 
     Args:
         out: a new or empty folder, or that of the same build.
-        generator: ``diffusion``, ``stylise`` (redrawn photographs), ``photo`` (different photographs as they are, no
-            generation: `prompts.photographs`) or ``render`` (drawings, without captions).
-        classes: how many.
-        per_class: how many pictures of each.
-        captions: file of `read_captions`.
-        images: folder of their photographs.
-        embedder: ``tfidf``, or the folder or hub id of a CLIP model.
-        clustering: choose captions of distinct clusters; otherwise random ones.
-        clusters: how many; four a class when None.
-        seed: of everything.
-        size: side of the pictures in px.
-        diffusion: folder or hub id of Stable Diffusion, for the generator of this name.
-        controlnet: folder or hub id of its ControlNet for Canny edges.
-        steps: of denoising (20 in ControlNet's own example).
-        guidance: weight of the prompt (diffusers' default).
+        options: what decides the pictures.
         device: torch device; CUDA where there is one when None.
         on_image: called with (pictures done, pictures in all) after every picture.
+        keywords: fields of `BankOptions`, in the place of those of ``options``: ``generator="render"``.
 
     Raises:
         ValueError: options that do not fit, too few captions, or a folder of something else.
         FileNotFoundError: captions or photographs are not there.
+        LockedError: another build is writing to ``out``.
     """
     out = Path(out)
-    _check(generator, classes, per_class, size, captions, images, diffusion, controlnet, embedder, clustering, clusters)
-    options: dict[str, Any] = {"classes": classes, "per_class": per_class, "seed": seed, "size": size}
-    sentences, prompts, sources = None, [], []
-    if captions is not None and images is not None:
-        sentences = read_captions(Path(captions), Path(images))
-        vectors = embed([caption.text for caption in sentences.captions], embedder, device, seed)
-        prompts = _prompts(sentences, vectors, clustering, clusters, classes, seed)
-        names = photographs(sentences, vectors, prompts, per_class if generator == "photo" else 1, seed)
-        sources = [
-            (p.caption.text, [sentences.folder / name for name in of]) for p, of in zip(prompts, names, strict=True)
-        ]
-        options |= {
-            "captions": hashlib.sha256(Path(captions).read_bytes()).hexdigest(),
-            "without_picture": sentences.without_picture,
-            "embedder": embedder,
-            "clustering": clustering,
-            "clusters": clusters,
-        }
-    networks: dict[str, Any] = {}
-    if generator == "diffusion":
-        networks = {"diffusion": diffusion, "controlnet": controlnet, "steps": steps, "guidance": guidance}
-    planned = tuple(_planned(label, prompts[label] if prompts else None, sentences) for label in range(classes))
-    bank = Bank(out, generator, options | networks, planned)
-    paint = painter(generator, sources, seed, size, device=device, **networks)
-    bank = _painted(bank, _earlier(bank), paint, on_image)
-    thumbnails = [np.stack([_small(bank, label, index) for index in range(per_class)]) for label in range(classes)]
-    measured = {"captions": mean_distance(prompts) if prompts else None} | distances(thumbnails)
-    with replacing(out / SHEET) as temporary:
-        _sheet(bank).save(temporary, "PNG")
-    bank = replace(bank, distances=measured, complete=True)
-    bank.save()
+    options = replace(options, **keywords) if options else BankOptions(**keywords)
+    _check_installed(options)
+    _check_place(out)
+    with locked(out):
+        sources = _sources(options, device)
+        bank = Bank(out, options.generator, options.recorded(sources.without_picture), sources.classes)
+        paint = painter(
+            options.generator, sources.photographs, options.seed, options.size, device=device, **options.networks
+        )
+        bank = _painted(bank, _earlier(bank), paint, on_image)
+        with replacing(out / SHEET) as temporary:
+            _sheet(bank).save(temporary, "PNG")
+        bank = replace(bank, distances={"captions": sources.distance} | _distances(bank), complete=True)
+        bank.save()
     return bank
 
 
-def _check(
-    generator: Generator,
-    classes: int,
-    per_class: int,
-    size: int,
-    captions: str | Path | None,
-    images: str | Path | None,
-    diffusion: str | None,
-    controlnet: str | None,
-    embedder: str,
-    clustering: bool,
-    clusters: int | None,
-) -> None:
-    """Whether the options fit each other and what they need is installed."""
-    if generator not in get_args(Generator):
-        raise ValueError(f"expected a generator among {', '.join(get_args(Generator))}, got {generator!r}")
-    if not 1 <= classes <= MAX_CLASSES or per_class < 1 or not MIN_SIZE <= size <= MAX_SIZE:
-        raise ValueError(
-            f"expected 1 to {MAX_CLASSES} classes, 1 picture a class or more and a size from {MIN_SIZE} to {MAX_SIZE} "
-            f"px, got {classes}, {per_class} and {size}"
-        )
-    given = [option is not None for option in (captions, images)]
-    if generator == "render" and any(given):
-        raise ValueError("render draws from the seed alone; leave --captions and --images out")
-    if generator != "render" and not all(given):
-        raise ValueError(f"{generator} needs --captions and --images")
-    if clusters is not None and not clustering:
-        raise ValueError("--clusters needs --clustering")
-    if [model is not None for model in (diffusion, controlnet)] != [generator == "diffusion"] * 2:
-        raise ValueError("--diffusion and --controlnet name the two models of --generator diffusion, and of no other")
-    needed = NEEDED.get(generator, ()) + (() if embedder == TFIDF else ("transformers",))
+def _check_installed(options: BankOptions) -> None:
+    needed = NEEDED.get(options.generator, ()) + (() if options.embedder == TFIDF else ("transformers",))
     if missing := [name for name in needed if find_spec(name) is None]:
         raise ValueError(f"{', '.join(missing)} is not installed: pip install 'unlearnable[semantics]'")
 
 
-def _prompts(
-    captions: Captions, vectors: Vectors, clustering: bool, clusters: int | None, classes: int, seed: int
-) -> list[Prompt]:
-    if clustering:
-        return clustered_prompts(captions, vectors, classes, clusters, seed)
-    return random_prompts(captions, vectors, classes, seed)
+def _check_place(out: Path) -> None:
+    if (out / BANK).is_file() or not out.exists():
+        return
+    if not out.is_dir() or any(path.suffix != PARTIAL and path.name != LOCK for path in out.iterdir()):
+        raise ValueError(f"expected a new folder, or that of a build to resume, got {out}")
 
 
-def _planned(label: int, prompt: Prompt | None, captions: Captions | None) -> BankClass:
+def _sources(options: BankOptions, device: str | None) -> Sources:
+    """What captions decide, or, without them, the names of the classes."""
+    if options.captions is None or options.images is None:
+        return Sources(tuple(BankClass(f"{label:03}") for label in range(options.classes)))
+    captions, seed = read_captions(Path(options.captions), Path(options.images)), options.seed
+    vectors = embed([caption.text for caption in captions.captions], options.embedder, device, seed)
+    if options.clustering:
+        prompts = clustered_prompts(captions, vectors, options.classes, options.clusters, seed)
+    else:
+        prompts = random_prompts(captions, vectors, options.classes, seed)
+    each = options.per_class if options.generator == "photo" else 1
+    names = photographs(captions, vectors, prompts, each, seed)
+    return Sources(
+        tuple(_class_of(label, prompt, captions) for label, prompt in enumerate(prompts)),
+        tuple((p.caption.text, [captions.folder / name for name in of]) for p, of in zip(prompts, names, strict=True)),
+        captions.without_picture,
+        mean_distance(prompts),
+    )
+
+
+def _class_of(label: int, prompt: Prompt, captions: Captions) -> BankClass:
     """A class before its pictures are drawn."""
-    if prompt is None or captions is None:
-        return BankClass(f"{label:03}")
     caption = prompt.caption
     words = re.sub(r"[^a-z0-9]+", "_", caption.text.lower()).strip("_")[:40]
     sha256 = hashlib.sha256(captions.path(caption).read_bytes()).hexdigest()
@@ -180,19 +142,16 @@ def _earlier(bank: Bank) -> Bank | None:
     Raises:
         ValueError: the folder holds something else.
     """
-    out = bank.folder
-    if not (out / BANK).is_file():
-        if out.exists() and (not out.is_dir() or any(path.suffix != PARTIAL for path in out.iterdir())):
-            raise ValueError(f"expected a new folder, or that of a build to resume, got {out}")
+    if not (bank.folder / BANK).is_file():
         return None
-    earlier = Bank.read(out)
+    earlier = Bank.read(bank.folder)
     differing = [name for name, value in bank.options.items() if earlier.options.get(name) != value]
     if earlier.generator != bank.generator:
         differing.insert(0, "generator")
     if not differing and [replace(of_class, pictures=()) for of_class in earlier.classes] != list(bank.classes):
         differing = ["captions or photographs"]
     if differing:
-        raise ValueError(f"{out} holds another build (other {', '.join(differing)}); name another folder")
+        raise ValueError(f"{bank.folder} holds another build (other {', '.join(differing)}); name another folder")
     return earlier
 
 
@@ -203,7 +162,6 @@ def _painted(bank: Bank, earlier: Bank | None, paint: Painter, on_image: Callabl
     seeds = [[int(key.rng("image", label, i).integers(2**31)) for i in range(count)] for label in range(len(classes))]
     if earlier is None:
         paint(0, 0, seeds[0][0])  # whatever is wrong with a model shows before anything is written
-        bank.folder.mkdir(parents=True, exist_ok=True)
         bank.save()
     known = {picture.file: picture.sha256 for of in (earlier.classes if earlier else ()) for picture in of.pictures}
     for label, of_class in enumerate(classes):
@@ -211,7 +169,7 @@ def _painted(bank: Bank, earlier: Bank | None, paint: Painter, on_image: Callabl
         pictures = []
         for index, seed in enumerate(seeds[label]):
             name = f"{of_class.name}/{index:04}.png"
-            sha256 = _kept(bank.folder / name, known.get(name))
+            sha256 = _unchanged(bank.folder / name, known.get(name))
             if sha256 is None:
                 sha256 = _write(bank.folder / name, paint(label, index, seed))
             pictures.append(BankPicture(name, seed, sha256))
@@ -223,7 +181,7 @@ def _painted(bank: Bank, earlier: Bank | None, paint: Painter, on_image: Callabl
     return replace(bank, classes=tuple(classes))
 
 
-def _kept(file: Path, known: str | None) -> str | None:
+def _unchanged(file: Path, known: str | None) -> str | None:
     """SHA-256 of a picture that is there, unless it is no longer the one that was recorded."""
     if not file.is_file():
         return None
@@ -237,8 +195,14 @@ def _write(file: Path, picture: UInt8[ndarray, "3 side side"]) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _small(bank: Bank, label: int, index: int) -> ndarray:
-    return thumbnail(bank.picture(label, index).transpose(2, 0, 1))
+def _distances(bank: Bank) -> dict[str, float | None]:
+    """Within and between the classes' pictures."""
+
+    def small(label: int, index: int) -> ndarray:
+        return thumbnail(bank.picture(label, index).transpose(2, 0, 1))
+
+    indices = range(bank.options["per_class"])
+    return distances([np.stack([small(label, index) for index in indices]) for label in range(len(bank.classes))])
 
 
 def _sheet(bank: Bank) -> Image.Image:
