@@ -41,8 +41,7 @@ class Together(Protection):
     needs: str = ""
     budget: str = NATIVE
 
-    @property
-    def files(self):
+    def find_files(self):
         return (Path(self.needs),) if self.needs else ()
 
     def perturb(self, data, seed):
