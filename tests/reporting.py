@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from unlearnable.bench.cell import Result
-from unlearnable.bench.entry import CLEAN, PlannedCell, TrainingSet
 from unlearnable.bench.plan import Plan
+from unlearnable.bench.planned_cell import CLEAN, PlannedCell, TrainingSet
 from unlearnable.bench.sets import Measured, SetRecord
 from unlearnable.bench.store import RunFolder
 from unlearnable.training.history import Epoch

@@ -16,9 +16,9 @@ from resuming import KilledError, save_every_step
 from unlearnable.bench import run as bench_run
 from unlearnable.bench import sets as bench_sets
 from unlearnable.bench.cell import Result
-from unlearnable.bench.entry import TrainingSet
 from unlearnable.bench.estimate import Estimate
 from unlearnable.bench.plan import Plan
+from unlearnable.bench.planned_cell import TrainingSet
 from unlearnable.bench.run import PlanRun, steps_of
 from unlearnable.bench.sets import SetRecord, make
 from unlearnable.bench.steps import MakeSet, Purify, Train, train_cell

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from plans import read
-from unlearnable.bench.entry import TrainingSet
 from unlearnable.bench.plan import Plan, shard
+from unlearnable.bench.planned_cell import TrainingSet
 
 PLANS = [file for file in sorted((Path(__file__).parents[1] / "plans").glob("*.yaml")) if "hider" not in file.name]
 

@@ -8,9 +8,9 @@ import pytest
 
 from commands import run
 from reporting import DRAWING, PEAK, SWEEP, filled, plan_in
-from unlearnable.bench.entry import TrainingSet
 from unlearnable.bench.figure import figure_key
 from unlearnable.bench.plan import Plan
+from unlearnable.bench.planned_cell import TrainingSet
 from unlearnable.bench.sets import SetRecord
 from unlearnable.report.content import content
 from unlearnable.report.csv_files import sheets

@@ -3,8 +3,8 @@ from dataclasses import replace
 import pytest
 
 from plans import TOY, ran, read
-from unlearnable.bench.entry import TrainingSet
 from unlearnable.bench.estimate import Estimate
+from unlearnable.bench.planned_cell import TrainingSet
 from unlearnable.bench.run import steps_of
 from unlearnable.bench.steps import MakeSet, Train
 from unlearnable.bench.store import RunFolder

@@ -4,8 +4,8 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from unlearnable.bench.entry import REMAINDER, TrainingSet
 from unlearnable.bench.plan import Plan
+from unlearnable.bench.planned_cell import REMAINDER, TrainingSet
 from unlearnable.countermeasures import countermeasure_named
 from unlearnable.datasets.checks import duplicates, matched
 from unlearnable.images.imageset import ImageSet

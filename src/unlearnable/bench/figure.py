@@ -10,8 +10,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from unlearnable.bench.cell import Cell
-from unlearnable.bench.entry import PlannedCell, TrainingSet
 from unlearnable.bench.plan import Plan
+from unlearnable.bench.planned_cell import PlannedCell, TrainingSet
 from unlearnable.bench.steps import Call, Step, known
 from unlearnable.bench.store import Notes
 from unlearnable.countermeasures import countermeasure_named

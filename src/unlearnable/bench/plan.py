@@ -14,8 +14,8 @@ from typing import Any, get_origin, get_type_hints
 import yaml
 
 from unlearnable.bench.columns import columns
-from unlearnable.bench.entry import CLEAN, REMAINDER, PlannedCell, TrainingSet, protecting
 from unlearnable.bench.paper import paper_table
+from unlearnable.bench.planned_cell import CLEAN, REMAINDER, PlannedCell, TrainingSet, protecting
 from unlearnable.countermeasures import countermeasure_named
 from unlearnable.figures import figure_named
 from unlearnable.images.budget import Budget

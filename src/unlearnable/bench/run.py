@@ -9,9 +9,9 @@ from typing import Any
 from safetensors import SafetensorError
 
 from unlearnable.bench.checks import check
-from unlearnable.bench.entry import PlannedCell, TrainingSet
 from unlearnable.bench.figure import Draw
 from unlearnable.bench.plan import Plan
+from unlearnable.bench.planned_cell import PlannedCell, TrainingSet
 from unlearnable.bench.sets import SetRecord, make
 from unlearnable.bench.steps import MakeSet, Purify, Step, Train
 from unlearnable.bench.store import RunFolder

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import torch
 
-from unlearnable.bench.entry import REMAINDER, TrainingSet
+from unlearnable.bench.planned_cell import REMAINDER, TrainingSet
 from unlearnable.compute.devices import device_named, name_of
 from unlearnable.images.budget import Budget
 from unlearnable.images.imageset import ImageSet, fingerprint

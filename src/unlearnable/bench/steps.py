@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from unlearnable.bench.cell import Cell, Result
-from unlearnable.bench.entry import PlannedCell, TrainingSet
+from unlearnable.bench.planned_cell import PlannedCell, TrainingSet
 from unlearnable.bench.sets import SetRecord, make
 from unlearnable.bench.store import RunFolder, StoredSet
 from unlearnable.bench.timing import StepTimes, TimeEstimate, Workload, left

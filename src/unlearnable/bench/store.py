@@ -16,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from unlearnable.bench.cell import Cell, Result, weights_of
-from unlearnable.bench.entry import PlannedCell, TrainingSet
+from unlearnable.bench.planned_cell import PlannedCell, TrainingSet
 from unlearnable.bench.sets import SetRecord
 from unlearnable.countermeasures import countermeasure_named
 from unlearnable.images.imageset import ImageSet, fingerprint

@@ -11,7 +11,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from unlearnable.bench.cell import Result
-from unlearnable.bench.entry import TrainingSet
+from unlearnable.bench.planned_cell import TrainingSet
 from unlearnable.bench.sets import SetRecord
 from unlearnable.bench.store import RunFolder
 from unlearnable.countermeasures import countermeasure_named

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from unlearnable.bench.cell import Cell, Result
-from unlearnable.bench.entry import PlannedCell
 from unlearnable.bench.figure import figure_key
 from unlearnable.bench.plan import Plan
+from unlearnable.bench.planned_cell import PlannedCell
 from unlearnable.bench.sets import Measured, SetRecord
 from unlearnable.bench.store import RunFolder
 from unlearnable.report.leaderboard import Leaderboard, boards

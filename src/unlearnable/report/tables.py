@@ -5,8 +5,8 @@ from dataclasses import dataclass, fields, replace
 from statistics import fmean
 
 from unlearnable.bench.cell import Result
-from unlearnable.bench.entry import CLEAN, PlannedCell, TrainingSet, protecting
 from unlearnable.bench.plan import Plan
+from unlearnable.bench.planned_cell import CLEAN, PlannedCell, TrainingSet, protecting
 from unlearnable.bench.sets import SetRecord
 from unlearnable.pages.score import Score
 from unlearnable.report.paper_comparison import Column, Comparison
