@@ -23,7 +23,7 @@ from unlearnable.storage.atomic import write
 from unlearnable.storage.records import Store
 from unlearnable.training.history import Epoch
 from unlearnable.training.recipes import recipe_named
-from unlearnable.victims.architectures import Victim, check_takes, victim_named
+from unlearnable.victims.architectures import Victim, built_for, victim_named
 
 PAGE, TABLE, SUMMARY, CELLS = "audit.html", "audit.md", "audit.json", "cells"
 
@@ -258,7 +258,7 @@ def _check_place(out: Path, sets: list[Path]) -> None:
 def _check_victims(victim: Victim, names: tuple[str, ...], classes: int, size: int) -> None:
     """Build every victim that will be trained, and show it a picture: what cannot be is found before any training."""
     for chosen in dict.fromkeys(countermeasure_named(name).trainable(victim) for name in names):
-        check_takes(chosen.build(classes, size), chosen, size, size)
+        built_for(chosen, classes, size, size)
 
 
 def _tasks(sets: Sets, names: tuple[str, ...], victim: str, recipe: str, seeds: int) -> Iterator[AuditedCell]:
