@@ -251,7 +251,7 @@ def test_the_command(tmp_path, runs, plan):
     written = {path.name: path.read_text() for path in (tmp_path / "out").iterdir()}
     assert {"report.md", "accuracies.csv", "leaderboards.csv", "sets.csv"} <= set(written)
 
-    runs.pack(tmp_path / "pack.jsonl", plan.entries)
+    runs.pack(tmp_path / "pack.jsonl", plan.cells)
     run("report", file, "--pack", tmp_path / "pack.jsonl", "--out", tmp_path / "packed")
     for name, text in written.items():
         assert (tmp_path / "packed" / name).read_text() == text

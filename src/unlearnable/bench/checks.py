@@ -23,16 +23,18 @@ def check(plan: Plan, sets: Mapping[str, ImageSet]) -> None:
         ValueError: a protection, a countermeasure, a victim or the test set does not fit the training set; the message
             says which.
     """
-    for train, test in dict.fromkeys((entry.training.data, entry.test) for entry in plan.entries):
+    for train, test in dict.fromkeys((cell.training.data, cell.test) for cell in plan.cells):
         with _naming(f"{train}, tested on {test}"):
             _check_pair(sets[train], sets[test])
         if shared := duplicates(sets[train], sets[test]):
             warnings.warn(f"{shared} pictures of {train} are also in {test}, pixel by pixel", stacklevel=3)
-    for what in dict.fromkeys(entry.training for entry in plan.entries):
+    for what in dict.fromkeys(cell.training for cell in plan.cells):
         with _naming(f"{what.protection} of {what.data}"):
             _check_training(what, sets[what.data])
     if plan.trains:
-        for data, victim, name in dict.fromkeys((e.training.data, e.victim, e.countermeasure) for e in plan.entries):
+        for data, victim, name in dict.fromkeys(
+            (cell.training.data, cell.victim, cell.countermeasure) for cell in plan.cells
+        ):
             with _naming(f"{victim} with {name} on {data}"):
                 _check_trained(victim, name, sets[data])
 

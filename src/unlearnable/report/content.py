@@ -1,14 +1,15 @@
 """Everything that a report shows, gathered from records alone."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from unlearnable.bench.cell import Cell, Result
+from unlearnable.bench.failure import Failure
 from unlearnable.bench.figure import figure_key
 from unlearnable.bench.plan import Plan
 from unlearnable.bench.planned_cell import PlannedCell
-from unlearnable.bench.sets import Measured, SetRecord
+from unlearnable.bench.sets import SetQuality, SetRecord
 from unlearnable.bench.store import RunFolder
 from unlearnable.report.leaderboard import Leaderboard, boards
 from unlearnable.report.tables import Table, tables
@@ -45,7 +46,7 @@ class Protected:
     row: str
     data: str
     made: SetRecord
-    measured: Measured
+    measured: SetQuality
 
 
 @dataclass(frozen=True)
@@ -119,11 +120,12 @@ def content(plans: Sequence[Plan], runs: RunFolder) -> Content:
 
     # a plan that only draws has no table
     tabled = [plan for plan in plans if not plan.figure]
-    shown = tuple(table for plan in tabled for table in tables(plan, result, lambda what: runs.sets.load(what.key)))
+    found_tables = [table for plan in tabled for table in tables(plan, result, lambda what: runs.sets.load(what.key))]
+    shown = tuple(replace(table, failures=_failures(table, runs)) for table in found_tables)
     trained: dict[str, Trained] = {}
     protected: dict[str, Protected] = {}
     for plan in plans:
-        for entry in plan.entries:
+        for entry in plan.cells:
             of = made(entry)
             if of is None:
                 continue
@@ -137,9 +139,18 @@ def content(plans: Sequence[Plan], runs: RunFolder) -> Content:
     return Content(shown, trained, tuple(protected.values()), tuple(drawn))
 
 
+def _failures(table: Table, runs: RunFolder) -> tuple[Failure, ...]:
+    """What was thrown where a training of the table has no result."""
+    found = []
+    for field in table.fields.values():
+        done = {result.cell.seed for result in field.results}
+        found += [runs.failures.load(entry.key) for entry in field.entries if entry.seed not in done]
+    return tuple(filter(None, found))
+
+
 def _illustration(plan: Plan, runs: RunFolder, result: Callable[[PlannedCell], Result | None]) -> Illustration | None:
     """A plan's figure; None where it is not there, or shows other sets and trainings than there are now."""
-    results = {entry: out for entry in plan.entries if plan.trains and (out := result(entry))}
+    results = {entry: out for entry in plan.cells if plan.trains and (out := result(entry))}
 
     def trained_cell(entry: PlannedCell) -> Cell | None:
         return results[entry].cell if entry in results else None

@@ -26,6 +26,7 @@ def caveats(table: Table) -> list[str]:
     found = []
     if missing := table.asked - table.measured:
         found.append(f"{missing} of {table.asked} trainings are not done; their places show {NONE}.")
+    found += [f"Not done: {failure.name}: {failure.reason}." for failure in table.failures]
     if departures := table.departures():
         below = [table.below_clean(*place) for place in table.fields]
         compared = "; what can be is how far each is below clean pictures" if any(ours for ours, _ in below) else ""

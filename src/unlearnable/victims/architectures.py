@@ -224,9 +224,8 @@ class Timm(Victim):
         if not timm.is_model(self.model):
             raise ValueError(f"timm knows no model {self.model!r}; see timm.list_models()")
         known = timm.get_pretrained_cfg(self.model)
-        shape: dict[str, Any] = (
-            {"img_size": size} if known and known.fixed_input_size else {}
-        )  # others take pictures of any size
+        fixed = known is not None and known.fixed_input_size  # others take pictures of any size
+        shape: dict[str, Any] = {"img_size": size} if fixed else {}
         return timm.create_model(self.model, num_classes=classes, **shape)
 
 
