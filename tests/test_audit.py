@@ -10,10 +10,14 @@ from PIL import Image
 
 from resuming import KilledError, save_every_step
 from unlearnable import load
+from unlearnable.audit.published import originals_of
 from unlearnable.audit.run import PAGE, SUMMARY, TABLE, audit_folder
 from unlearnable.audit.sets import load_sets, usual_side
 from unlearnable.bench.store import RunFolder
+from unlearnable.datasets import folder as folders_of_pictures
+from unlearnable.datasets.folder import picture_files
 from unlearnable.folder.protect import protect_folder
+from unlearnable.images.scan import scan
 
 TINY = {"victim": "resnet9:width=2", "recipe": "quick:epochs=2"}
 
@@ -179,6 +183,49 @@ def test_whatever_a_countermeasure_throws_is_its_own_failure(folders, monkeypatc
     assert not RunFolder(folders / "out").failures.all()
 
 
+def test_every_folder_is_scanned_once(folders, monkeypatch):
+    scanned = []
+    monkeypatch.setattr(folders_of_pictures, "scan", lambda folder: scanned.append(folder.name) or scan(folder))
+    run(folders, countermeasures="vanilla", minutes=0)
+    assert sorted(scanned) == ["protected", "test", "train"]
+
+
+@pytest.mark.parametrize(
+    ("published", "originals", "pairs", "ambiguous"),
+    [
+        (["c/a.png"], ["c/a.jpg"], {"c/a.png": "c/a.jpg"}, ()),
+        (["c/a.jpg.png", "c/a.png"], ["c/a.jpg", "c/a.png"], {"c/a.jpg.png": "c/a.jpg", "c/a.png": "c/a.png"}, ()),
+        (["c/a.webp"], ["c/a.jpg", "c/a.png"], {}, ("c/a.webp",)),
+        (["c/a.jpg", "c/a.png"], ["c/a.webp", "c/b.webp"], {}, ("c/a.jpg", "c/a.png")),
+        (["c/a.png"], ["d/a.png"], {}, ()),
+        (["c/m.png"], ["c/n.jpg", "c/m.png"], {"c/m.png": "c/n.jpg"}, ()),
+        (["c/gone.png"], ["c/gone.jpg"], {}, ()),
+    ],
+)
+def test_no_original_is_guessed(published, originals, pairs, ambiguous):
+    manifest = {"c/m.png": "c/n.jpg", "c/gone.png": "elsewhere.jpg"}
+    assert originals_of(published, originals, manifest) == (pairs, ambiguous)
+
+
+def test_a_picture_is_measured_against_its_own_original(folders):
+    """Two originals of one name but for the suffix, and no manifest."""
+    for folder in ("protected", "train"):
+        first, second, *_ = sorted((folders / folder / "disc").iterdir())
+        Image.open(second).save(first.with_suffix(".webp"), lossless=True)
+        second.unlink()
+    for name in ("manifest.jsonl", "report.json"):
+        (folders / "protected" / name).unlink()
+    renamed, *_ = sorted((folders / "protected" / "disc").glob("*.webp"))
+    told = run(folders, countermeasures="vanilla", minutes=0).published
+    assert len(told.qualities) == 48 and max(quality.rms for quality in told.qualities) <= 8
+    Image.open(renamed).save(renamed.with_suffix(".bmp"))
+    renamed.unlink()
+    outcome = run(folders, countermeasures="vanilla", minutes=0).published
+    assert outcome.ambiguous == (f"disc/{renamed.stem}.bmp",)
+    assert len(outcome.qualities) == 47 and max(quality.rms for quality in outcome.qualities) <= 8
+    assert f"{renamed.stem}.bmp" in (folders / "out" / PAGE).read_text()
+
+
 def test_one_protected_class_among_clean_ones(folders):
     for name in ("disc", "square", "triangle"):
         shutil.rmtree(folders / "protected" / name)
@@ -299,4 +346,4 @@ def test_other_bad_input(folders):
 
 
 def test_the_usual_side_is_that_of_most_pictures(photos):
-    assert usual_side(photos) == 30
+    assert usual_side(photos, picture_files(photos)) == 30
