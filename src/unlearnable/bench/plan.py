@@ -14,8 +14,8 @@ from typing import Any, get_origin, get_type_hints
 import yaml
 
 from unlearnable.bench.columns import columns
-from unlearnable.bench.entry import CLEAN, REMAINDER, PlannedCell, TrainingSet, protecting
 from unlearnable.bench.paper import paper_table
+from unlearnable.bench.planned_cell import CLEAN, REMAINDER, PlannedCell, TrainingSet, protecting
 from unlearnable.countermeasures import countermeasure_named
 from unlearnable.figures import figure_named
 from unlearnable.images.budget import Budget
@@ -92,18 +92,20 @@ class Grid:
             values["shares"] = tuple(map(float, values["shares"]))
         return cls(**{"protections": {}, "data": {}} | values)
 
-    def entries(self) -> Iterator[PlannedCell]:
+    def cells(self) -> Iterator[PlannedCell]:
         """Every cell, those of one training set together."""
         names = columns(",".join(self.countermeasures), self.recipe)
         for (table, sets), share, budget, (row, text) in product(
             self.data.items(), self.shares, self.budgets, self.protections.items()
         ):
-            protection, kept = self._protection(text, budget)
+            protection, changed = self._protection(text, budget)
             training = TrainingSet(
                 sets["train"], protection, self.protection_seed, 1.0 if protection == CLEAN else share
             )
             for victim, countermeasure, seed in product(self.victims, names, range(self.seeds)):
-                yield PlannedCell(table, row, kept, training, sets["test"], victim, countermeasure, self.recipe, seed)
+                yield PlannedCell(
+                    table, row, changed, training, sets["test"], victim, countermeasure, self.recipe, seed
+                )
 
     def _protection(self, text: str, budget: str) -> tuple[str, str]:
         """The protection on ``budget``, and the budget where it is not the protection's own."""
@@ -129,14 +131,14 @@ class Plan:
         title: a line that says what is compared.
         paper: the table of the paper beside which the report puts the figures, such as ``table1``; empty for none.
         figure: what is drawn of the sets, or of the trained victims, as text; empty for nothing.
-        entries: every cell once.
+        cells: each once.
     """
 
     file: str
     title: str
     paper: str
     figure: str
-    entries: tuple[PlannedCell, ...]
+    cells: tuple[PlannedCell, ...]
 
     @property
     def name(self) -> str:
@@ -159,10 +161,10 @@ class Plan:
         Raises:
             ValueError: it is no such part, or the plan draws a figure.
         """
-        entries = shard(self.entries, part)
-        if self.figure and entries != self.entries:
-            raise ValueError(f"expected the whole of {self.file}, whose figure needs all its panels, got part {part}")
-        return replace(self, entries=entries)
+        cells = shard(self.cells, part)
+        if self.figure and cells != self.cells:
+            raise ValueError(f"expected all of {self.file}, whose figure needs all its panels, got part {part}")
+        return replace(self, cells=cells)
 
     @classmethod
     def read(cls, file: str | Path) -> "Plan":
@@ -190,13 +192,13 @@ class Plan:
         grids = content.pop("grids", [{}])
         if not isinstance(grids, list) or not all(isinstance(grid, dict) for grid in grids):
             raise ValueError(f"expected grids as a list of names and values, got {str(grids)[:80]!r}")
-        entries = [entry for grid in grids for entry in Grid.of(content | grid).entries()]
+        cells = [cell for grid in grids for cell in Grid.of(content | grid).cells()]
         if own["figure"]:
-            _check_shown(entries)
-        return cls(file, **own, entries=tuple(dict.fromkeys(entries)))
+            _check_panels(cells)
+        return cls(file, **own, cells=tuple(dict.fromkeys(cells)))
 
 
-def shard(entries: Sequence[PlannedCell], part: str) -> tuple[PlannedCell, ...]:
+def shard(cells: Sequence[PlannedCell], part: str) -> tuple[PlannedCell, ...]:
     """The part ``1/3`` of the cells, or ``2/3``, ``3/3``: neighbours, and about as much work as in every other part.
 
     Raises:
@@ -205,17 +207,17 @@ def shard(entries: Sequence[PlannedCell], part: str) -> tuple[PlannedCell, ...]:
     number, _, parts = part.partition("/")
     if not (number.isdigit() and parts.isdigit() and 1 <= int(number) <= int(parts)):
         raise ValueError(f"expected a part such as 1/3, up to 3/3, got {part!r}")
-    efforts = [countermeasure_named(entry.countermeasure).effort for entry in entries]
+    efforts = [countermeasure_named(cell.countermeasure).effort for cell in cells]
     middles = [before + effort / 2 for before, effort in zip(accumulate(efforts, initial=0.0), efforts, strict=False)]
     return tuple(
-        entry
-        for entry, middle in zip(entries, middles, strict=True)
+        cell
+        for cell, middle in zip(cells, middles, strict=True)
         if int(middle * int(parts) / sum(efforts)) == int(number) - 1
     )
 
 
-def _check_shown(entries: Sequence[PlannedCell]) -> None:
+def _check_panels(cells: Sequence[PlannedCell]) -> None:
     """A figure sets the same pictures side by side."""
-    data = {entry.table for entry in entries}
-    if len(data) > 1 or any(entry.training.protection == REMAINDER for entry in entries):
+    data = {cell.table for cell in cells}
+    if len(data) > 1 or any(cell.training.protection == REMAINDER for cell in cells):
         raise ValueError(f"expected a figure of all pictures of one data set, no remainder; got {', '.join(data)}")

@@ -14,7 +14,7 @@ from unlearnable.protections.optimised import Optimised
 from unlearnable.storage.checkpoint import State, put_back, state_of
 from unlearnable.training.pgd import loss_gradient
 from unlearnable.training.recipes import Recipe
-from unlearnable.victims.architectures import check_takes, victim_named
+from unlearnable.victims.architectures import built_for, victim_named
 
 
 @dataclass
@@ -82,9 +82,7 @@ def built(victim: str, data: ImageSet) -> nn.Module:
             "a surrogate has nothing to tell apart; take a protection that needs none"
         )
     height, width = data.images.shape[-2:]
-    model = victim_named(victim).build(len(data.classes), width)
-    check_takes(model, victim_named(victim), height, width)
-    return model
+    return built_for(victim_named(victim), len(data.classes), height, width)
 
 
 class OnSurrogate(Optimised):

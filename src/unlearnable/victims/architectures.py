@@ -233,25 +233,29 @@ class Timm(Victim):
 
         if not timm.is_model(self.model):
             raise ValueError(f"timm knows no model {self.model!r}; see timm.list_models()")
-        try:
-            return timm.create_model(self.model, num_classes=classes, img_size=size)
-        except TypeError:  # most convolutional networks take any size
-            return timm.create_model(self.model, num_classes=classes)
+        known = timm.get_pretrained_cfg(self.model)
+        fixed = known is not None and known.fixed_input_size  # others take pictures of any size
+        shape: dict[str, Any] = {"img_size": size} if fixed else {}
+        return timm.create_model(self.model, num_classes=classes, **shape)
 
 
-@torch.inference_mode()
-def check_takes(model: nn.Module, victim: Victim, height: int, width: int) -> None:
-    """Show a built ``victim`` a picture of so many pixels.
+def built_for(victim: Victim, classes: int, height: int, width: int) -> nn.Module:
+    """The network as training finds it, once it has been shown a picture of so many pixels.
 
     Raises:
-        ValueError: it cannot take it.
+        ValueError: it cannot be built, or cannot take the picture.
     """
-    parameter = next(model.parameters())
     try:
-        with evaluating(model):
-            model(torch.zeros(1, 3, height, width, device=parameter.device))
-    except RuntimeError as error:
-        raise ValueError(f"expected pictures that {victim} can take, got {width}x{height} px: {error}") from None
+        model = victim.build(classes, width)
+        with torch.inference_mode(), evaluating(model):
+            model(torch.zeros(1, 3, height, width))
+    except (ValueError, OSError):
+        raise
+    except Exception as error:  # whatever the network's author checks, or does not
+        raise ValueError(
+            f"expected pictures that {victim} can take, got {width}x{height} px: {str(error) or repr(error)}"
+        ) from error
+    return model
 
 
 def _resnet(victim: Scalable, name: str, classes: int, size: int) -> nn.Module:

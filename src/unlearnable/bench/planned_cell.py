@@ -33,11 +33,11 @@ class TrainingSet:
     @property
     def key(self) -> str:
         """Names it, however the same protection is spelled."""
-        text = json.dumps([self.data, self.spelled, self.seed, self.share])
+        text = json.dumps([self.data, self.canonical, self.seed, self.share])
         return hashlib.sha256(text.encode()).hexdigest()[:24]
 
     @property
-    def spelled(self) -> str:
+    def canonical(self) -> str:
         """Its protection with all parameters, the same for all ways of writing it."""
         return self.protection if self.protecting is None else repr(self.protecting)
 
@@ -47,8 +47,8 @@ class TrainingSet:
         return protecting(self.protection)
 
     @property
-    def whole(self) -> "TrainingSet | None":
-        """The same with all pictures protected, where protected pictures are taken from; None unless it is a share."""
+    def fully_protected(self) -> "TrainingSet | None":
+        """The same with all pictures protected, where those of a share are taken from; None unless it is a share."""
         return replace(self, share=1.0) if self.share < 1 and self.protecting else None
 
 
@@ -75,6 +75,12 @@ class PlannedCell:
     countermeasure: str
     recipe: str
     seed: int
+
+    @property
+    def key(self) -> str:
+        """Names it before its sets are made."""
+        text = json.dumps([self.training.key, self.test, self.victim, self.countermeasure, self.recipe, self.seed])
+        return hashlib.sha256(text.encode()).hexdigest()[:24]
 
     @property
     def clean(self) -> TrainingSet:
