@@ -17,7 +17,7 @@ from unlearnable.bench.timing import StepTimes
 from unlearnable.bench.workers import InProcess
 from unlearnable.images.imageset import ImageSet
 from unlearnable.protections import protection_named
-from unlearnable.report.content import content
+from unlearnable.report.content import report_content
 from unlearnable.victims.architectures import victim_named
 from unlearnable.victims.features import save_weights
 
@@ -108,8 +108,8 @@ def test_weights_that_are_gone_stop_a_run_at_once_and_no_report(tmp_path, backbo
     backbone.unlink()
     with pytest.raises(ValueError, match=r"expected .*backbone\.safetensors, on which .* depends; no such file"):
         steps_of(plan, runs)
-    (table,) = content([plan], runs).tables
-    assert table.measured == table.asked == 2
+    (table,) = report_content([plan], runs).tables
+    assert table.measured == table.planned == 2
     assert runs.pack(tmp_path / "packed.jsonl", plan.cells) == 2 + 2
     said = command("report", plan.file, "--pack", tmp_path / "packed.jsonl", "--out", tmp_path / "report").stderr
     assert "2 of 2 trainings shown" in said
