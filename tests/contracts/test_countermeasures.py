@@ -28,7 +28,7 @@ def backbone(tmp_path_factory):
 def spec(request, backbone) -> str:
     parameters = countermeasures.parameters(request.param)
     tiny = TINY.get(request.param, "per_class=2" if "per_class" in parameters else "")
-    if parameters.get("weights", "") is None:
+    if "weights" in parameters and parameters["weights"].default is None:
         tiny = f"weights={backbone}"
     return f"{request.param}:{tiny}" if tiny else request.param
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from unlearnable.images.imageset import ImageSet, to_bytes
+from unlearnable.options import PositiveInt
 from unlearnable.training.countermeasure import Countermeasure, Knowledge, countermeasures
 
 
@@ -13,7 +14,7 @@ class FewClean(Countermeasure):
         per_class: of each class.
     """
 
-    per_class: int
+    per_class: PositiveInt
 
     def check_serves(self, clean: ImageSet) -> None:
         """See `Countermeasure`."""
@@ -29,7 +30,7 @@ class MixClean(FewClean):
         per_class: clean pictures of each class.
     """
 
-    per_class: int = 100
+    per_class: PositiveInt = 100
 
     def purify(self, data: ImageSet, knowledge: Knowledge) -> ImageSet:
         """Append the clean pictures."""
@@ -44,7 +45,7 @@ class OnlyClean(FewClean):
         per_class: clean pictures of each class.
     """
 
-    per_class: int = 100
+    per_class: PositiveInt = 100
 
     def purify(self, data: ImageSet, knowledge: Knowledge) -> ImageSet:
         """The clean pictures in place of the published ones."""
@@ -61,7 +62,7 @@ class ClassMean(FewClean):
         per_class: clean pictures of each class.
     """
 
-    per_class: int = 100
+    per_class: PositiveInt = 100
 
     def purify(self, data: ImageSet, knowledge: Knowledge) -> ImageSet:
         """Shift every class."""
