@@ -8,7 +8,7 @@ from torch import Tensor
 from torchvision.transforms import v2
 
 from unlearnable.images.imageset import Images
-from unlearnable.options import NonNegativeFloat, PositiveFloat, PositiveInt, UnitInterval
+from unlearnable.options import NonNegativeFloat, NonNegativeInt, PositiveFloat, UnitInterval
 from unlearnable.training.countermeasure import Countermeasure, Targets, countermeasures
 
 
@@ -86,7 +86,7 @@ class RandAugment(Countermeasure):
         magnitude: of each, where it has one.
     """
 
-    operations: PositiveInt = 2
+    operations: NonNegativeInt = 2
     magnitude: Annotated[int, Interval(ge=0, le=30)] = 9
 
     def augment(self, images: Images, targets: Targets) -> tuple[Images, Targets]:
