@@ -90,18 +90,19 @@ def test_names_that_are_not_utf8(photos, tmp_path, weights):
 
 def test_list():
     names = json.loads(run("list", "--json").stdout)
-    defaults = {
-        "per": "class",
-        "budget": "rms:8",
-        "weights": "",
-        "secrets": "render",
-        "deal": "contrary",
-        "stamp": 0.0,
-    }
-    assert names["protections"]["deep_hiding"] == defaults
-    text = run("list").output
-    assert "deep_hiding:per=class, budget=rms:8" in text
-    assert "cifar10:root=…" in text
+    assert list(names["protections"]["deep_hiding"]) == ["per", "budget", "weights", "secrets", "deal", "stamp"]
+    quality = {"type": "integer", "description": "a whole number from 1 to 100", "minimum": 1, "maximum": 100}
+    assert names["countermeasures"]["jpeg"]["quality"] == quality | {"default": 10}
+    assert names["protections"]["deep_hiding"]["per"]["enum"] == ["class", "sample"]
+    assert "default" not in names["datasets"]["cifar10"]["root"]
+    rows = [line.split(maxsplit=2) for line in run("list").stdout.splitlines()]
+    for row in (
+        ["COUNTERMEASURES", "default", "takes"],
+        ["quality", "10", "a whole number from 1 to 100"],
+        ["weights", "(empty)", "text"],
+        ["root", "(must", "be given)                text"],
+    ):
+        assert row in rows
 
 
 def test_secrets_draws_a_sheet_and_never_prints_the_key(tmp_path):

@@ -112,11 +112,6 @@ def test_a_hundred_classes():
     assert (protection_named(spec)(data).images != data.images).flatten(1).any(1).all()
 
 
-def test_the_goal_is_checked():
-    with pytest.raises(ValueError, match="goal=push or goal=pull, got 'away'"):
-        protection_named("entf:goal=away")
-
-
 def test_the_surrogate_is_trained_adversarially():
     data = labelled(noisy(4, 12, 12), 2)
     found = protection_named("entf:surrogate=resnet9:width=2,reference_radius=3").optimisation(data, 0)

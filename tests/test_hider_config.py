@@ -25,7 +25,9 @@ def test_a_plan_that_is_none(tmp_path):
         "steps: 2.5": "expected a whole number for steps, got 2.5",
         "mask: 1": "expected true or false for mask, got 1",
         "sizes: 64": r"expected whole numbers as \[32, 64\] for sizes, got 64",
-        "warmup: 0": "expected at least 1 of warmup",
+        "warmup: 0": "expected warmup as a whole number of at least 1, got 0",
+        "distorted: 1.5": "expected distorted as a number from 0 to 1, got 1.5",
+        "learning_rate: .nan": "expected learning_rate as a finite number above 0, got nan",
         "sizes: [33]": "expected even sizes",
     }.items():
         (tmp_path / "plan.yaml").write_text(text)

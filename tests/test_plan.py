@@ -61,7 +61,7 @@ def test_cells_named_twice_are_one(tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("seeds: 2", "seeds: 0", "at least one seed"),
+        ("seeds: 2", "seeds: 0", "expected seeds as a whole number of at least 1, got 0"),
         ("seeds: 2", "sedes: 2", "has no sedes"),
         ("LSP: lsp}", "LSP: lps}", "unknown among the protections: 'lps'"),
         ("shares: [0.5]", "shares: [1.5]", "up to 1, got 1.5"),

@@ -150,14 +150,6 @@ def test_a_change_meets_the_pictures_as_training_will(toy):
     assert reached[3:6, 3:6].all() and not reached[[0, 1, 7]].any()
 
 
-@pytest.mark.parametrize(
-    "spec", ["tap:passes=0", "tap:restarts=0", "tap:step=0", "entf:passes=0", "entf:reference_radius=0"]
-)
-def test_numbers_are_checked(spec):
-    with pytest.raises(ValueError, match=r"expected .*, got"):
-        protection_named(spec)
-
-
 def test_the_training_meets_its_countermeasure(toy, monkeypatch):
     found, met = made(toy, lambda model, data: None), []
     epoch = lambda model, optimizer, data, countermeasure, recipe, number: met.append(countermeasure) or (0.0, 0.0)  # noqa: E731

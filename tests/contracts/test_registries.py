@@ -19,7 +19,7 @@ def test_the_kinds():
 @pytest.mark.parametrize("kind, name", MEMBERS)
 def test_documented_frozen_and_made_from_text(kind, name):
     registry = registries()[kind]
-    needed = [f"{key}=x" for key, default in registry.parameters(name).items() if default is None]
+    needed = [f"{key}=x" for key, parameter in registry.parameters(name).items() if parameter.default is None]
     instance = registry.make(":".join([name, ",".join(needed)]) if needed else name)
     assert is_dataclass(instance)
     assert registry.make(spec_of(name, instance)) == instance

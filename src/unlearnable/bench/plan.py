@@ -17,8 +17,11 @@ from unlearnable.bench.columns import columns
 from unlearnable.bench.paper import paper_table
 from unlearnable.bench.planned_cell import CLEAN, REMAINDER, PlannedCell, TrainingSet, protecting
 from unlearnable.countermeasures import countermeasure_named
+from unlearnable.datasets import datasets
 from unlearnable.figures import figure_named
 from unlearnable.images.budget import Budget
+from unlearnable.options import PositiveInt
+from unlearnable.registry import check_fields
 from unlearnable.storage.records import typed
 from unlearnable.training.recipes import recipe_named
 from unlearnable.victims.architectures import victim_named
@@ -54,20 +57,21 @@ class Grid:
     shares: tuple[float, ...] = (1.0,)
     budgets: tuple[str, ...] = ("",)
     recipe: str = "paper"
-    seeds: int = 1
+    seeds: PositiveInt = 1
     protection_seed: int = 0
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if not self.protections or not self.data:
             raise ValueError("expected protections and data in every grid, or at the top of the plan")
         for name, sets in self.data.items():
             if set(sets) != {"train", "test"}:
                 raise ValueError(f"expected train and test of the data set {name}, got {sets!r}")
+            for text in sets.values():
+                datasets.make(text)
         for share in self.shares:
             if not 0 < share <= 1:
                 raise ValueError(f"expected shares above 0 and up to 1, got {share}")
-        if self.seeds < 1:
-            raise ValueError(f"expected at least one seed, got {self.seeds}")
         for budget in filter(None, self.budgets):
             Budget.parse(budget)
         for victim in self.victims:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from unlearnable.datasets.base import datasets
 from unlearnable.datasets.checks import check_counts
 from unlearnable.datasets.official import Official, read_official
 from unlearnable.images.imageset import ImageSet
+from unlearnable.options import NonNegativeInt
 
 SPLITS = {"train": 50_000, "test": 10_000}  # pictures, of both data sets
 
@@ -27,13 +28,11 @@ class _Cifar:
     official: ClassVar[Official]
 
     root: str
-    split: str = "train"
-    per_class: int = 0
+    split: Literal["train", "test"] = "train"
+    per_class: NonNegativeInt = 0
 
     def load(self) -> ImageSet:
         """Read the split and check its counts."""
-        if self.split not in SPLITS:
-            raise ValueError(f"expected {' or '.join(SPLITS)} as split, got {self.split!r}")
         root = Path(self.root)
         sheets = sorted(root.glob(f"{self.split}_*.webp"))
         whole = _from_sheets(root, self.split, sheets) if sheets else read_official(root, self.split, self.official)

@@ -9,6 +9,7 @@ from unlearnable.datasets.base import datasets
 from unlearnable.images.decode import square, stacked
 from unlearnable.images.imageset import ImageSet
 from unlearnable.images.scan import BESIDE, Found, scan
+from unlearnable.options import PositiveInt
 
 
 @datasets.register("folder")
@@ -21,7 +22,7 @@ class Folder:
     """
 
     path: str
-    size: int = 224
+    size: PositiveInt = 224
 
     def load(self) -> ImageSet:
         """Decode every picture; a file that is none is an error, so that nothing is left out unseen."""

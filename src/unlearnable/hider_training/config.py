@@ -8,6 +8,9 @@ from typing import Any, get_type_hints
 
 import yaml
 
+from unlearnable.options import NonNegativeFloat, PositiveFloat, PositiveGreyLevels, PositiveInt, Seed, UnitInterval
+from unlearnable.registry import check_fields
+
 EXPECTED = {
     int: "a whole number",
     float: "a number",
@@ -48,32 +51,30 @@ class HiderConfig:
     """
 
     start: str = ""
-    blocks: int = 4
-    growth: int = 24
-    steps: int = 5000
-    learning_rate: float = 1e-3
-    final_rate: float = 0.02
-    warmup: int = 100
-    clip: float = 1.0
-    eps: float = 8.0
-    hiding: float = 20.0
-    low_frequency: float = 0.0
-    revealing: float = 6.0
+    blocks: PositiveInt = 4
+    growth: PositiveInt = 24
+    steps: PositiveInt = 5000
+    learning_rate: PositiveFloat = 1e-3
+    final_rate: UnitInterval = 0.02
+    warmup: PositiveInt = 100
+    clip: PositiveFloat = 1.0
+    eps: PositiveGreyLevels = 8.0
+    hiding: NonNegativeFloat = 20.0
+    low_frequency: NonNegativeFloat = 0.0
+    revealing: NonNegativeFloat = 6.0
     sizes: tuple[int, ...] = (32, 64, 128, 224)
-    pixels: int = 8 * 64 * 64
-    per_class: int = 1
-    concentration: float = 0.0
+    pixels: PositiveInt = 8 * 64 * 64
+    per_class: PositiveInt = 1
+    concentration: NonNegativeFloat = 0.0
     extractor: str = ""
     mask: bool = True
     published: bool = True
-    distorted: float = 0.85
-    surviving: float = 0.1
-    seed: int = 0
+    distorted: UnitInterval = 0.85
+    surviving: NonNegativeFloat = 0.1
+    seed: Seed = 0
 
     def __post_init__(self) -> None:
-        counts = {name: getattr(self, name) for name in ("blocks", "growth", "steps", "warmup", "pixels", "per_class")}
-        if few := [name for name, value in counts.items() if value < 1]:
-            raise ValueError(f"expected at least 1 of {', '.join(few)}")
+        check_fields(self)
         if not self.sizes or min(self.sizes) < 2 or any(size % 2 for size in self.sizes):
             raise ValueError(f"expected even sizes of at least 2 px, got {self.sizes}")
         if self.concentration and (self.per_class < 2 or not self.extractor):

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from unlearnable.options import NonNegativeInt, PositiveInt, Share
 from unlearnable.registry import Registry
 from unlearnable.victims.features import Frozen, evaluating, load_backbone
 from unlearnable.victims.resnet9 import ResNet9
@@ -84,7 +85,7 @@ class ResNet9Victim(Victim):
         width: channels of the first layer.
     """
 
-    width: int = 16
+    width: PositiveInt = 16
 
     def network(self, classes: int, size: int) -> nn.Module:
         """See `ResNet9`; pictures above 64 px are halved first."""
@@ -96,14 +97,10 @@ class Scalable(Victim):
     """A victim that can be had narrower.
 
     Attributes:
-        multiplier: of the channels of most layers, above 0, at most 1; every victim says of which.
+        multiplier: of the channels of most layers; every victim says of which.
     """
 
-    multiplier: float = field(default=1.0, kw_only=True)
-
-    def __post_init__(self) -> None:
-        if not 0 < self.multiplier <= 1:
-            raise ValueError(f"expected a multiplier above 0 and up to 1, got {self.multiplier}")
+    multiplier: Share = field(default=1.0, kw_only=True)
 
     def scaled(self, channels: int) -> int:
         """So many channels, or the part of them that is to be, at least one."""
@@ -197,7 +194,7 @@ class ViT(Scalable):
         patch: side of a token in pixels; 0 for 4 up to 64 px and 16 above.
     """
 
-    patch: int = 0
+    patch: NonNegativeInt = 0
 
     def network(self, classes: int, size: int) -> nn.Module:
         """Timm's for pictures of ``size``."""
