@@ -21,6 +21,7 @@ from unlearnable.bench.sets import SetRecord
 from unlearnable.countermeasures import countermeasure_named
 from unlearnable.images.imageset import ImageSet, fingerprint
 from unlearnable.storage.atomic import replacing, write
+from unlearnable.storage.decode import from_json
 from unlearnable.storage.provenance import __version__, versions
 from unlearnable.storage.records import CORRUPT, Record, Store, is_whole, set_aside
 
@@ -78,8 +79,8 @@ def _holds(kept: StoredSet, changed: int, size: int) -> bool:
 
 def _read(file: Path) -> ImageSet:
     with safe_open(file, framework="pt") as stored:
-        classes = json.loads(stored.metadata()["classes"])
-        return ImageSet(stored.get_tensor("images"), stored.get_tensor("labels"), tuple(classes))
+        classes = from_json(stored.metadata()["classes"], tuple[str, ...])
+        return ImageSet(stored.get_tensor("images"), stored.get_tensor("labels"), classes)
 
 
 _remembered = lru_cache(maxsize=6)(_read)
@@ -142,17 +143,13 @@ class RunFolder:
             return None
         notes = file.with_suffix(".json")
         try:
-            read = json.loads(notes.read_text())
-            title, command, key = (str(read[name]) for name in ("title", "command", "key"))
-            return Notes(title, command, key, tuple(map(dict, read["numbers"])))
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            warnings.warn(
-                f"{file} counts as not drawn: expected title, command, key and numbers in {notes}, got {error!r}",
-                stacklevel=2,
-            )
+            shown: Notes = from_json(notes.read_text(), Notes)
+        except (OSError, ValueError) as error:
+            warnings.warn(f"{file} counts as not drawn: {notes} does not say what it shows ({error})", stacklevel=2)
             if not isinstance(error, OSError):
                 set_aside(notes)
             return None
+        return shown
 
     def cell(self, entry: PlannedCell, weights: str | None = None) -> Cell | None:
         """The cell of an entry; None as long as one of its sets has not been made.

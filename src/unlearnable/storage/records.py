@@ -3,22 +3,18 @@
 import json
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
-from functools import cache
 from itertools import chain, count
 from pathlib import Path
-from types import NoneType, UnionType
-from typing import Any, ClassVar, Generic, TypeVar, get_args, get_origin, get_type_hints
+from typing import ClassVar, Generic, TypeVar
 
 from safetensors import SafetensorError, safe_open
 
 from unlearnable.storage.atomic import write
+from unlearnable.storage.decode import from_json
 from unlearnable.storage.provenance import __version__
 
 CORRUPT = ".corrupt"
-PLAIN: dict[Any, set[type]] = {str: {str}, bool: {bool}, int: {int}, float: {float, int}}  # as JSON has them
 
 R = TypeVar("R", bound="Record")
 
@@ -51,11 +47,8 @@ class Record(ABC):
         Raises:
             ValueError: it is no such record.
         """
-        try:
-            record: R = typed(json.loads(text), cls)
-            _ = record.key  # nobody can look up what has none
-        except (TypeError, KeyError, ValueError) as error:
-            raise ValueError(f"not {cls.named}: {error!r}") from None
+        record: R = from_json(text, cls)
+        _ = record.key  # nobody can look up what has none
         return record
 
 
@@ -122,39 +115,3 @@ def is_whole(file: Path) -> bool:
     except (SafetensorError, OSError) as error:
         warnings.warn(f"{file} is damaged ({error}) and counts as missing", stacklevel=2)
         return False
-
-
-def typed(value: Any, kind: Any) -> Any:
-    """What a JSON value is as a ``kind``: a dataclass, a list as a tuple, or as it is, with everything in it checked.
-
-    Raises:
-        TypeError: it is none.
-        KeyError: a dataclass has no such field.
-        ValueError: a dataclass refuses a field.
-    """
-    origin, parts = get_origin(kind), get_args(kind)
-    if origin is UnionType:
-        return None if value is None and NoneType in parts else typed(value, parts[0])
-    if isinstance(kind, type) and is_dataclass(kind) and isinstance(value, dict):
-        kinds = _kinds(kind)
-        return kind(**{name: typed(part, kinds[name]) for name, part in value.items()})
-    if origin is dict and isinstance(value, dict):
-        return {typed(name, parts[0]): typed(part, parts[1]) for name, part in value.items()}
-    if origin is tuple and isinstance(value, list):
-        plain = set(map(type, value)) <= PLAIN.get(parts[0], set())  # all at once: matrices have thousands
-        return tuple(value) if plain else tuple(typed(part, parts[0]) for part in value)
-    if type(value) in PLAIN.get(kind, ()):
-        return value
-    raise TypeError(f"expected {kind}, got {value!r:.80}")
-
-
-_kinds = cache(get_type_hints)
-
-
-@contextmanager
-def expecting(what: str, file: Path) -> Iterator[None]:
-    """Whatever does not fit while ``file`` is read is said of the file: it is not ``what``."""
-    try:
-        yield
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise ValueError(f"{file} is not {what}: {error!r}") from None
