@@ -18,7 +18,7 @@ from unlearnable.countermeasures import countermeasure_named
 from unlearnable.images.imageset import ImageSet
 from unlearnable.storage.checkpoint import Checkpoint
 from unlearnable.storage.provenance import __version__, file_fingerprint, versions
-from unlearnable.storage.records import Record, is_whole
+from unlearnable.storage.records import Record
 from unlearnable.training.history import Epoch
 from unlearnable.training.loop import Fit, fit
 from unlearnable.training.recipes import recipe_named
@@ -98,14 +98,10 @@ class Cell:
 
         Raises:
             ValueError: the sets do not fit the countermeasure or the victim.
+            OSError: the state of the training cannot be read.
             DivergedError: the loss was not finite.
         """
-        checkpoint = None
-        if folder:
-            file = self.training(folder, device)
-            if not is_whole(file):
-                file.unlink(missing_ok=True)
-            checkpoint = Checkpoint(file, file.name)
+        file = self.training(folder, device) if folder else None
         return fit(
             victim_named(self.victim),
             train,
@@ -116,7 +112,7 @@ class Cell:
             clean=clean,
             purify=purify,
             device=device,
-            checkpoint=checkpoint,
+            checkpoint=Checkpoint(file, {"training": file.name}) if file else None,
             on_epoch=on_epoch,
         )
 
@@ -130,7 +126,7 @@ class Cell:
 
     def forget(self, folder: Path) -> None:
         """Remove what ``folder`` holds of its trainings, wherever they ran: its result is kept."""
-        for file in folder.glob(f"{self.key}-*{TRAINING}"):
+        for file in folder.glob(f"{self.key}-*"):
             file.unlink(missing_ok=True)
 
 

@@ -19,7 +19,8 @@ from unlearnable.compute.devices import device_named, name_of
 from unlearnable.countermeasures import Knowledge, countermeasure_named
 from unlearnable.images.imageset import ImageSet
 from unlearnable.storage.atomic import replacing
-from unlearnable.storage.records import is_whole
+from unlearnable.storage.checkpoint import forget
+from unlearnable.storage.tensors import is_readable
 from unlearnable.victims.features import network_of
 
 T = TypeVar("T")
@@ -128,7 +129,7 @@ class MakeSet(Step):
             )
         self.runs.kept(made.fingerprint).save(pictures)
         self.runs.sets.save(made)
-        self.runs.checkpoint(self.what).unlink(missing_ok=True)
+        forget(self.runs.checkpoint(self.what))
         return f"{made.seconds:.0f} s" + (f", RMS {made.measured.rms:.2f}" if made.measured else "")
 
     def guess(self, times: StepTimes) -> TimeEstimate | None:
@@ -207,7 +208,7 @@ class Train(Step):
             return False
         if result is None or not self.drawn:
             return result is not None
-        return is_whole(self.runs.weights(result.cell)) or all(job.done for job in self.wanted)
+        return is_readable(self.runs.weights(result.cell)) or all(job.done for job in self.wanted)
 
     def call(self) -> Call:
         """See `Step`."""

@@ -23,7 +23,8 @@ from unlearnable.images.imageset import ImageSet, fingerprint
 from unlearnable.storage.atomic import replacing, write
 from unlearnable.storage.decode import from_json
 from unlearnable.storage.provenance import __version__, versions
-from unlearnable.storage.records import CORRUPT, Record, Store, is_whole, set_aside
+from unlearnable.storage.records import CORRUPT, Record, Store, set_aside
+from unlearnable.storage.tensors import is_readable
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class StoredSet:
     @property
     def whole(self) -> bool:
         """Whether the file is there and holds what it says, which is looked at once."""
-        if not is_whole(self.file):
+        if not is_readable(self.file):
             return False
         status = self.file.stat()
         return _holds(self, status.st_mtime_ns, status.st_size)

@@ -23,6 +23,7 @@ from unlearnable.protections import Protection, protection_named, protections
 from unlearnable.protections.base import Streaming
 from unlearnable.protections.deep_hiding import DeepHiding
 from unlearnable.storage.atomic import PARTIAL
+from unlearnable.storage.checkpoint import forget
 from unlearnable.storage.provenance import __version__
 
 
@@ -134,7 +135,7 @@ def protect_folder(
     write_manifest(dst, entries)
     report = report.summarised(entries)
     report.save(dst)
-    (dst / CHECKPOINT).unlink(missing_ok=True)
+    forget(dst / CHECKPOINT)
     return report
 
 

@@ -1,14 +1,11 @@
 """Files that a command stored and another reads: they may be broken, or somebody else's."""
 
 import json
-import warnings
 from abc import ABC, abstractmethod
 from dataclasses import asdict, is_dataclass
 from itertools import chain, count
 from pathlib import Path
 from typing import ClassVar, Generic, TypeVar
-
-from safetensors import SafetensorError, safe_open
 
 from unlearnable.storage.atomic import write
 from unlearnable.storage.decode import from_json
@@ -99,19 +96,7 @@ class Store(Generic[R]):
         return sorted(self.folder.glob(f"*{CORRUPT}"))
 
 
-def set_aside(file: Path) -> None:
+def set_aside(file: Path) -> Path:
     """Give a file that holds nothing legible a name that nothing has yet, so that it is neither read nor lost."""
     names = (file.with_suffix(f".{number}{CORRUPT}") for number in count(1))
-    file.replace(next(name for name in chain([file.with_suffix(CORRUPT)], names) if not name.exists()))
-
-
-def is_whole(file: Path) -> bool:
-    """Whether there is a safetensors file of the length that it says; the tensors themselves are not read."""
-    try:
-        with safe_open(file, framework="pt"):
-            return True
-    except FileNotFoundError:
-        return False
-    except (SafetensorError, OSError) as error:
-        warnings.warn(f"{file} is damaged ({error}) and counts as missing", stacklevel=2)
-        return False
+    return file.replace(next(name for name in chain([file.with_suffix(CORRUPT)], names) if not name.exists()))
