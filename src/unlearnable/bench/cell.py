@@ -1,24 +1,27 @@
 """A cell is one victim trained once; its result is one small JSON file, named after what the cell is.
 
-The key is the SHA-256 of everything that decides the result, defaults included, so that a result is never taken for
-another's. Device and number of threads are left out: they change the last digits. The device is kept with it.
+The key is the SHA-256 of everything that decides the result: the version of this package, and of victim, countermeasure
+and recipe the parameters that are not at their defaults. So a parameter that is added with a default keeps every key;
+a default or a behaviour that changes asks for a new version, as the same key would stand for another result. Device and
+number of threads are left out: they change the last digits. The device is kept with it.
 """
 
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 
 from unlearnable.compute.devices import fastest_dtype, name_of
 from unlearnable.countermeasures import countermeasure_named
 from unlearnable.images.imageset import ImageSet
+from unlearnable.registry import identity
 from unlearnable.storage.checkpoint import Checkpoint
 from unlearnable.storage.provenance import __version__, file_fingerprint, versions
-from unlearnable.storage.records import Record
+from unlearnable.storage.records import Record, key_of
 from unlearnable.training.history import Epoch
 from unlearnable.training.loop import Fit, fit
 from unlearnable.training.recipes import recipe_named
@@ -67,12 +70,14 @@ class Cell:
     @property
     def key(self) -> str:
         """The name of its result: the same however the same victim, countermeasure and recipe are spelled."""
-        parts = {
-            "victim": repr(victim_named(self.victim)),
-            "countermeasure": repr(countermeasure_named(self.countermeasure)),
-            "recipe": repr(recipe_named(self.recipe)),
-        }
-        return hashlib.sha256(json.dumps(asdict(self) | parts, sort_keys=True).encode()).hexdigest()[:24]
+        spelled = replace(
+            self,
+            victim=identity(victim_named(self.victim)),
+            countermeasure=identity(countermeasure_named(self.countermeasure)),
+            recipe=identity(recipe_named(self.recipe)),
+            version=__version__,  # it comes first, whichever it is
+        )
+        return key_of(self.version, identity(spelled))
 
     def fit(
         self,
@@ -167,6 +172,12 @@ class Result(Record):
     def version(self) -> str:  # type: ignore[override]
         """That of its cell."""
         return self.cell.version
+
+    @classmethod
+    def version_in(cls, content: dict[str, Any]) -> Any:
+        """See `Record`."""
+        cell = content.get("cell")
+        return cell.get("version") if isinstance(cell, dict) else None
 
     @classmethod
     def of(cls, cell: Cell, trained: Fit, device: str) -> "Result":

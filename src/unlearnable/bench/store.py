@@ -8,7 +8,6 @@ import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +19,11 @@ from unlearnable.bench.entry import PlannedCell, TrainingSet
 from unlearnable.bench.sets import SetRecord
 from unlearnable.countermeasures import countermeasure_named
 from unlearnable.images.imageset import ImageSet, fingerprint
+from unlearnable.registry import identity
 from unlearnable.storage.atomic import replacing, write
 from unlearnable.storage.decode import from_json
 from unlearnable.storage.provenance import __version__, versions
-from unlearnable.storage.records import CORRUPT, Record, Store, set_aside
+from unlearnable.storage.records import CORRUPT, Record, Store, key_of, set_aside
 from unlearnable.storage.tensors import is_readable
 
 
@@ -119,8 +119,8 @@ class RunFolder:
         """Where a set's pictures are kept, or those that a countermeasure makes of it."""
         if not countermeasure:
             return StoredSet(self.cache / f"{fingerprint}.safetensors", content=fingerprint)
-        how = json.dumps([repr(countermeasure_named(countermeasure)), __version__, versions()])
-        return StoredSet(self.cache / f"{fingerprint}-{sha256(how.encode()).hexdigest()[:16]}.safetensors")
+        how = key_of(identity(countermeasure_named(countermeasure)), __version__, versions())
+        return StoredSet(self.cache / f"{fingerprint}-{how}.safetensors")
 
     def checkpoint(self, what: TrainingSet) -> Path:
         """Where the optimisation of a protection is kept until it is over."""

@@ -14,6 +14,7 @@ from torch import Tensor
 from unlearnable.compute.devices import DivergedError, best_device, fastest_dtype, seeded
 from unlearnable.images.imageset import ImageSet
 from unlearnable.protections.base import Protection
+from unlearnable.registry import identity
 from unlearnable.storage.checkpoint import Checkpoint, State
 from unlearnable.storage.provenance import __version__, file_fingerprint
 
@@ -112,7 +113,7 @@ class Optimised(Protection):
         digest = hashlib.sha256(data.images.cpu().contiguous().numpy().data.cast("B"))
         digest.update(data.labels.cpu().contiguous().numpy().data.cast("B"))
         return {
-            "protection": repr(self),
+            "protection": identity(self),
             "weights": file_fingerprint(self.files),
             "seed": seed,
             "version of this package": __version__,
