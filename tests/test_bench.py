@@ -27,7 +27,7 @@ from unlearnable.bench.workers import InProcess, local
 from unlearnable.countermeasures import Knowledge, countermeasure_named
 from unlearnable.datasets import load
 from unlearnable.images.imageset import fingerprint
-from unlearnable.storage.checkpoint import spent
+from unlearnable.storage.checkpoint import elapsed_seconds
 from unlearnable.training import loop as training
 
 PLAN = (
@@ -160,7 +160,7 @@ def test_a_killed_training_goes_on_from_its_last_epoch(plan, done, tmp_path, mon
     with pytest.raises(KilledError):
         train_cell(cell, train, test, train, True, False, tmp_path, None)
     (kept,) = tmp_path.glob("*.training")
-    assert spent(kept) > 0
+    assert elapsed_seconds(kept) > 0
     again, _ = train_cell(cell, purified, test, train, False, False, tmp_path, None)  # the purified set was kept since
     assert begun == [0, 1, 1, 2]
     assert replace(again, seconds=0) == replace(whole, seconds=0)
@@ -173,9 +173,21 @@ def test_a_damaged_training_begins_anew(plan, done, tmp_path):
     cell = done.result(plan.cells[0]).cell
     train, test = load("toy:count=64"), load("toy:count=40,seed=1")
     cell.training(tmp_path, torch.device("cpu")).write_bytes(bytes(10))
-    with pytest.warns(UserWarning, match=r"is damaged .* and counts as missing"):
+    with pytest.warns(UserWarning, match=r"is damaged .* set aside as .*\.corrupt, and the run begins anew"):
         again, _ = train_cell(cell, train, test, train, True, False, tmp_path, "cpu")
     assert replace(again, seconds=0) == replace(done.result(plan.cells[0]), seconds=0)
+    (aside,) = tmp_path.glob("*.corrupt")
+    assert aside.read_bytes() == bytes(10)
+    cell.forget(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_training_whose_state_cannot_be_read_is_not_begun_anew(plan, done, tmp_path):
+    cell = done.result(plan.cells[0]).cell
+    train, test = load("toy:count=64"), load("toy:count=40,seed=1")
+    cell.training(tmp_path, torch.device("cpu")).mkdir()
+    with pytest.raises(OSError, match=r"\.training is there and cannot be read .*make it readable, or move it away"):
+        train_cell(cell, train, test, train, True, False, tmp_path, "cpu")
 
 
 def test_a_training_is_not_forgotten_before_its_result_is_kept(plan, tmp_path, monkeypatch):
@@ -316,7 +328,7 @@ def test_a_packed_file_with_a_spoilt_line_is_refused_whole(plan, done, tmp_path)
 def test_the_record_of_a_set_comes_back_from_its_file(done):
     for made in done.sets.all():
         assert SetRecord.from_json(made.to_json()) == made
-    with pytest.raises(ValueError, match="not the record of a set"):
+    with pytest.raises(ValueError, match="expected classes, clean, count"):
         SetRecord.from_json("{}")
 
 
@@ -332,7 +344,7 @@ def test_a_killed_optimisation_goes_on_from_its_checkpoint(tmp_path, monkeypatch
     with pytest.raises(KeyboardInterrupt):
         make(what, clean, checkpoint=checkpoint, device="cpu", on_step=kill)
     done = []
-    monkeypatch.setattr(bench_sets, "spent", lambda file: 1000.0)
+    monkeypatch.setattr(bench_sets, "elapsed_seconds", lambda file: 1000.0)
     with pytest.warns(UserWarning, match="still wrong"):
         made, _ = make(what, clean, checkpoint=checkpoint, device="cpu", on_step=lambda step: done.append(step.done))
         again, _ = make(what, clean, device="cpu")

@@ -396,6 +396,15 @@ def test_a_checkpoint_is_no_picture(job, tmp_path):
     assert not (tmp_path / "out" / CHECKPOINT).exists()
 
 
+def test_a_damaged_checkpoint_is_not_published(job, squares, tmp_path):
+    before = job("searched")
+    (tmp_path / "out" / "dog" / "a.png").unlink()
+    (tmp_path / "out" / CHECKPOINT).write_bytes(b"damaged")
+    with pytest.warns(UserWarning, match="set aside as checkpoint.corrupt"):
+        assert job("searched") == before
+    assert verify_folder(tmp_path / "out", squares).ok
+
+
 def test_the_command_line(squares, photos, tmp_path):
     words = ("protect", squares, tmp_path / "out", "--key", tmp_path / "key", "--device", "cpu", "--method")
     shown = run(*words, "searched", "--budget", "l0:2").output

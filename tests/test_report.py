@@ -302,7 +302,7 @@ def test_figures_come_with_title_and_command(plan, tmp_path):
     for broken in (None, "", '{"title": ', '{"title": "Maps"}', "[]", "7"):
         if broken is not None:
             notes.write_text(broken)
-        with pytest.warns(UserWarning, match=r"maps\.png counts as not drawn: expected title.* in .*json"):
+        with pytest.warns(UserWarning, match=r"maps\.png counts as not drawn: .*json does not say what it shows"):
             assert not report_content([drawing], runs).illustrations
     assert {aside.read_text() for aside in runs.corrupt()} == {"", '{"title": ', '{"title": "Maps"}', "[]", "7"}
     rows = [{"protection": "LSP", "rms": 5.9}, {"protection": "AR", "hidden": 3}]

@@ -131,8 +131,8 @@ def test_what_a_checkpoint_holds_need_not_be_done_again(plan, times, tmp_path, m
     (making,) = [step for step in steps_of(plan, runs) if isinstance(step, MakeSet)]
     assert making.guess(times).seconds == 3.0
     save_weights(victim_named("resnet9:width=4").build(4, 16), runs.checkpoint(making.what))
-    for spent, left in ((1.0, 2.0), (5.0, 0.0)):
-        monkeypatch.setattr("unlearnable.bench.timing.spent", lambda file, spent=spent: spent)
+    for elapsed, left in ((1.0, 2.0), (5.0, 0.0)):
+        monkeypatch.setattr("unlearnable.bench.timing.elapsed_seconds", lambda file, elapsed=elapsed: elapsed)
         assert making.guess(times).seconds == left
 
 
@@ -143,7 +143,7 @@ def test_what_is_left_of_a_training(plan, done, times, tmp_path):
         runs.sets.save(made)
     step = next(step for step in steps_of(plan, runs) if isinstance(step, Train))
     assert step.guess(times).seconds == pytest.approx(10)
-    kept = Checkpoint(step.find_cell().training(runs.cells.folder, device_named(None)), "it")
+    kept = Checkpoint(step.find_cell().training(runs.cells.folder, device_named(None)), {})
     kept._begun -= 2
     kept.save({})
     assert step.guess(times).seconds == pytest.approx(8, abs=0.1)

@@ -239,3 +239,18 @@ def _within(value: Any, bound: Any) -> bool:
     if isinstance(bound, Predicate):
         return bool(bound.func(value))
     return bool(getattr(operator, type(bound).__name__.lower())(value, _limit(bound)))
+
+
+def identity(value: Any) -> str:
+    """What a parameterised thing is, for keys: its class and the parameters that are not at their defaults.
+
+    The same however it was spelled. A parameter that is added later, with a default under which all stays as it was,
+    changes the identity of nothing that was before; a default that changes asks for a new version of the package.
+    """
+    if isinstance(value, tuple):
+        return f"({', '.join(map(identity, value))})"
+    if not is_dataclass(value):
+        return repr(value)
+    parameters = {field.name: (getattr(value, field.name), field.default) for field in fields(value)}
+    changed = [f"{name}={identity(own)}" for name, (own, default) in sorted(parameters.items()) if own != default]
+    return f"{type(value).__name__}({', '.join(changed)})"

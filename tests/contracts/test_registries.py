@@ -6,7 +6,7 @@ from dataclasses import is_dataclass
 import pytest
 
 from unlearnable.cli.names import everything, registries
-from unlearnable.registry import spec_of
+from unlearnable.registry import identity, spec_of
 
 MEMBERS = [(kind, name) for kind, registry in registries().items() for name in registry]
 
@@ -14,6 +14,13 @@ MEMBERS = [(kind, name) for kind, registry in registries().items() for name in r
 def test_the_kinds():
     assert list(everything()) == ["protections", "countermeasures", "victims", "recipes", "datasets", "figures"]
     json.dumps(everything())
+
+
+@pytest.mark.parametrize("kind", registries())
+def test_identities_tell_all_members_apart(kind):
+    registry = registries()[kind]
+    free = [name for name in registry if None not in registry.parameters(name).values()]
+    assert len({identity(registry.make(name)) for name in free}) == len(free)
 
 
 @pytest.mark.parametrize("kind, name", MEMBERS)

@@ -1,6 +1,5 @@
 """The step that draws a plan's figure from the sets, and from the victims where it shows trained ones."""
 
-import hashlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
@@ -17,7 +16,9 @@ from unlearnable.bench.store import Notes
 from unlearnable.countermeasures import countermeasure_named
 from unlearnable.figures import Drawing, Panel, figure_named
 from unlearnable.images.imageset import ImageSet
+from unlearnable.registry import identity
 from unlearnable.storage.atomic import write
+from unlearnable.storage.records import key_of
 from unlearnable.victims.architectures import victim_named
 from unlearnable.victims.features import network_of
 
@@ -93,7 +94,7 @@ def figure_key(plan: Plan, cell: Callable[[PlannedCell], Cell | None]) -> str:
     """
     cells = [(planned.row, cell(planned)) for planned in _panel_cells(plan)]
     panels = [[row, of and of.key] for row, of in cells]
-    return hashlib.sha256(json.dumps([repr(figure_named(plan.figure)), panels]).encode()).hexdigest()[:24]
+    return key_of(identity(figure_named(plan.figure)), panels)
 
 
 def _panel_cells(plan: Plan) -> list[PlannedCell]:

@@ -6,12 +6,10 @@ lists. See docs/bench.md.
 
 import shlex
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import accumulate, product
 from pathlib import Path
-from typing import Any, get_origin, get_type_hints
-
-import yaml
+from typing import Any
 
 from unlearnable.bench.columns import columns
 from unlearnable.bench.paper import paper_table
@@ -22,16 +20,9 @@ from unlearnable.figures import figure_named
 from unlearnable.images.budget import Budget
 from unlearnable.options import PositiveInt
 from unlearnable.registry import check_fields
-from unlearnable.storage.records import typed
+from unlearnable.storage.decode import decode, expecting, from_yaml
 from unlearnable.training.recipes import recipe_named
 from unlearnable.victims.architectures import victim_named
-
-SAID = {
-    dict: "names and what they stand for",
-    tuple: "a list of texts or numbers",
-    str: "a text",
-    int: "a whole number",
-}
 
 
 @dataclass(frozen=True)
@@ -50,8 +41,8 @@ class Grid:
         protection_seed: of the protections.
     """
 
-    protections: dict[str, str]
-    data: dict[str, dict[str, str]]
+    protections: dict[str, str] = field(default_factory=dict)
+    data: dict[str, dict[str, str]] = field(default_factory=dict)
     countermeasures: tuple[str, ...] = ("table1",)
     victims: tuple[str, ...] = ("resnet18",)
     shares: tuple[float, ...] = (1.0,)
@@ -85,16 +76,10 @@ class Grid:
         Raises:
             ValueError: it says something that a grid has not, or cannot have.
         """
-        kinds = get_type_hints(cls)
-        if unknown := sorted(set(map(str, content)) - set(kinds)):
-            raise ValueError(f"a grid has no {', '.join(unknown)}; it has {', '.join(sorted(kinds))}")
-        protections = content.get("protections")
-        if isinstance(protections, list):
-            content = content | {"protections": {text: text for text in protections}}
-        values = {name: _value(name, value, kinds[name]) for name, value in content.items()}
-        if "shares" in values:
-            values["shares"] = tuple(map(float, values["shares"]))
-        return cls(**{"protections": {}, "data": {}} | values)
+        if isinstance(listed := content.get("protections"), list):
+            content = content | {"protections": {str(text): text for text in listed}}
+        grid: Grid = decode(content, cls)
+        return grid
 
     def cells(self) -> Iterator[PlannedCell]:
         """Every cell, those of one training set together."""
@@ -116,14 +101,6 @@ class Grid:
         if protecting(text) is None or not budget:
             return text, ""
         return f"{text}{',' if ':' in text else ':'}budget={budget}", budget
-
-
-def _value(name: str, value: Any, kind: Any) -> Any:
-    """What a grid says of ``name``."""
-    try:
-        return typed(value, kind)
-    except TypeError:
-        raise ValueError(f"expected {name} as {SAID[get_origin(kind) or kind]}, got {value!r:.80}") from None
 
 
 @dataclass(frozen=True)
@@ -179,23 +156,17 @@ class Plan:
             ValueError: it is no plan; the message says where.
         """
         file = Path(file)
-        try:
-            return cls._of(str(file), yaml.safe_load(file.read_text()))
-        except (ValueError, TypeError, yaml.YAMLError) as error:
-            raise ValueError(f"{file} is not a plan: {error}") from None
+        with expecting("a plan", file):
+            return cls._of(str(file), from_yaml(file.read_text()))
 
     @classmethod
-    def _of(cls, file: str, content: Any) -> "Plan":
-        if not isinstance(content, dict):
-            raise ValueError(f"expected names and values, got {str(content)[:80]!r}")
+    def _of(cls, file: str, content: dict[str, Any]) -> "Plan":
         own = {key: str(content.pop(key, "")) for key in ("title", "paper", "figure")}
         if own["figure"]:
             figure_named(own["figure"])
         if own["paper"]:
             paper_table(own["paper"])
-        grids = content.pop("grids", [{}])
-        if not isinstance(grids, list) or not all(isinstance(grid, dict) for grid in grids):
-            raise ValueError(f"expected grids as a list of names and values, got {str(grids)[:80]!r}")
+        grids = decode(content.pop("grids", [{}]), list[dict[str, Any]], "grids")
         cells = [cell for grid in grids for cell in Grid.of(content | grid).cells()]
         if own["figure"]:
             _check_panels(cells)

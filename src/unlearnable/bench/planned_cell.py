@@ -1,10 +1,10 @@
 """One cell of a plan, and the training set that it names, before anything is loaded."""
 
-import hashlib
-import json
 from dataclasses import dataclass, replace
 
 from unlearnable.protections import Protection, protection_named
+from unlearnable.registry import identity
+from unlearnable.storage.records import key_of
 
 CLEAN, REMAINDER = "clean", "remainder"  # in a protection's place: no picture protected, protected ones left out
 
@@ -32,14 +32,13 @@ class TrainingSet:
 
     @property
     def key(self) -> str:
-        """Names it, however the same protection is spelled."""
-        text = json.dumps([self.data, self.canonical, self.seed, self.share])
-        return hashlib.sha256(text.encode()).hexdigest()[:24]
+        """Names it, however the same protection is spelled; which version made it, its record says."""
+        return key_of(self.data, self.canonical, self.seed, self.share)
 
     @property
     def canonical(self) -> str:
-        """Its protection with all parameters, the same for all ways of writing it."""
-        return self.protection if self.protecting is None else repr(self.protecting)
+        """Its protection, the same for all ways of writing it; see `identity`."""
+        return self.protection if self.protecting is None else identity(self.protecting)
 
     @property
     def protecting(self) -> Protection | None:
@@ -79,8 +78,7 @@ class PlannedCell:
     @property
     def key(self) -> str:
         """Names it before its sets are made."""
-        text = json.dumps([self.training.key, self.test, self.victim, self.countermeasure, self.recipe, self.seed])
-        return hashlib.sha256(text.encode()).hexdigest()[:24]
+        return key_of(self.training.key, self.test, self.victim, self.countermeasure, self.recipe, self.seed)
 
     @property
     def clean(self) -> TrainingSet:

@@ -16,7 +16,7 @@ from unlearnable.images.budget import Budget
 from unlearnable.images.imageset import ImageSet, fingerprint
 from unlearnable.images.quality import Quality, measure
 from unlearnable.protections.optimised import OptimisationStep, Optimised
-from unlearnable.storage.checkpoint import spent
+from unlearnable.storage.checkpoint import elapsed_seconds
 from unlearnable.storage.provenance import __version__, file_fingerprint, versions
 from unlearnable.storage.records import Record
 
@@ -133,7 +133,7 @@ def make(
     """
     start, where = time.perf_counter(), device_named(device)
     if checkpoint:
-        start -= spent(checkpoint)
+        start -= elapsed_seconds(checkpoint)
     protected = torch.rand(len(clean), generator=torch.Generator().manual_seed(what.seed)).argsort().argsort()
     protected = protected < round(what.share * len(clean))
     protection, measured = what.protecting, None

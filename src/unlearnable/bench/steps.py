@@ -18,7 +18,7 @@ from unlearnable.compute.devices import device_named, name_of
 from unlearnable.countermeasures import Knowledge, countermeasure_named
 from unlearnable.images.imageset import ImageSet
 from unlearnable.storage.atomic import replacing
-from unlearnable.storage.records import is_whole
+from unlearnable.storage.tensors import is_readable
 from unlearnable.training.history import Epoch
 from unlearnable.victims.features import network_of
 
@@ -121,7 +121,7 @@ class Train(Step):
             return False
         if result is None or not self.with_weights:
             return result is not None
-        return is_whole(self.runs.weights(result.cell)) or all(step.done for step in self.needed_by)
+        return is_readable(self.runs.weights(result.cell)) or all(step.done for step in self.needed_by)
 
     def call(self) -> Call:
         """See `Step`."""

@@ -9,7 +9,6 @@ import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +21,12 @@ from unlearnable.bench.planned_cell import PlannedCell, TrainingSet
 from unlearnable.bench.sets import SetRecord
 from unlearnable.countermeasures import countermeasure_named
 from unlearnable.images.imageset import ImageSet, fingerprint
+from unlearnable.registry import identity
 from unlearnable.storage.atomic import replacing, write
+from unlearnable.storage.decode import from_json
 from unlearnable.storage.provenance import __version__, versions
-from unlearnable.storage.records import CORRUPT, Record, Store, is_whole, set_aside
+from unlearnable.storage.records import CORRUPT, Record, Store, key_of, set_aside
+from unlearnable.storage.tensors import is_readable
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class StoredSet:
     @property
     def intact(self) -> bool:
         """Whether the file is there and holds what it says, which is looked at once."""
-        if not is_whole(self.file):
+        if not is_readable(self.file):
             return False
         status = self.file.stat()
         return _holds(self, status.st_mtime_ns, status.st_size)
@@ -80,8 +82,8 @@ def _holds(stored_set: StoredSet, changed: int, size: int) -> bool:
 
 def _read(file: Path) -> ImageSet:
     with safe_open(file, framework="pt") as stored:
-        classes = json.loads(stored.metadata()["classes"])
-        return ImageSet(stored.get_tensor("images"), stored.get_tensor("labels"), tuple(classes))
+        classes = from_json(stored.metadata()["classes"], tuple[str, ...])
+        return ImageSet(stored.get_tensor("images"), stored.get_tensor("labels"), classes)
 
 
 _remembered = lru_cache(maxsize=6)(_read)
@@ -120,8 +122,8 @@ class RunFolder:
         """Where a set's pictures are stored, or those that a countermeasure makes of it."""
         if not countermeasure:
             return StoredSet(self.cache / f"{fingerprint}.safetensors", content=fingerprint)
-        how = json.dumps([repr(countermeasure_named(countermeasure)), __version__, versions()])
-        return StoredSet(self.cache / f"{fingerprint}-{sha256(how.encode()).hexdigest()[:16]}.safetensors")
+        how = key_of(identity(countermeasure_named(countermeasure)), __version__, versions())
+        return StoredSet(self.cache / f"{fingerprint}-{how}.safetensors")
 
     def checkpoint(self, what: TrainingSet) -> Path:
         """Where the optimisation of a protection is kept until it is over."""
@@ -145,17 +147,13 @@ class RunFolder:
             return None
         notes = file.with_suffix(".json")
         try:
-            read = json.loads(notes.read_text())
-            title, command, key = (str(read[name]) for name in ("title", "command", "key"))
-            return Notes(title, command, key, tuple(map(dict, read["numbers"])))
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            warnings.warn(
-                f"{file} counts as not drawn: expected title, command, key and numbers in {notes}, got {error!r}",
-                stacklevel=2,
-            )
+            shown: Notes = from_json(notes.read_text(), Notes)
+        except (OSError, ValueError) as error:
+            warnings.warn(f"{file} counts as not drawn: {notes} does not say what it shows ({error})", stacklevel=2)
             if not isinstance(error, OSError):
                 set_aside(notes)
             return None
+        return shown
 
     def cell(self, planned: PlannedCell, weights: str | None = None) -> Cell | None:
         """The cell that is planned; None as long as one of its sets has not been made.

@@ -15,8 +15,7 @@ from unlearnable.bench.planned_cell import TrainingSet
 from unlearnable.bench.sets import SetRecord
 from unlearnable.bench.store import RunFolder
 from unlearnable.countermeasures import countermeasure_named
-from unlearnable.storage.checkpoint import spent
-from unlearnable.storage.records import is_whole
+from unlearnable.storage.checkpoint import elapsed_seconds
 from unlearnable.victims.architectures import Victim, victim_named
 
 
@@ -162,9 +161,7 @@ def too_late(needed: float | None, end: float) -> str:
 
 def remaining(guess: TimeEstimate | None, checkpoint: Path) -> TimeEstimate | None:
     """A guess, less what a checkpoint, if there is one, already holds of it."""
-    if guess and is_whole(checkpoint):
-        return replace(guess, seconds=max(0.0, guess.seconds - spent(checkpoint)))
-    return guess
+    return guess and replace(guess, seconds=max(0.0, guess.seconds - elapsed_seconds(checkpoint)))
 
 
 def work(countermeasure: str, epochs: int) -> float:

@@ -4,20 +4,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_type_hints
-
-import yaml
+from typing import Any
 
 from unlearnable.options import NonNegativeFloat, PositiveFloat, PositiveGreyLevels, PositiveInt, Seed, UnitInterval
 from unlearnable.registry import check_fields
-
-EXPECTED = {
-    int: "a whole number",
-    float: "a number",
-    bool: "true or false",
-    str: "text",
-    tuple[int, ...]: "whole numbers as [32, 64]",
-}
+from unlearnable.storage.decode import decode, expecting, from_yaml
 
 
 @dataclass(frozen=True)
@@ -88,41 +79,18 @@ class HiderConfig:
             FileNotFoundError: there is no such plan.
             ValueError: it is not YAML, or has an unknown name, or a value of another type.
         """
-        content = _mapping(Path(plan).read_text(), f"the plan {plan}") if plan else {}
+        content: dict[str, Any] = {}
+        if plan:
+            with expecting("a configuration of the hiding network", Path(plan)):
+                content = from_yaml(Path(plan).read_text())
+                decode(content, cls)
         for change in changes:
-            content |= _mapping(change.replace("=", ": ", 1), f"--set {change}")
-        kinds = get_type_hints(cls)
-        if unknown := set(content) - set(kinds):
-            raise ValueError(f"a configuration has no {', '.join(sorted(unknown))}; it has {', '.join(sorted(kinds))}")
-        return cls(**{name: _typed(value, kinds[name], name) for name, value in content.items()})
+            content |= from_yaml(change.replace("=", ": ", 1), f"--set {change}")
+        config: HiderConfig = decode(content, cls)
+        return config
 
     def rate(self, step: int) -> float:
         """The learning rate of a step: linear warm-up, then a cosine down to ``final_rate``."""
         rising = min(1.0, (step + 1) / self.warmup)
         falling = (1 + math.cos(math.pi * step / self.steps)) / 2
         return self.learning_rate * rising * (self.final_rate + (1 - self.final_rate) * falling)
-
-
-def _typed(value: Any, kind: Any, name: str) -> Any:
-    """A value of YAML as a configuration has it; YAML takes 1e-4 for a word."""
-    try:
-        if kind is float and type(value) in (int, float, str):
-            return float(value)
-    except ValueError:
-        pass
-    if kind in (int, bool, str) and type(value) is kind:
-        return value
-    if kind == tuple[int, ...] and isinstance(value, list) and all(type(item) is int for item in value):
-        return tuple(value)
-    raise ValueError(f"expected {EXPECTED[kind]} for {name}, got {value!r}")
-
-
-def _mapping(text: str, what: str) -> dict[str, Any]:
-    """YAML of names and values."""
-    try:
-        content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ValueError(f"expected YAML in {what}: {error}") from None
-    if not isinstance(content, dict) or not all(isinstance(name, str) for name in content):
-        raise ValueError(f"expected names and values in {what}, got {text[:80]!r}")
-    return content

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from unlearnable.compute.devices import fast
 from unlearnable.images.imageset import Images, ImageSet
 from unlearnable.protections.optimised import Optimised
-from unlearnable.storage.checkpoint import State, put_back, state_of
+from unlearnable.storage.checkpoint import State, restore, state_of
 from unlearnable.training.pgd import loss_gradient
 from unlearnable.training.recipes import Recipe
 from unlearnable.victims.architectures import built_for, victim_named
@@ -67,7 +67,7 @@ class Surrogate:
 
     def restore(self, state: State) -> None:
         """Put back what `state` gave; other names are passed over."""
-        put_back(state, self.model, self.optimizer)
+        restore(state, self.model, self.optimizer)
 
 
 def built(victim: str, data: ImageSet) -> nn.Module:

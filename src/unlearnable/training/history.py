@@ -8,8 +8,8 @@ from jaxtyping import Int64
 from torch import Tensor, nn
 
 from unlearnable.compute.devices import draw_on, generators
-from unlearnable.storage.checkpoint import Checkpoint, put_back, state_of
-from unlearnable.storage.records import typed
+from unlearnable.storage.checkpoint import Checkpoint, restore, state_of
+from unlearnable.storage.decode import from_json
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class History:
         saved = checkpoint.load()
         if saved is None:
             return
-        put_back(saved.state, self.model, self.optimizer)
+        restore(saved.state, self.model, self.optimizer)
         draw_on(saved.state, self.device)
         self.confusion, self.peak_confusion = saved.state["confusion"], saved.state["peak_confusion"]
-        self.epochs = list(typed(json.loads(saved.notes["epochs"]), tuple[Epoch, ...]))
+        self.epochs = from_json(saved.notes["epochs"], list[Epoch])
