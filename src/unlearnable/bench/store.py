@@ -68,13 +68,13 @@ class StoredSet:
 
 
 @lru_cache
-def _holds(kept: StoredSet, changed: int, size: int) -> bool:
+def _holds(pictures: StoredSet, changed: int, size: int) -> bool:
     """Whether the file, as it was when it was ``changed``, holds its content."""
-    with safe_open(kept.file, framework="pt") as stored:
-        expected = kept.content or stored.metadata().get("fingerprint")
-    held = fingerprint(_read(kept.file)) == expected
+    with safe_open(pictures.file, framework="pt") as stored:
+        expected = pictures.content or stored.metadata().get("fingerprint")
+    held = fingerprint(_read(pictures.file)) == expected
     if not held:
-        warnings.warn(f"{kept.file} holds another set than it says, and counts as missing", stacklevel=2)
+        warnings.warn(f"{pictures.file} holds another set than it says, and counts as missing", stacklevel=2)
     return held
 
 

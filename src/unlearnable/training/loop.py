@@ -110,18 +110,18 @@ def fit(
         model = countermeasure.trainable(victim).build(len(train.classes), train.images.shape[-1])
         model = model.to(device).to(memory_format=torch.channels_last)
         seen = replace(test.on(device), images=countermeasure.deploy(test.images.to(device)))
-        course = History(model, recipe.optimizer(model), device)
+        history = History(model, recipe.optimizer(model), device)
         if checkpoint:
-            course.resume(checkpoint)
-        for number in range(len(course.epochs), recipe.epochs):
-            loss, accuracy = train_epoch(model, course.optimizer, data, countermeasure, recipe, number)
-            epoch = course.add(loss, accuracy, confusion_matrix(model, seen))
+            history.resume(checkpoint)
+        for number in range(len(history.epochs), recipe.epochs):
+            loss, accuracy = train_epoch(model, history.optimizer, data, countermeasure, recipe, number)
+            epoch = history.add(loss, accuracy, confusion_matrix(model, seen))
             if checkpoint and checkpoint.due:
-                course.save(checkpoint)
+                history.save(checkpoint)
             if on_epoch:
                 on_epoch(number + 1, recipe.epochs, epoch)
     seconds = checkpoint.seconds if checkpoint else time.perf_counter() - start
-    return Fit(model.eval(), tuple(course.epochs), course.confusion, course.peak_confusion, seconds)
+    return Fit(model.eval(), tuple(history.epochs), history.confusion, history.peak_confusion, seconds)
 
 
 @torch.inference_mode()
