@@ -1,13 +1,15 @@
 import json
 import shutil
-from dataclasses import field, make_dataclass, replace
+from dataclasses import asdict, field, make_dataclass, replace
 from pathlib import Path
 
 import pytest
-from unlearnable.bench.entry import TrainingSet
 
 from unlearnable import load
 from unlearnable.bench.cell import Cell, Result
+from unlearnable.bench.plan import Plan
+from unlearnable.bench.planned_cell import TrainingSet
+from unlearnable.bench.store import RunFolder
 from unlearnable.countermeasures import Countermeasure, countermeasures
 from unlearnable.images.imageset import fingerprint
 from unlearnable.protections import protection_named, protections
@@ -188,6 +190,16 @@ def test_committed_cells_are_found(tmp_path, folder):
     cells = [Cell(**json.loads(file.read_text())["cell"]) for file in folder.glob("*.json")]
     assert [store.load(cell.key).cell for cell in cells] == cells
     assert not store.corrupt()
+
+
+@pytest.mark.parametrize("pack", sorted(RESULTS.glob("*.jsonl")), ids=lambda pack: pack.stem)
+def test_plans_find_their_committed_results(tmp_path, pack):
+    runs, plan = RunFolder(tmp_path), Plan.read(RESULTS.parent / "plans" / f"{pack.stem}.yaml")
+    runs.unpack(pack)
+    cells = {json.dumps(cell) for line in pack.read_text().splitlines() if (cell := json.loads(line).get("cell"))}
+    found = [result for entry in plan.cells if (result := runs.found(entry))]
+    assert {json.dumps(asdict(result.cell)) for result in found} <= cells
+    assert len(found) == min(len(plan.cells), len(cells))  # a pack may hold part of a plan, or more than one
 
 
 def test_a_second_spoilt_file_does_not_replace_the_first(tmp_path):

@@ -6,7 +6,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from unlearnable.compute.devices import draw_on, generators, seeded
+from unlearnable.compute.devices import generator_states, restore_generators, seeded
 from unlearnable.storage import checkpoint
 from unlearnable.storage.checkpoint import Checkpoint, elapsed_seconds, forget, restore, state_of
 from unlearnable.storage.tensors import is_readable
@@ -134,7 +134,7 @@ def test_what_cuda_draws_goes_on():
     device = torch.device("cuda")
     with seeded(0, device):
         torch.rand(3, device=device)
-        stood = generators(device)
+        stood = generator_states(device)
         expected = torch.rand(3, device=device), torch.rand(3)
-        draw_on(stood, device)
+        restore_generators(stood, device)
         assert all(map(torch.equal, expected, (torch.rand(3, device=device), torch.rand(3))))

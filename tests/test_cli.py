@@ -120,7 +120,7 @@ def test_hider_train(photos, tmp_path):
         *("config.json", "model.safetensors", "checkpoint.safetensors", "training.png")
     }
     (tmp_path / "empty").mkdir()
-    assert "a configuration has no stepps" in run(*words, "--set", "stepps=3", code=2).output
+    assert "unknown name: stepps" in run(*words, "--set", "stepps=3", code=2).output
     empty = ("hider", "train", "--covers", tmp_path / "empty", "--out", tmp_path / "v")
     assert "expected pictures" in run(*empty, code=2).output
 

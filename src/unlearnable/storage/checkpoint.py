@@ -90,7 +90,7 @@ class Checkpoint:
     def save(self, state: State, **notes: str) -> None:
         """Write the state and what is to stand beside it, whole or not at all; the run goes on where that fails."""
         start = time.monotonic()
-        tensors = {name: _written(tensor) for name, tensor in state.items()}
+        tensors = {name: _contiguous_copy(tensor) for name, tensor in state.items()}
         noted = {"identity": json.dumps(self.identity), "seconds": f"{start - self._begun:.2f}", **notes}
         try:
             self.file.parent.mkdir(parents=True, exist_ok=True)
@@ -147,18 +147,18 @@ def restore(state: State, model: nn.Module, optimizer: torch.optim.Optimizer) ->
             weights[rest] = tensor
         elif kind == "memory":
             index, _, what = rest.partition(".")
-            memories[int(index)][what] = _laid_out(tensor, learning[int(index)])
+            memories[int(index)][what] = _copy_like(tensor, learning[int(index)])
     model.load_state_dict(weights)
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": dict(memories), "param_groups": groups})
 
 
-def _written(tensor: Tensor) -> Tensor:
+def _contiguous_copy(tensor: Tensor) -> Tensor:
     """As safetensors wants it: on the CPU, in order, sharing memory with no other."""
     return tensor.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
 
 
-def _laid_out(tensor: Tensor, parameter: Tensor) -> Tensor:
+def _copy_like(tensor: Tensor, parameter: Tensor) -> Tensor:
     """A copy, in memory as ``parameter`` is where it is as large: optimisers are slow where both differ."""
     if tensor.shape != parameter.shape:
         return tensor.clone()
