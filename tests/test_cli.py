@@ -212,8 +212,8 @@ def test_fit_goes_on_where_it_was_killed(tmp_path, monkeypatch):
     save_every_step(monkeypatch)
     with monkeypatch.context() as patch:
         patch.setattr(training, "train_epoch", kill)
-        killed = runner.invoke(app, ["fit", *how, "--out", str(tmp_path / "killed.safetensors")])
-    assert isinstance(killed.exception, KilledError)
+        with pytest.raises(KilledError):
+            runner.invoke(app, ["fit", *how, "--out", str(tmp_path / "killed.safetensors")])
     assert not (tmp_path / "killed.safetensors").exists()
     other = run("fit", *how, "--seed", 1, "--out", tmp_path / "other.safetensors").output
     assert "epoch 1/3" in other

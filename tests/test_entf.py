@@ -35,7 +35,7 @@ def optimised(spec: str):
     data = tinted()
     torch.manual_seed(0)
     steps = protection_named(spec).optimisation(data, 0)
-    return steps.surrogate.model, data, run(steps, 0, "")
+    return steps.surrogate.model, data, run(steps, 0, {})
 
 
 def distances(model, data, change) -> torch.Tensor:

@@ -89,10 +89,10 @@ def test_a_foreign_checkpoint_is_refused(data, tmp_path):
         (Drift(steps=6), data, 3, "protection"),
         (Drift(), data, 4, "seed"),
         (Drift(steps=6), data, 4, "protection, seed"),
-        (Drift(), other, 3, "pictures"),
-        (Drift(), relabelled, 3, "pictures"),
-        (Drift(), replace(data, classes=(*data.classes, "c")), 3, "classes"),
-        (Drift(), replace(data, images=data.images.reshape(4, 3, 4, 9)), 3, "pictures"),
+        (Drift(), other, 3, "pictures or classes"),
+        (Drift(), relabelled, 3, "pictures or classes"),
+        (Drift(), replace(data, classes=(*data.classes, "c")), 3, "pictures or classes"),
+        (Drift(), replace(data, images=data.images.reshape(4, 3, 4, 9)), 3, "pictures or classes"),
     ):
         with pytest.raises(ValueError, match=f"holds another run, with other {differing}; delete it"):
             method.optimised(pictures, seed, checkpoint=file)

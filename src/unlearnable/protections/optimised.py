@@ -116,7 +116,7 @@ class Optimised(Protection):
             "version of this package": __version__,
             "version of torch": torch.__version__,
             "device": [device.type, str(fastest_dtype(device))],
-            "pictures": fingerprint(data),
+            "pictures or classes": fingerprint(data),
         }
 
 
