@@ -21,6 +21,7 @@ from unlearnable.bench.timing import StepTimes
 from unlearnable.countermeasures import countermeasure_named
 from unlearnable.images.imageset import fingerprint
 from unlearnable.storage.atomic import write
+from unlearnable.storage.lock import locked
 from unlearnable.training.recipes import recipe_named
 from unlearnable.victims.architectures import Victim, built_for, victim_named
 
@@ -78,6 +79,7 @@ def audit_folder(
         ValueError: something does not fit; nothing has been trained.
         FileNotFoundError: there are no pictures.
         ClusterError: there is no Ray, or no such cluster.
+        LockedError: another run writes to ``out``.
     """
     if seeds < 1:
         raise ValueError(f"expected at least one seed, got {seeds}")
@@ -89,8 +91,7 @@ def audit_folder(
     _check_victims(victim_named(victim), names, len(sets.clean.classes), sets.clean.images.shape[-1])
     runs = RunFolder(out.absolute())
     trainings = AuditTrainings.of(sets, names, victim, recipe, seeds, runs, device)
-    with chosen as executor:
-        out.mkdir(parents=True, exist_ok=True)
+    with locked(out), chosen as executor:
         scheduler = Scheduler(trainings.in_order(), executor, _times(sets, runs), end)
         if on_progress:
             meter = ProgressMeter(trainings.steps.values(), on_progress)

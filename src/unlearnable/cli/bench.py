@@ -35,6 +35,7 @@ def bench(
 ) -> None:
     """Train what a plan asks for and has no result yet. Exit codes: 0 all is done, 2 nothing could be, 3 a part."""
     import time
+    from contextlib import nullcontext
 
     from unlearnable.bench.estimate import Estimate
     from unlearnable.bench.plan import Plan
@@ -43,6 +44,7 @@ def bench(
     from unlearnable.bench.scheduler import Scheduler, StepUpdate
     from unlearnable.bench.store import RunFolder
     from unlearnable.bench.timing import StepTimes
+    from unlearnable.storage.lock import locked
 
     end = None if minutes is None else time.monotonic() + 60 * minutes
     with errors():
@@ -51,7 +53,8 @@ def bench(
         if pack and pack.exists():
             say(f"{runs.unpack(pack)} records read from {pack}")
         steps = steps_of(chosen, runs, device)
-        with chosen_executor as executor, stages() as on_stage:
+        only_run = nullcontext() if dry_run else locked(runs.folder)
+        with only_run, chosen_executor as executor, stages() as on_stage:
 
             def on_step(update: StepUpdate) -> None:
                 if update.state != "begun":
