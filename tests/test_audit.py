@@ -166,6 +166,42 @@ def test_nothing_is_left_of_the_pictures_that_were_trained_on(folders):
     assert {file.name for file in (folders / "out").iterdir()} == {TABLE, PAGE, SUMMARY, "cells"}
 
 
+def test_what_lies_beside_the_sets_stays(folders):
+    cache = folders / "out" / "cache"
+    cache.mkdir(parents=True)
+    (cache / "thesis.txt").write_text("ours")
+    run(folders, countermeasures="vanilla")
+    assert [file.name for file in cache.iterdir()] == ["thesis.txt"]
+
+
+@pytest.mark.parametrize("at", [1, 2])  # when a training begins, and after an epoch of it
+def test_what_the_caller_raises_is_no_failure_of_a_training(folders, at):
+    calls = []
+
+    def on_progress(now):
+        calls.append(now)
+        if len(calls) == at:
+            raise KeyError("the caller's own")
+
+    with pytest.raises(KeyError, match="the caller's own"):
+        run(folders, countermeasures="vanilla", on_progress=on_progress)
+    assert len(calls) == at and not list((folders / "out").glob("failures/*"))
+    assert (folders / "out" / PAGE).is_file()
+
+
+def test_nothing_is_trained_whose_clean_side_failed(folders, monkeypatch):
+    trained = []
+
+    def failing(self, data, knowledge):
+        trained.append(len(data))
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("unlearnable.countermeasures.ueraser.UEraser.purify", failing)
+    outcome = run(folders, countermeasures="ueraser,vanilla")
+    assert trained == [48] and outcome.missing.keys() == {"ueraser"}
+    assert [row.countermeasure for row in outcome.rows] == ["vanilla"]
+
+
 def test_whatever_a_countermeasure_throws_is_its_own_failure(folders, monkeypatch):
     def broken(self, images, targets):
         raise ZeroDivisionError("by zero")

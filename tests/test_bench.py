@@ -229,7 +229,7 @@ def test_no_time_left(plan, done, tmp_path):
     run = Scheduler(steps_of(plan, runs), InProcess(), StepTimes.of(runs), time.monotonic() - 1, events.append)
     run.run()
     assert len(runs.cells.all()) == 1
-    assert {type(step) for step in run.failed} >= {Train}
+    assert sum(isinstance(step, Train) for step in run.failed) == 9  # that which is done has not failed
     assert all("no time left" in event.message for event in events if (event.state == "failed"))
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -99,3 +99,9 @@ def test_paths_stay_inside(path):
     check_inside("a/b..c/d")
     with pytest.raises(ValueError, match="leaves the folder"):
         check_inside(path)
+
+
+def test_one_of_a_few_texts():
+    assert decode("png", Literal["png", "webp"]) == "png"
+    with pytest.raises(ValueError, match="expected png or webp for format, got 'gif'"):
+        decode("gif", Literal["png", "webp"], "format")

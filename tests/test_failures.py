@@ -13,6 +13,7 @@ from plans import TOY, ran, read
 from unlearnable.bench.plan import Plan
 from unlearnable.bench.plan_steps import MakeSet, steps_of
 from unlearnable.bench.scheduler import Scheduler
+from unlearnable.bench.sets import make
 from unlearnable.bench.steps import Train
 from unlearnable.bench.store import RunFolder
 from unlearnable.bench.timing import StepTimes
@@ -45,6 +46,20 @@ def test_what_fails_takes_what_needs_it_along_and_nothing_else(plan, tmp_path, m
     assert set(map(str, run.failed.values())) == {said}
     assert {planned.row for planned in plan.cells if runs.result(planned)} == {"Clean"}
     assert sum(isinstance(step, MakeSet) for step in run.failed) == 1
+
+
+def test_what_cannot_be_sent_to_an_executor_ends_no_run(plan, tmp_path):
+    class Full(InProcess):
+        def submit(self, function, *arguments):
+            if function is make:
+                raise MemoryError("no room for the set")
+            return super().submit(function, *arguments)
+
+    runs = RunFolder(tmp_path)
+    run = Scheduler(steps_of(plan, runs), Full(), StepTimes.of(runs))
+    run.run()
+    assert all("no room for the set" in str(error) for error in run.failed.values())
+    assert {planned.row for planned in plan.cells if runs.result(planned)} == {"Clean"}
 
 
 def test_a_run_goes_on_where_the_system_kills_a_worker(plan, tmp_path, monkeypatch):

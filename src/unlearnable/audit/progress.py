@@ -29,6 +29,18 @@ class AuditProgress:
     accuracy: float | None = None
 
 
+class CallerError(BaseException):
+    """What the caller's own function raised in the middle of a training, which it ends without being its failure.
+
+    Args:
+        cause: what it raised.
+    """
+
+    def __init__(self, cause: Exception) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
+
+
 class ProgressMeter:
     """Tells how far the trainings are whenever one begins, goes on or ends.
 
@@ -57,8 +69,12 @@ class ProgressMeter:
             self._tell(update.step, 0.0, result.final() if result else None)
 
     def _on_epoch(self, step: Train, amount: float, epoch: int, epochs: int, measured: Epoch) -> None:
-        if epoch < epochs:  # the last one is told of when the result is stored
+        if epoch == epochs:  # it is told of when the result is stored
+            return
+        try:
             self._tell(step, amount * epoch / epochs, measured.test_accuracy)
+        except Exception as error:
+            raise CallerError(error) from error
 
     def _tell(self, step: Step, ahead: float, accuracy: float | None) -> None:
         total = sum(self._work.values())

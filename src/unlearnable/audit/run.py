@@ -1,15 +1,15 @@
 """Train every countermeasure on the clean and on the published pictures, and write down what came out."""
 
 import json
-import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 
 from unlearnable.audit.outcome import Outcome
 from unlearnable.audit.page import audit_page, markdown_table
-from unlearnable.audit.progress import AuditProgress, ProgressMeter
+from unlearnable.audit.progress import AuditProgress, CallerError, ProgressMeter
 from unlearnable.audit.sets import Sets, load_sets
 from unlearnable.audit.trainings import AuditTrainings
 from unlearnable.audit.verdict import verdict
@@ -91,7 +91,7 @@ def audit_folder(
     _check_victims(victim_named(victim), names, len(sets.clean.classes), sets.clean.images.shape[-1])
     runs = RunFolder(out.absolute())
     trainings = AuditTrainings.of(sets, names, victim, recipe, seeds, runs, device)
-    with locked(out), chosen as executor:
+    with locked(out), _stored(sets, trainings, runs), chosen as executor:
         scheduler = Scheduler(trainings.in_order(), executor, _times(sets, runs), end)
         if on_progress:
             meter = ProgressMeter(trainings.steps.values(), on_progress)
@@ -99,8 +99,9 @@ def audit_folder(
             if workers == 1 and not ray:
                 meter.watch_epochs()
         try:
-            _store(sets, trainings, runs)
             scheduler.run()
+        except CallerError as error:
+            raise error.cause from None
         finally:
             outcome = Outcome(
                 classes=sets.clean.classes,
@@ -118,7 +119,6 @@ def audit_folder(
                 command=command,
             )
             _write(outcome, out)
-            shutil.rmtree(runs.cache, ignore_errors=True)
     return outcome
 
 
@@ -128,17 +128,24 @@ def _times(sets: Sets, runs: RunFolder) -> StepTimes:
     return StepTimes(runs.cells.all(), counts)
 
 
-def _store(sets: Sets, trainings: AuditTrainings, runs: RunFolder) -> None:
-    """Put the sets where every process finds them, if anything is still to be trained on them."""
+@contextmanager
+def _stored(sets: Sets, trainings: AuditTrainings, runs: RunFolder) -> Iterator[None]:
+    """Put the sets where every process finds them, as long as anything is trained on them, and no longer."""
     for step in trainings.steps.values():
         if result := step.result:  # a kill may have come between storing it and forgetting its training
             result.cell.forget(runs.cells.folder)
-    if all(step.done for step in trainings.steps.values()):
-        return
-    for data in (sets.clean, sets.protected, sets.test):
-        stored = runs.stored_set(fingerprint(data))
-        if not stored.intact:
-            stored.save(data)
+    stored = {runs.stored_set(fingerprint(data)): data for data in (sets.clean, sets.protected, sets.test)}
+    try:
+        for place, data in stored.items():
+            if not (place.intact or all(step.done for step in trainings.steps.values())):
+                place.save(data)
+        yield
+    finally:
+        for place in stored:
+            for file in runs.cache.glob(f"{place.content}*.safetensors"):  # with what was purified of it
+                file.unlink(missing_ok=True)
+        with suppress(OSError):  # there is something of others in it, or no such folder
+            runs.cache.rmdir()
 
 
 def summary(outcome: Outcome) -> dict[str, object]:

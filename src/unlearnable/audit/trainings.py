@@ -62,7 +62,9 @@ class AuditTrainings:
             countermeasure = countermeasure_named(name)
             if countermeasure.repeatable and seeds > 1 and (name, side) not in shared:
                 shared[name, side] = Purify(f"{name} of {side} pictures", runs, device, (), name)
-            needs = (shared[name, side],) if (name, side) in shared else ()
+            needs: tuple[Step, ...] = (shared[name, side],) if (name, side) in shared else ()
+            if side == "protected":  # it says nothing without the same on clean pictures
+                needs = (*needs, steps[name, seed, "clean"])
             cell = Cell.of(train[side], test, train["clean"], size, victim, name, recipe, seed)
             workload = Workload(cell.clean, *counts, victim, name, countermeasure.adjust_recipe(suited).epochs, where)
             find, title = partial(_itself, cell), f"{name}, {side}"

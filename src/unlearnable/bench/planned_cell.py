@@ -37,7 +37,7 @@ class TrainingSet:
 
     @property
     def canonical(self) -> str:
-        """Its protection, the same for all ways of writing it; see `identity`."""
+        """Its protection, the same for all ways of writing its own parameters; see `identity`."""
         return self.protection if self.protecting is None else identity(self.protecting)
 
     @property

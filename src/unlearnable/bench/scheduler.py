@@ -38,7 +38,7 @@ class StepUpdate:
 
 
 class Scheduler:
-    """Goes through the steps; whatever ends it, the next one goes on from there.
+    """Goes through the steps; whatever ends a run, the next run goes on from there.
 
     What a step throws is its own failure, and that of the steps that need it: the others are done.
 
@@ -78,19 +78,20 @@ class Scheduler:
 
     def _settled(self, step: Step, slots: int) -> bool:
         """Whether a step is under way now, or need not wait any longer."""
-        if errors := [self.failed[need] for need in step.needs if need in self.failed]:
-            self._fail(step, errors[0])
-        elif len(self._running) >= slots or not self._done.issuperset(step.needs):
+        errors = [self.failed[need] for need in step.needs if need in self.failed]
+        if not errors and (len(self._running) >= slots or not self._done.issuperset(step.needs)):
             return False
-        else:
-            self._begin(step)
+        self._begin(step, errors)
         return True
 
-    def _begin(self, step: Step) -> None:
+    def _begin(self, step: Step, errors: Sequence[StepError]) -> None:
+        """Begin a step, unless it is done, or a step that it needs has one of the ``errors``."""
         try:
             if step.done:
                 self._done.add(step)
                 return
+            if errors:
+                raise errors[0]
             guess = step.guess(self.times) if self.end is not None else None
             if self.end is not None and (late := too_late(guess.seconds if guess else None, self.end)):
                 raise NoTimeError(late)
@@ -100,7 +101,10 @@ class Scheduler:
             return
         self._tell(step, "begun")
         executor = InProcess() if step.in_this_process else self.executor
-        self._running[executor.submit(function, *arguments)] = step
+        try:
+            self._running[executor.submit(function, *arguments)] = step
+        except Exception as error:  # such as a set that cannot be sent to a cluster
+            self._fail(step, error)
 
     def _end(self, step: Step, future: Future[Any]) -> None:
         try:

@@ -8,7 +8,7 @@ from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from pathlib import Path, PurePosixPath
 from types import UnionType
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import yaml
 
@@ -51,8 +51,8 @@ def decode(value: Any, kind: Any, place: str = "") -> Any:
 
     Args:
         value: to be decoded.
-        kind: a dataclass; a list, tuple or dictionary of one kind of value; ``kind | None``; a text, a number, a path;
-            or Any.
+        kind: a dataclass; a list, tuple or dictionary of one kind of value; ``kind | None``; a Literal; a text, a
+            number, a path; or Any.
         place: where it stands, for the message.
 
     Raises:
@@ -64,6 +64,10 @@ def decode(value: Any, kind: Any, place: str = "") -> Any:
     origin, parts = _parts(kind)
     if kind is Any or (origin is UnionType and type(value) in parts):
         return value
+    if origin is Literal:
+        if value in parts:
+            return value
+        raise ValueError(f"expected {' or '.join(map(str, parts))}{_of(place)}, got {value!r:.80}")
     if origin is UnionType:
         return decode(value, parts[0], place)
     if is_dataclass(kind) and isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""One run at a time into one folder: a lock file that says who holds it, and that a killed holder does not leave held.
+"""One run at a time into one folder: a lock file that says who holds it, and is free when its holder is killed.
 
 The operating system holds the lock, on a shared folder too where it is mounted with locks, and lets go of it whenever
 the process ends, however it ends. So neither ages nor process numbers are judged, which containers may share.
@@ -34,7 +34,7 @@ def locked(folder: Path) -> Iterator[None]:
     """
     made = [path for path in (folder, *folder.parents) if not path.exists()]
     file = folder / LOCK
-    lock = FileLock(file, timeout=PATIENCE, poll_interval=PATIENCE / 10)
+    lock = FileLock(file, timeout=PATIENCE, poll_interval=PATIENCE / 10, fallback_to_soft=False)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _acquire(lock, file)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from dataclasses import asdict, is_dataclass
 from functools import cached_property
 from itertools import chain, count
@@ -121,7 +122,8 @@ class Store(Generic[R]):
         except OtherVersionError:
             return None
         except ValueError:
-            set_aside(file)
+            with suppress(FileNotFoundError):  # another process was faster
+                set_aside(file)
             return None
 
 
