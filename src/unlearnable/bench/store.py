@@ -25,7 +25,7 @@ from unlearnable.registry import identity
 from unlearnable.storage.atomic import replacing, write
 from unlearnable.storage.decode import from_json
 from unlearnable.storage.provenance import __version__, versions
-from unlearnable.storage.records import CORRUPT, OtherVersionError, Record, Store, key_of, set_aside
+from unlearnable.storage.records import CORRUPT, Record, Store, key_of, set_aside
 from unlearnable.storage.tensors import is_readable
 
 
@@ -257,8 +257,6 @@ def _record(line: str, place: str) -> SetRecord | Result:
     for kind in (Result, SetRecord):
         try:
             return kind.from_json(line)
-        except OtherVersionError as error:
-            raise ValueError(f"{place}: {error}") from None
         except ValueError:
             continue
     raise ValueError(f"expected the record of a set or of a cell in {place}, got {line[:80]!r}")
