@@ -27,6 +27,7 @@ NEAR_NOTHING = st.one_of(  # parameters on both sides of where a countermeasure 
     st.builds("cutout:length={}".format, st.sampled_from([0, 0.25, 1])),
     st.builds("gaussn:sigma={}".format, st.sampled_from([0, 0.01, 0.1])),
     st.builds("randaugment:operations={}".format, st.integers(0, 2)),
+    st.builds("coin:alpha={}".format, st.sampled_from([0, 1, 2])),
     st.builds("early:part={}".format, st.sampled_from([0.25, 0.5, 1])),
     st.sampled_from(["vanilla", "gray", "resize:scale=0.9", "cutmix", "mixup"]),
 )

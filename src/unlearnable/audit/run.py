@@ -61,7 +61,8 @@ def audit_folder(
             pictures take them from here: the case that favours them most.
         clean_test: the same for pictures that nobody trains on.
         out: folder for the results.
-        countermeasures: ``table1``, ``all``, or names with parameters, chained by ``+``, separated by commas.
+        countermeasures: ``table1``, ``jpeg_sweep``, ``all``, or names with parameters, chained by ``+``, separated by
+            commas.
         victim: see `victims`; any timm name.
         recipe: ``quick``, ``paper`` or ``transformer``.
         seeds: trainings a cell.

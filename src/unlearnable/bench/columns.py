@@ -17,6 +17,7 @@ TABLE1 = (
     "jpeg:quality=50",
     "at",
 )
+JPEG_SWEEP = tuple(f"jpeg:quality={quality}" for quality in range(90, 0, -10))
 BEYOND = (
     "gaussf:sigma=0.8",
     "gray+jpeg:quality=10",
@@ -26,20 +27,24 @@ BEYOND = (
     "ueraser:repeats=5",
     "early",
     "orthogonal",
+    "covariance",
+    "notch",
+    "spectrum",
+    "coin",
     "class_mean",
     "reveal",
     "inverse",
     "mix",
     "only_clean",
-    *(f"jpeg:quality={quality}" for quality in (20, 30, 40, 60, 70, 80, 90)),
+    *(name for name in JPEG_SWEEP if name not in TABLE1),
 )
-GROUPS = {"table1": TABLE1, "all": (*TABLE1, *BEYOND)}
+GROUPS = {"table1": TABLE1, "jpeg_sweep": JPEG_SWEEP, "all": (*TABLE1, *BEYOND)}
 # One large step from a random start in place of ten small ones (Wong et al., ICLR 2020, arXiv 2001.03994).
 QUICK_AT = "at:steps=1,step=10"
 
 
 def columns(text: str, recipe: str, backbone: str | None = None) -> tuple[str, ...]:
-    """The countermeasures of ``table1``, ``all``, or a list such as ``vanilla,gray+jpeg:quality=10,at``.
+    """The countermeasures of the `GROUPS`, or of a list such as ``table1,gray+jpeg:quality=50,orthogonal``.
 
     Args:
         text: groups and countermeasures, separated by commas.

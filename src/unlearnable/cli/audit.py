@@ -13,7 +13,9 @@ def audit(
     clean_train: Annotated[str, typer.Option(help="Folder of the originals, or a data set such as cifar10:root=….")],
     clean_test: Annotated[str, typer.Option(help="The same of pictures that nobody trains on.")],
     out: Annotated[Path, typer.Option(help="Folder for the page and the results; resumes what it holds.")],
-    countermeasures: Annotated[str, typer.Option(help="table1, all, or NAME+NAME,NAME:parameter=value,…")] = "table1",
+    countermeasures: Annotated[
+        str, typer.Option(help="table1, jpeg_sweep, all, NAME+NAME,NAME:key=value,…")
+    ] = "table1",
     victim: Annotated[str, typer.Option(help="The classifier, or any timm name.")] = "resnet9",
     recipe: Annotated[str, typer.Option(help="quick, for CPUs; paper; transformer, AdamW for vit.")] = "quick",
     seeds: Annotated[int, typer.Option(help="Trainings a cell.")] = 1,

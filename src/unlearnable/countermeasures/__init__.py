@@ -3,12 +3,15 @@
 from unlearnable.countermeasures import (
     augment,
     clean_pictures,
+    coin,
+    covariance,
     early_stopping,
     inverse,
     orthogonal,
     preprocess,
     pretrained,
     reveal,
+    spectrum,
     ueraser,
 )
 from unlearnable.training import adversarial
@@ -27,13 +30,16 @@ __all__ = [
     "adversarial",
     "augment",
     "clean_pictures",
+    "coin",
     "countermeasure_named",
     "countermeasures",
+    "covariance",
     "early_stopping",
     "inverse",
     "orthogonal",
     "preprocess",
     "pretrained",
     "reveal",
+    "spectrum",
     "ueraser",
 ]
