@@ -9,6 +9,7 @@ from unlearnable.countermeasures import (
     preprocess,
     pretrained,
     reveal,
+    route,
     ueraser,
 )
 from unlearnable.training import adversarial
@@ -35,5 +36,6 @@ __all__ = [
     "preprocess",
     "pretrained",
     "reveal",
+    "route",
     "ueraser",
 ]
