@@ -75,7 +75,7 @@ def test_rates_rise_once_and_fall(name, progress):
 )
 def test_what_takes_longer(side, classes, is_long):
     for name, usual, long in (("paper", 60, 100), ("quick", 10, 10), ("quick:epochs=3", 3, 3)):
-        assert recipes.make(name).suited(blank(side, classes)).epochs == (long if is_long else usual)
+        assert recipes.make(name).suited(classes, side).epochs == (long if is_long else usual)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from unlearnable.victims.architectures import victim_named
 from unlearnable.victims.features import save_weights
 
 HOOKS = ("purify", "deploy", "adjust_victim", "adjust_recipe", "augment", "loss")
-TINY = {"inverse": "steps=2,per_class=2,keys=1,channels=4", "ueraser": "repeats=2", "at": "steps=2"}
+TINY = {"inverse": "steps=2,per_class=2,keys=1,channels=4", "ueraser": "repeats=2", "at": "steps=2", "size": "pixels=8"}
 VICTIM = "resnet9:width=4"
 NEAR_NOTHING = st.one_of(  # parameters on both sides of where a countermeasure begins to do something
     st.builds("{}:kernel={}".format, st.sampled_from(["mean", "median", "gaussf"]), st.sampled_from([1, 3, 5])),
@@ -79,7 +79,7 @@ def test_purify_keeps_the_kind_of_set(countermeasure, data, knowledge):
     images, labels = data.images.clone(), data.labels.clone()
     purified = countermeasure.purify(data, knowledge)
     assert purified.images.dtype == torch.uint8
-    assert purified.images.shape[1:] == data.images.shape[1:]
+    assert purified.images.shape[1:] == (3, *countermeasure.resized(*data.images.shape[-2:]))
     assert purified.classes == data.classes
     assert torch.equal(data.images, images) and torch.equal(data.labels, labels)
 
@@ -95,7 +95,8 @@ def test_purify_is_deterministic_in_the_seed(countermeasure, data, knowledge):
 def test_deploy_keeps_the_kind_of_pictures(countermeasure, data):
     before = data.images.clone()
     deployed = countermeasure.deploy(data.images)
-    assert deployed.dtype == torch.uint8 and deployed.shape == data.images.shape
+    assert deployed.dtype == torch.uint8
+    assert deployed.shape == (len(data), 3, *countermeasure.resized(*data.images.shape[-2:]))
     assert torch.equal(data.images, before)
 
 

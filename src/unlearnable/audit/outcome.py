@@ -125,13 +125,14 @@ class Outcome:
         classes: names.
         protected_classes: indices, where only some classes are protected; empty where all are.
         train_count, test_count: pictures that were trained and tested on.
-        size: side of the pictures in pixels.
+        size: side of the published pictures in pixels.
         victim, recipe: as text; ``epochs`` is what the recipe means for an ordinary training here.
         seeds: how many trainings a row and set.
         rows: in the order of the countermeasures; those that have been trained.
         missing: countermeasures that were asked for and not trained, with the reason.
         published: the published set.
         command: what was typed.
+        trained: side in pixels at which was trained, where that is another.
     """
 
     classes: tuple[str, ...]
@@ -147,6 +148,7 @@ class Outcome:
     missing: dict[str, str]
     published: PublishedFolder
     command: str
+    trained: int | None = None
 
     @property
     def chance(self) -> float:

@@ -125,6 +125,10 @@ def _tiles(outcome: Outcome) -> list[tuple[str, str, str]]:
     return tiles
 
 
+def _trained(outcome: Outcome) -> str:
+    return f", reduced to {outcome.trained} × {outcome.trained} px for training" if outcome.trained else ""
+
+
 def _facts(outcome: Outcome) -> list[tuple[str, str]]:
     """What was audited, how and on what."""
     results = [result for row in outcome.rows for result in (*row.clean, *row.protected)]
@@ -133,7 +137,7 @@ def _facts(outcome: Outcome) -> list[tuple[str, str]]:
         ("Test pictures", f"{outcome.test_count:,}, clean"),
         ("Published pictures", f"{outcome.published.count:,}"),
         ("Classes", f"{len(outcome.classes):,}"),
-        ("Picture size", f"{outcome.size} × {outcome.size} px"),
+        ("Picture size", f"{outcome.size} × {outcome.size} px" + _trained(outcome)),
         ("Victim", outcome.victim),
         ("Recipe", f"{outcome.recipe}, {outcome.epochs} epoch{'' if outcome.epochs == 1 else 's'}"),
         ("Trainings a row and set", f"{outcome.seeds}" + _seeds(results)),

@@ -7,11 +7,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 
+from unlearnable.audit.large import check_large, usual_trained
 from unlearnable.audit.outcome import Outcome
 from unlearnable.audit.page import audit_page, markdown_table
 from unlearnable.audit.progress import AuditProgress, CallerError, ProgressMeter
 from unlearnable.audit.sets import Sets, load_sets
-from unlearnable.audit.trainings import AuditTrainings
+from unlearnable.audit.trainings import AuditTrainings, in_full
 from unlearnable.audit.verdict import verdict
 from unlearnable.bench.columns import columns
 from unlearnable.bench.ray import executor_for
@@ -40,6 +41,7 @@ def audit_folder(
     seeds: int = 1,
     minutes: float | None = None,
     size: int | None = None,
+    published_size: int | None = None,
     backbone: str | None = None,
     workers: int = 1,
     device: str | None = None,
@@ -68,6 +70,8 @@ def audit_folder(
         seeds: trainings a cell.
         minutes: no training starts that would not end within so many, as far as can be foreseen.
         size: side in pixels at which is trained; that of the published pictures, at most 224, when None.
+        published_size: side in pixels at which the pictures are read, where they are to go through a platform or a
+            scraper at that size, and are brought to ``size`` after that; ``size`` when None.
         backbone: safetensors file of pretrained weights for ``victim``.
         workers: processes that train side by side.
         device: torch device; CUDA where there is one when None.
@@ -88,10 +92,14 @@ def audit_folder(
     names, chosen, out = columns(countermeasures, recipe, backbone), executor_for(workers, ray, device), Path(out)
     recipe_named(recipe)
     _check_place(out, [Path(protected), Path(clean_train), Path(clean_test)])
-    sets = load_sets(Path(protected), str(clean_train), str(clean_test), size)
-    _check_victims(victim_named(victim), names, len(sets.clean.classes), sets.clean.images.shape[-1])
+    trained = None
+    if published_size:
+        trained = size or usual_trained(published_size)
+        check_large([Path(protected), Path(clean_train), Path(clean_test)], published_size, trained, names)
+    sets = load_sets(Path(protected), str(clean_train), str(clean_test), published_size or size)
+    _check_victims(victim_named(victim), names, sets, trained)
     runs = RunFolder(out.absolute())
-    trainings = AuditTrainings.of(sets, names, victim, recipe, seeds, runs, device)
+    trainings = AuditTrainings.of(sets, names, victim, recipe, seeds, runs, device, trained)
     with locked(out), _stored(sets, trainings, runs), chosen as executor:
         scheduler = Scheduler(trainings.in_order(), executor, _times(sets, runs), end)
         if on_progress:
@@ -112,12 +120,15 @@ def audit_folder(
                 size=sets.clean.images.shape[-1],
                 victim=victim,
                 recipe=recipe,
-                epochs=recipe_named(recipe).suited(sets.clean).epochs,
+                epochs=recipe_named(recipe)
+                .suited(len(sets.clean.classes), trained or sets.clean.images.shape[-1])
+                .epochs,
                 seeds=seeds,
                 rows=trainings.rows(sets.protected_classes),
                 missing=trainings.missing(scheduler.failed),
                 published=sets.published,
                 command=command,
+                trained=trained,
             )
             _write(outcome, out)
     return outcome
@@ -157,7 +168,7 @@ def summary(outcome: Outcome) -> dict[str, object]:
         }
         for row in outcome.rows
     }
-    settings = "classes protected_classes train_count test_count size victim recipe epochs seeds chance"
+    settings = "classes protected_classes train_count test_count size trained victim recipe epochs seeds chance"
     return {
         **{name: getattr(outcome, name) for name in settings.split()},
         "rows": rows,
@@ -177,10 +188,12 @@ def _check_place(out: Path, sets: list[Path]) -> None:
             raise ValueError(f"{out} lies in {folder}, whose pictures are read; name another folder")
 
 
-def _check_victims(victim: Victim, names: tuple[str, ...], classes: int, size: int) -> None:
+def _check_victims(victim: Victim, names: tuple[str, ...], sets: Sets, trained: int | None) -> None:
     """Build every victim that will be trained, and show it a picture: what cannot be is found before any training."""
-    for chosen in dict.fromkeys(countermeasure_named(name).victim_to_train(victim) for name in names):
-        built_for(chosen, classes, size, size)
+    chosen = [countermeasure_named(in_full(name, trained)) for name in names]
+    size = sets.clean.images.shape[-2:]
+    for one, found in dict.fromkeys((each.victim_to_train(victim), each.resized(*size)) for each in chosen):
+        built_for(one, len(sets.clean.classes), *found)
 
 
 def _write(outcome: Outcome, out: Path) -> None:

@@ -15,6 +15,7 @@ from unlearnable.bench.store import RunFolder
 from unlearnable.bench.timing import Workload
 from unlearnable.compute.devices import device_named, name_of
 from unlearnable.countermeasures import countermeasure_named
+from unlearnable.countermeasures.route import trained_at
 from unlearnable.images.imageset import fingerprint
 from unlearnable.training.recipes import recipe_named
 
@@ -46,27 +47,40 @@ class AuditTrainings:
         seeds: int,
         runs: RunFolder,
         device: str | None = None,
+        trained: int | None = None,
     ) -> "AuditTrainings":
         """All of them: clean and protected side by side, so that a row is complete as early as possible.
+
+        Args:
+            sets: what is trained on and tested on.
+            names: of the countermeasures, as text.
+            victim: as text.
+            recipe: as text.
+            seeds: how many.
+            runs: where everything is stored.
+            device: as text; CUDA where there is one when None.
+            trained: side in pixels to which the countermeasures bring the pictures (see `trained_at`), if they do.
 
         Raises:
             FileNotFoundError: weights that a countermeasure needs are not there.
         """
         train = {"clean": fingerprint(sets.clean), "protected": fingerprint(sets.protected)}
         test, size = fingerprint(sets.test), sets.clean.images.shape[-1]
-        suited, where = recipe_named(recipe).suited(sets.clean), name_of(device_named(device))
+        where = name_of(device_named(device))
         counts = (len(sets.clean), len(sets.test), len(sets.clean.classes), size)
         shared: dict[tuple[str, Side], Purify] = {}
         steps: dict[tuple[str, int, Side], Train] = {}
         for seed, name, side in product(range(seeds), names, SIDES):
-            countermeasure = countermeasure_named(name)
+            full = in_full(name, trained)
+            countermeasure = countermeasure_named(full)
             if countermeasure.repeatable and seeds > 1 and (name, side) not in shared:
-                shared[name, side] = Purify(f"{name} of {side} pictures", runs, device, (), name)
+                shared[name, side] = Purify(f"{name} of {side} pictures", runs, device, (), full)
             needs: tuple[Step, ...] = (shared[name, side],) if (name, side) in shared else ()
             if side == "protected":  # it says nothing without the same on clean pictures
                 needs = (*needs, steps[name, seed, "clean"])
-            cell = Cell.of(train[side], test, train["clean"], size, victim, name, recipe, seed)
-            workload = Workload(cell.clean, *counts, victim, name, countermeasure.adjust_recipe(suited).epochs, where)
+            cell = Cell.of(train[side], test, train["clean"], size, victim, full, recipe, seed)
+            epochs = countermeasure.recipe_to_train(recipe_named(recipe), sets.clean).epochs
+            workload = Workload(cell.clean, *counts, victim, full, epochs, where)
             find, title = partial(_itself, cell), f"{name}, {side}"
             steps[name, seed, side] = Train(title, runs, device, needs, find, workload, cell.key)
         return cls(names, seeds, steps)
@@ -97,6 +111,11 @@ class AuditTrainings:
             if step.result is None:
                 reasons.setdefault(name, str(failed.get(step, "the audit was interrupted")))
         return reasons
+
+
+def in_full(name: str, trained: int | None) -> str:
+    """A countermeasure as it is trained; see `trained_at`."""
+    return trained_at(name, trained) if trained else name
 
 
 def _itself(cell: Cell) -> Cell:

@@ -38,7 +38,7 @@ class Cell:
         train, test, clean: fingerprints of the three sets (see `fingerprint`); ``clean`` is what the trainer holds,
             empty where he holds nothing.
         weights: fingerprint of the files of weights that the training or its countermeasure uses; empty without.
-        size: side of the pictures in pixels.
+        size: side of the published pictures in pixels.
         victim, countermeasure, recipe: as text.
         seed: of the training.
         version: of this package.

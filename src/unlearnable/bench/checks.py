@@ -64,7 +64,8 @@ def _check_training(what: TrainingSet, clean: ImageSet) -> None:
 def _check_trained(victim: str, name: str, clean: ImageSet) -> None:
     countermeasure = countermeasure_named(name)
     countermeasure.check_serves(clean)
-    built_for(countermeasure.victim_to_train(victim_named(victim)), len(clean.classes), *clean.images.shape[-2:])
+    size = countermeasure.resized(*clean.images.shape[-2:])
+    built_for(countermeasure.victim_to_train(victim_named(victim)), len(clean.classes), *size)
 
 
 @contextmanager

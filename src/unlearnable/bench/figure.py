@@ -74,8 +74,9 @@ class DrawFigure(Step):
             yield panel
 
     def _model(self, planned: PlannedCell, cell: Cell, clean: ImageSet) -> nn.Module:
-        victim = countermeasure_named(planned.countermeasure).adjust_victim(victim_named(planned.victim))
-        model = victim.build(len(clean.classes), clean.images.shape[-1])
+        countermeasure = countermeasure_named(planned.countermeasure)
+        _, width = countermeasure.resized(*clean.images.shape[-2:])
+        model = countermeasure.adjust_victim(victim_named(planned.victim)).build(len(clean.classes), width)
         network_of(model).load_state_dict(load_file(self.runs.weights(cell)))
         return model.eval()
 

@@ -41,7 +41,7 @@ class Workload:
         pictures: of the training set.
         tests: pictures of the test set.
         classes: how many.
-        size: side of the pictures in pixels.
+        size: side of the published pictures in pixels.
         victim: as text.
         countermeasure: as text.
         epochs: for which it is trained.
@@ -68,10 +68,11 @@ class Workload:
     @property
     def multiplications(self) -> float:
         """About so many, in units of the same size for all."""
-        victim = countermeasure_named(self.countermeasure).adjust_victim(victim_named(self.victim))
+        countermeasure = countermeasure_named(self.countermeasure)
+        victim = countermeasure.adjust_victim(victim_named(self.victim))
         passes = 1 if victim.frozen else 3  # there, and back through weights and features
         pictures = passes * self.pictures * work(self.countermeasure, self.epochs) + self.tests * self.epochs
-        return pictures * _multiplications(victim, self.classes, self.size)
+        return pictures * _multiplications(victim, self.classes, max(countermeasure.resized(self.size, self.size)))
 
 
 class StepTimes:

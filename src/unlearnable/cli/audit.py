@@ -21,6 +21,7 @@ def audit(
     seeds: Annotated[int, typer.Option(help="Trainings a cell.")] = 1,
     minutes: Annotated[float | None, typer.Option(help="Start no training that would end later.")] = None,
     size: Annotated[int | None, typer.Option(help="Side in px.", show_default="the pictures', at most 224")] = None,
+    published_size: Annotated[int | None, typer.Option(help="Side in px before platform and scraper.")] = None,
     backbone: Annotated[str | None, typer.Option(help="Pretrained weights of the victim, as safetensors.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes that train side by side.")] = 1,
     device: Device = None,
@@ -33,6 +34,7 @@ def audit(
     """
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+    from unlearnable.audit.large import memory_needed
     from unlearnable.audit.progress import AuditProgress
     from unlearnable.audit.run import PAGE, audit_folder
     from unlearnable.audit.verdict import verdict
@@ -51,6 +53,10 @@ def audit(
             if not progress.console.is_terminal and now.accuracy is None:  # a log file gets lines, not a bar
                 say(f"training {now.cell}/{now.cells}: {now.what}")
 
+        if published_size:
+            folders = Path(protected), Path(clean_train), Path(clean_test)
+            memory = memory_needed(folders, published_size) / 1e9
+            say(f"the pictures at {published_size} px take about {memory:.2f} GB of memory")
         outcome = audit_folder(
             protected,
             clean_train,
@@ -62,6 +68,7 @@ def audit(
             seeds=seeds,
             minutes=minutes,
             size=size,
+            published_size=published_size,
             backbone=backbone,
             workers=workers,
             device=device,

@@ -11,6 +11,7 @@ from unlearnable.countermeasures import (
     preprocess,
     pretrained,
     reveal,
+    route,
     spectrum,
     ueraser,
 )
@@ -40,6 +41,7 @@ __all__ = [
     "preprocess",
     "pretrained",
     "reveal",
+    "route",
     "spectrum",
     "ueraser",
 ]

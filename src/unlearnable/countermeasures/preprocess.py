@@ -36,7 +36,7 @@ class Preprocess(Countermeasure):
     test: bool
 
     @abstractmethod
-    def transform(self, images: Images8) -> Images8:
+    def transform(self, images: Images8) -> UInt8[Tensor, "n 3 h2 w2"]:
         """Picture by picture, always the same."""
 
     def check_serves(self, clean: ImageSet) -> None:
@@ -48,11 +48,11 @@ class Preprocess(Countermeasure):
         """`transform` the training set."""
         return replace(data, images=self._all(data.images))
 
-    def deploy(self, images: Images8) -> Images8:
+    def deploy(self, images: Images8) -> UInt8[Tensor, "n 3 h2 w2"]:
         """`transform` if ``test``."""
         return self._all(images) if self.test else images
 
-    def _all(self, images: Images8) -> Images8:
+    def _all(self, images: Images8) -> UInt8[Tensor, "n 3 h2 w2"]:
         count = max(1, CHUNK_VALUES // images[0].numel())
         return torch.cat([self.transform(chunk) for chunk in images.split(count)])
 

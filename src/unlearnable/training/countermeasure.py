@@ -1,7 +1,7 @@
 """What a trainer does against a protection: one class each, one hook each; ``a+b`` chains them."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from pathlib import Path
 from typing import ClassVar, dataclass_transform
@@ -10,7 +10,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from unlearnable.images.imageset import Images, ImageSet
+from unlearnable.images.imageset import Images, Images8, ImageSet
 from unlearnable.registry import Registry
 from unlearnable.storage.provenance import check_files
 from unlearnable.training.recipes import Recipe
@@ -24,29 +24,41 @@ class Knowledge:
     """What the trainer has beside the published pictures.
 
     Attributes:
-        clean: clean pictures of the same classes, correctly labelled; None if he has none.
+        clean: clean pictures of the same classes, correctly labelled, as large as the published ones; None if he has
+            none.
         seed: of everything he draws before the training.
+        way: what brought the pictures to him so far, one after the other: his clean ones come the same way.
     """
 
     clean: ImageSet | None = None
     seed: int = 0
+    way: tuple["Countermeasure", ...] = ()
 
     def clean_per_class(self, per_class: int) -> ImageSet:
-        """The first ``per_class`` clean pictures of each class.
+        """The first ``per_class`` clean pictures of each class, as large as those that he has before him.
 
         Raises:
             ValueError: there are none, or too few.
         """
         if self.clean is None:
             raise ValueError("this countermeasure needs clean pictures of the trainer's own; none were given")
-        return self.clean.first(per_class)
+        first = self.clean.first(per_class)
+        return replace(first, images=reduce(lambda images, link: link.deploy(images), self.way, first.images))
+
+    def after(self, link: "Countermeasure") -> "Knowledge":
+        """What he has once ``link`` has brought the pictures to him; only what changes their size counts."""
+        if self.clean is None:
+            return self
+        height, width = self.clean.images.shape[-2:]
+        arrived = reduce(lambda size, link: link.resized(*size), self.way, (height, width))
+        return self if link.resized(*arrived) == arrived else replace(self, way=(*self.way, link))
 
 
 @dataclass_transform(frozen_default=True)
 class Countermeasure:
     """A frozen dataclass of defaulted parameters that overrides one of these hooks, which all do nothing.
 
-    `victim_to_train` is no hook: it asks `adjust_victim` and `check_trains`.
+    `victim_to_train` and `recipe_to_train` are no hooks: they ask the others.
 
     Attributes:
         repeatable: whether what `purify` makes depends on the training set alone, so that it can be kept.
@@ -102,11 +114,15 @@ class Countermeasure:
             ValueError: it cannot.
         """
 
+    def resized(self, height: int, width: int) -> tuple[int, int]:
+        """Height and width that `purify` and `deploy` make of published pictures of this size."""
+        return height, width
+
     def purify(self, data: ImageSet, knowledge: Knowledge) -> ImageSet:
         """Once, before the training: the training set as the trainer uses it."""
         return data
 
-    def deploy(self, images: UInt8[Tensor, "n 3 h w"]) -> UInt8[Tensor, "n 3 h w"]:
+    def deploy(self, images: Images8) -> UInt8[Tensor, "n 3 h2 w2"]:
         """Once: the pictures on which the finished classifier is used. Usually they come as they are."""
         return images
 
@@ -127,6 +143,11 @@ class Countermeasure:
     def adjust_recipe(self, recipe: Recipe) -> Recipe:
         """The recipe to train it by: what it changes is a part of what it finds, so that a chain's order is free."""
         return recipe
+
+    def recipe_to_train(self, recipe: Recipe, published: ImageSet) -> Recipe:
+        """What `adjust_recipe` gives of the recipe that suits what becomes of pictures like those ``published``."""
+        size = self.resized(*published.images.shape[-2:])
+        return self.adjust_recipe(recipe.suited(len(published.classes), max(size)))
 
     def augment(self, images: Images, targets: Targets) -> tuple[Images, Targets]:
         """A batch, after crop and flip, at every step."""
@@ -172,9 +193,13 @@ class Chain(Countermeasure):
         return tuple(file for link in self.links for file in link.find_files())
 
     def check_serves(self, clean: ImageSet) -> None:
-        """Each link's."""
+        """Each link's, on pictures as large as those that come to it."""
         for link in self.links:
             link.check_serves(clean)
+            size = clean.images.shape[-2:]
+            if link.resized(*size) != size:  # one picture tells how large they are
+                arrived = link.deploy(clean.images[:1])
+                clean = replace(clean, images=arrived.expand(len(clean), -1, -1, -1))
 
     def check_trains(self, victim: Victim) -> None:
         """Each link's."""
@@ -182,10 +207,16 @@ class Chain(Countermeasure):
             link.check_trains(victim)
 
     def purify(self, data: ImageSet, knowledge: Knowledge) -> ImageSet:
-        """Each link's, in order."""
-        return reduce(lambda purified, link: link.purify(purified, knowledge), self.links, data)
+        """Each link's, in order; what it brings to another size, it brings the trainer's clean pictures to, too."""
+        for link in self.links:
+            data, knowledge = link.purify(data, knowledge), knowledge.after(link)
+        return data
 
-    def deploy(self, images: UInt8[Tensor, "n 3 h w"]) -> UInt8[Tensor, "n 3 h w"]:
+    def resized(self, height: int, width: int) -> tuple[int, int]:
+        """Each link's, in order."""
+        return reduce(lambda size, link: link.resized(*size), self.links, (height, width))
+
+    def deploy(self, images: Images8) -> UInt8[Tensor, "n 3 h2 w2"]:
         """Each link's, in order."""
         return reduce(lambda deployed, link: link.deploy(deployed), self.links, images)
 

@@ -89,24 +89,30 @@ def fit(
             the checkpoint is of another training.
         DivergedError: the loss became infinite or undefined.
     """
+    published = train if purify else test  # a countermeasure may have brought a purified set to another size
     for what, other in {"test set": test, "set of clean pictures": clean or test}.items():
-        if train.classes != other.classes or train.images.shape[1:] != other.images.shape[1:]:
+        if train.classes != other.classes or published.images.shape[1:] != other.images.shape[1:]:
             raise ValueError(
                 f"expected a {what} with the training set's classes and size, {len(train.classes)} and "
-                f"{train.images.shape[-1]} px; got {len(other.classes)} and {other.images.shape[-1]} px"
+                f"{published.images.shape[-1]} px; got {len(other.classes)} and {other.images.shape[-1]} px"
             )
     start = time.perf_counter()
     device = device or best_device()
-    recipe = countermeasure.adjust_recipe(recipe.suited(train))
+    recipe = countermeasure.recipe_to_train(recipe, published)
     with seeded(seed, device):
         data = train.to(device)
         if purify:
             data = countermeasure.purify(data, Knowledge(clean and clean.to(device), seed))
         if len(data) < 2:
             raise ValueError(f"expected at least 2 pictures to train on, got {len(data)}")
-        model = countermeasure.victim_to_train(victim).build(len(train.classes), train.images.shape[-1])
+        model = countermeasure.victim_to_train(victim).build(len(train.classes), data.images.shape[-1])
         model = model.to(device).to(memory_format=torch.channels_last)
         deployed = replace(test.to(device), images=countermeasure.deploy(test.images.to(device)))
+        if deployed.images.shape[1:] != data.images.shape[1:]:
+            raise ValueError(
+                f"expected test pictures as large as those trained on, {data.images.shape[-1]} px, got "
+                f"{deployed.images.shape[-1]} px: what changes the size must do so for both"
+            )
         history = History(model, recipe.optimizer(model), device)
         if checkpoint:
             history.resume(checkpoint)

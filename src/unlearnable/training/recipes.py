@@ -8,7 +8,6 @@ from typing import ClassVar, Literal
 import torch
 from torch import nn
 
-from unlearnable.images.imageset import ImageSet
 from unlearnable.options import BelowOne, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 from unlearnable.registry import Registry
 from unlearnable.victims.architectures import SMALL_SIDE
@@ -76,9 +75,9 @@ class Recipe:
         usual, long = (max(1, round(epochs * part)) if epochs else 0 for epochs in (self.epochs, self.long_epochs))
         return replace(self, epochs=usual, long_epochs=long)
 
-    def suited(self, data: ImageSet) -> "Recipe":
-        """This recipe for these data."""
-        slower = len(data.classes) > 10 or max(data.images.shape[-2:]) > SMALL_SIDE
+    def suited(self, classes: int, side: int) -> "Recipe":
+        """This recipe for so many classes, and pictures of so many pixels a side."""
+        slower = classes > 10 or side > SMALL_SIDE
         return self.longer() if slower else self
 
 
