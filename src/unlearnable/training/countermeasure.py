@@ -79,6 +79,11 @@ class Countermeasure:
         """About how many ordinary trainings an epoch of it takes."""
         return 1.0
 
+    @property
+    def effort_before(self) -> float:
+        """About how many epochs of ordinary training go by before its first."""
+        return 0.0
+
     def find_files(self) -> tuple[Path, ...]:
         """Files on whose content the result depends; what lies on a hub is downloaded, once a process."""
         return ()
@@ -128,6 +133,14 @@ class Countermeasure:
         """The recipe to train it by: what it changes is a part of what it finds, so that a chain's order is free."""
         return recipe
 
+    def prepare(self, model: nn.Module, data: ImageSet) -> nn.Module:
+        """Once, before the first epoch: the network that is trained, already on the device of the purified ``data``.
+
+        What is drawn here comes from torch's own generators, which are seeded. A training that goes on after it was
+        killed does it again.
+        """
+        return model
+
     def augment(self, images: Images, targets: Targets) -> tuple[Images, Targets]:
         """A batch, after crop and flip, at every step."""
         return images, targets
@@ -167,6 +180,11 @@ class Chain(Countermeasure):
         """That of the dearest link."""
         return max(link.effort for link in self.links)
 
+    @property
+    def effort_before(self) -> float:
+        """That of all links."""
+        return sum(link.effort_before for link in self.links)
+
     def find_files(self) -> tuple[Path, ...]:
         """Those of all links."""
         return tuple(file for link in self.links for file in link.find_files())
@@ -196,6 +214,10 @@ class Chain(Countermeasure):
     def adjust_recipe(self, recipe: Recipe) -> Recipe:
         """Each link's, in order."""
         return reduce(lambda adjusted, link: link.adjust_recipe(adjusted), self.links, recipe)
+
+    def prepare(self, model: nn.Module, data: ImageSet) -> nn.Module:
+        """Each link's, in order."""
+        return reduce(lambda prepared, link: link.prepare(prepared, data), self.links, model)
 
     def augment(self, images: Images, targets: Targets) -> tuple[Images, Targets]:
         """Each link's, in order."""
