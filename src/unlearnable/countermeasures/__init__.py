@@ -2,13 +2,17 @@
 
 from unlearnable.countermeasures import (
     augment,
+    avatar,
+    bridge,
     clean_pictures,
+    dvae,
     early_stopping,
     inverse,
     orthogonal,
     preprocess,
     pretrained,
     reveal,
+    simclr,
     ueraser,
 )
 from unlearnable.training import adversarial
@@ -26,14 +30,18 @@ __all__ = [
     "Knowledge",
     "adversarial",
     "augment",
+    "avatar",
+    "bridge",
     "clean_pictures",
     "countermeasure_named",
     "countermeasures",
+    "dvae",
     "early_stopping",
     "inverse",
     "orthogonal",
     "preprocess",
     "pretrained",
     "reveal",
+    "simclr",
     "ueraser",
 ]
