@@ -26,6 +26,8 @@ CONFIG, WEIGHTS, SCHEDULE = "config.json", "diffusion_pytorch_model.safetensors"
 class Avatar(Countermeasure):
     """Noise each published picture as far as a step of a DDPM, and denoise it from there.
 
+    `unlearnable denoiser train` makes a small one.
+
     Attributes:
         model: folder or hub id of a DDPM of diffusers, for pictures of this size.
         step: at which denoising begins; 0 changes nothing (AVATAR's released CIFAR-10: 100 of 1000).
@@ -76,22 +78,26 @@ class Avatar(Countermeasure):
         network = network.to(data.images.device).to(memory_format=torch.channels_last)
         generator = torch.Generator().manual_seed(knowledge.seed)
         chunks = data.images.split(at_once(data.images))
-        denoised = [self._denoised(network, scheduler, chunk, generator) for chunk in chunks]
-        return replace(data, images=torch.cat(denoised).contiguous())
+        purified = [denoised(network, scheduler, chunk, self.step, self.stride, generator) for chunk in chunks]
+        return replace(data, images=torch.cat(purified).contiguous())
 
-    @torch.inference_mode()
-    def _denoised(self, network: Any, scheduler: Any, images: Images8, generator: torch.Generator) -> Images8:
-        device = images.device
-        first = self.step - 1  # diffusers counts from 0, where there is some noise already
-        scheduler.set_timesteps(timesteps=list(range(first, -1, -self.stride)))
-        clean = images.float() / 127.5 - 1
-        noise = torch.randn(clean.shape, generator=generator).to(device)
-        noisy = scheduler.add_noise(clean, noise, torch.full((len(clean),), first, device=device))
-        for step in scheduler.timesteps:
-            with fast(device):
-                predicted: Tensor = network(noisy.contiguous(memory_format=torch.channels_last), step).sample
-            noisy = scheduler.step(predicted.float(), step, noisy, generator=generator).prev_sample
-        return to_bytes((noisy + 1) * 127.5)
+
+@torch.inference_mode()
+def denoised(
+    network: Any, scheduler: Any, images: Images8, step: int, stride: int, generator: torch.Generator
+) -> Images8:
+    """Pictures noised as far as ``step`` and denoised again, each ``stride``-th step; drawn from the generator."""
+    device = images.device
+    first = step - 1  # diffusers counts from 0, where there is some noise already
+    scheduler.set_timesteps(timesteps=list(range(first, -1, -stride)))
+    clean = images.float() / 127.5 - 1
+    noise = torch.randn(clean.shape, generator=generator).to(device)
+    noisy = scheduler.add_noise(clean, noise, torch.full((len(clean),), first, device=device))
+    for now in scheduler.timesteps:
+        with fast(device):
+            predicted: Tensor = network(noisy.contiguous(memory_format=torch.channels_last), now).sample
+        noisy = scheduler.step(predicted.float(), now, noisy, generator=generator).prev_sample
+    return to_bytes((noisy + 1) * 127.5)
 
 
 @cache
