@@ -8,6 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sets import batch, labelled, linear, noisy
+from tiny_ddpm import save_ddpm
 from unlearnable.countermeasures import Countermeasure, Knowledge, countermeasure_named, countermeasures
 from unlearnable.countermeasures.preprocess import Preprocess
 from unlearnable.datasets import load
@@ -16,8 +17,16 @@ from unlearnable.training.recipes import recipes
 from unlearnable.victims.architectures import victim_named
 from unlearnable.victims.features import save_weights
 
-HOOKS = ("purify", "deploy", "adjust_victim", "adjust_recipe", "augment", "loss")
-TINY = {"inverse": "steps=2,per_class=2,keys=1,channels=4", "ueraser": "repeats=2", "at": "steps=2", "size": "pixels=8"}
+HOOKS = ("purify", "deploy", "adjust_victim", "adjust_recipe", "prepare", "augment", "loss")
+TINY = {
+    "inverse": "steps=2,per_class=2,keys=1,channels=4",
+    "ueraser": "repeats=2",
+    "at": "steps=2",
+    "size": "pixels=8",
+    "bridge": "pairs=2,steps=2,channels=4",
+    "dvae": "epochs=1,channels=4",
+    "simclr": "epochs=1",
+}
 VICTIM = "resnet9:width=4"
 NEAR_NOTHING = st.one_of(  # parameters on both sides of where a countermeasure begins to do something
     st.builds("{}:kernel={}".format, st.sampled_from(["mean", "median", "gaussf"]), st.sampled_from([1, 3, 5])),
@@ -40,18 +49,25 @@ def backbone(tmp_path_factory):
     return file
 
 
-def tiny(name: str, backbone: Path) -> str:
+@pytest.fixture(scope="module")
+def ddpm(tmp_path_factory):
+    return save_ddpm(tmp_path_factory.mktemp("ddpm"))
+
+
+def tiny(name: str, backbone: Path, ddpm: Path) -> str:
     """One of the registered countermeasures, with parameters that take little time."""
     parameters = countermeasures.parameters(name)
     chosen = TINY.get(name, "per_class=2" if "per_class" in parameters else "")
     if "weights" in parameters and parameters["weights"].default is None:
         chosen = f"weights={backbone}"
+    if name == "avatar":
+        chosen = f"model={ddpm},step=2"
     return f"{name}:{chosen}" if chosen else name
 
 
 @pytest.fixture(params=list(countermeasures))
-def spec(request, backbone) -> str:
-    return tiny(request.param, backbone)
+def spec(request, backbone, ddpm) -> str:
+    return tiny(request.param, backbone, ddpm)
 
 
 @pytest.fixture
@@ -71,8 +87,9 @@ def data(request, toy):
 
 @pytest.fixture(scope="module")
 def knowledge(data):
-    clean = load("toy:count=30,seed=1") if data.images.shape[-1] == 16 else labelled(noisy(8, 16, 20, seed=1))
-    return Knowledge(clean, seed=5)
+    """Other pictures of the same classes, and the originals of some that are published."""
+    other = load("toy:count=30,seed=1") if data.images.shape[-1] == 16 else labelled(noisy(8, 16, 20, seed=1))
+    return Knowledge(other.joined(data[:4]), seed=5)
 
 
 def test_purify_keeps_the_kind_of_set(countermeasure, data, knowledge):
@@ -165,8 +182,8 @@ def test_a_chain_keeps_the_order(data, knowledge):
 
 @pytest.mark.parametrize("recipe", ["paper", "quick", "transformer:epochs=7,long_epochs=9"])
 @pytest.mark.parametrize("other", list(countermeasures))
-def test_either_order_trains_the_same_victim_as_long(spec, other, recipe, backbone):
-    links = spec, tiny(other, backbone)
+def test_either_order_trains_the_same_victim_as_long(spec, other, recipe, backbone, ddpm):
+    links = spec, tiny(other, backbone, ddpm)
     if all(type(countermeasure_named(link)).loss is not Countermeasure.loss for link in links):
         return  # a chain has one loss of its own, see below
     trained = [
@@ -200,7 +217,7 @@ def test_a_training_with_it(countermeasure, toy):
         load("toy:count=6,seed=2"),
         countermeasure,
         recipes.make("quick:epochs=1,long_epochs=1,batch_size=4"),
-        clean=load("toy:count=30,seed=1"),
+        clean=load("toy:count=30,seed=1").joined(toy),
     )
     assert trained.confusion.sum() == 6
     assert trained.epochs[0].loss > 0

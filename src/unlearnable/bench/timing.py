@@ -167,7 +167,8 @@ def remaining(guess: TimeEstimate | None, checkpoint: Path) -> TimeEstimate | No
 
 def work(countermeasure: str, epochs: int) -> float:
     """What a training takes, in epochs without a countermeasure."""
-    return countermeasure_named(countermeasure).effort * epochs
+    made = countermeasure_named(countermeasure)
+    return made.effort_before + made.effort * epochs
 
 
 @cache

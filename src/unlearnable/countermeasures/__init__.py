@@ -2,9 +2,12 @@
 
 from unlearnable.countermeasures import (
     augment,
+    avatar,
+    bridge,
     clean_pictures,
     coin,
     covariance,
+    dvae,
     early_stopping,
     inverse,
     orthogonal,
@@ -12,6 +15,7 @@ from unlearnable.countermeasures import (
     pretrained,
     reveal,
     route,
+    simclr,
     spectrum,
     ueraser,
 )
@@ -30,11 +34,14 @@ __all__ = [
     "Knowledge",
     "adversarial",
     "augment",
+    "avatar",
+    "bridge",
     "clean_pictures",
     "coin",
     "countermeasure_named",
     "countermeasures",
     "covariance",
+    "dvae",
     "early_stopping",
     "inverse",
     "orthogonal",
@@ -42,6 +49,7 @@ __all__ = [
     "pretrained",
     "reveal",
     "route",
+    "simclr",
     "spectrum",
     "ueraser",
 ]

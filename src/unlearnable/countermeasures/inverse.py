@@ -4,8 +4,6 @@ BridgePure trains a diffusion bridge on leaked pairs; here a small residual netw
 train: a weaker attacker than the strongest known.
 """
 
-import math
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
@@ -15,8 +13,9 @@ from annotated_types import Ge
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from unlearnable.compute.devices import at_once, fast, seeded
-from unlearnable.images.imageset import ImageSet, to_bytes
+from unlearnable.compute.devices import fast, seeded
+from unlearnable.countermeasures.small_networks import learn, subtracted
+from unlearnable.images.imageset import ImageSet
 from unlearnable.options import PositiveInt
 from unlearnable.training.countermeasure import Countermeasure, Knowledge, countermeasures
 
@@ -72,46 +71,29 @@ class InverseNetwork(Countermeasure):
         protected = torch.cat([protect(own, seed=seed).images for seed in seeds])
         clean = own.images.repeat(self.keys, 1, 1, 1)
         network = self.learn(protected.to(data.images.device), clean.to(data.images.device), knowledge.seed)
-        return replace(data, images=_restored(network, data.images))
+        return subtracted(data, lambda images, _: network(images))
 
     def learn(self, protected: Tensor, clean: Tensor, seed: int) -> nn.Module:
         """A network that predicts from a protected picture what was added to it, in [0, 1]."""
         device = clean.device
         with seeded(seed, device):
             network = _denoiser(self.channels, self.depth).to(device).to(memory_format=torch.channels_last)
-        generator = torch.Generator().manual_seed(seed)
-        optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
-        decay = torch.optim.lr_scheduler.LambdaLR(
-            optimizer, lambda step: 0.5 * (1 + math.cos(math.pi * step / self.steps))
-        )
         height, width = clean.shape[-2:]
-        for _ in range(self.steps):
+
+        def loss(generator: torch.Generator) -> Tensor:
             chosen = torch.randint(len(clean), (64,), generator=generator)
             window = (chosen, slice(None), _span(height, generator), _span(width, generator))
             published, original = protected[window].float() / 255, clean[window].float() / 255
             with fast(device):
                 change = network(published.contiguous(memory_format=torch.channels_last))
-            optimizer.zero_grad()
-            F.mse_loss(change.float(), published - original).backward()
-            optimizer.step()
-            decay.step()
-        return network.eval()
+            return F.mse_loss(change.float(), published - original)
+
+        return learn(network, loss, self.steps, seed)
 
 
 def _span(side: int, generator: torch.Generator) -> slice:
     start = int(torch.randint(max(side - PATCH, 0) + 1, (), generator=generator))
     return slice(start, start + PATCH)
-
-
-@torch.inference_mode()
-def _restored(network: nn.Module, images: Tensor) -> Tensor:
-    restored = []
-    for chunk in images.split(at_once(images)):
-        unit = (chunk.float() / 255).contiguous(memory_format=torch.channels_last)
-        with fast(unit.device):
-            change = network(unit).float()
-        restored.append(to_bytes((unit - change) * 255))
-    return torch.cat(restored).contiguous()
 
 
 def _denoiser(channels: int, depth: int) -> nn.Sequential:

@@ -91,6 +91,11 @@ class Countermeasure:
         """About how many ordinary trainings an epoch of it takes."""
         return 1.0
 
+    @property
+    def effort_before(self) -> float:
+        """About how many epochs of ordinary training go by before its first."""
+        return 0.0
+
     def find_files(self) -> tuple[Path, ...]:
         """Files on whose content the result depends; what lies on a hub is downloaded, once a process."""
         return ()
@@ -149,6 +154,14 @@ class Countermeasure:
         size = self.resized(*published.images.shape[-2:])
         return self.adjust_recipe(recipe.suited(len(published.classes), max(size)))
 
+    def prepare(self, model: nn.Module, data: ImageSet) -> nn.Module:
+        """Once, before the first epoch: the network that is trained, already on the device of the purified ``data``.
+
+        What is drawn here comes from torch's own generators, which are seeded. A training that goes on after it was
+        killed does it again.
+        """
+        return model
+
     def augment(self, images: Images, targets: Targets) -> tuple[Images, Targets]:
         """A batch, after crop and flip, at every step."""
         return images, targets
@@ -187,6 +200,11 @@ class Chain(Countermeasure):
     def effort(self) -> float:
         """That of the dearest link."""
         return max(link.effort for link in self.links)
+
+    @property
+    def effort_before(self) -> float:
+        """That of all links."""
+        return sum(link.effort_before for link in self.links)
 
     def find_files(self) -> tuple[Path, ...]:
         """Those of all links."""
@@ -227,6 +245,10 @@ class Chain(Countermeasure):
     def adjust_recipe(self, recipe: Recipe) -> Recipe:
         """Each link's, in order."""
         return reduce(lambda adjusted, link: link.adjust_recipe(adjusted), self.links, recipe)
+
+    def prepare(self, model: nn.Module, data: ImageSet) -> nn.Module:
+        """Each link's, in order."""
+        return reduce(lambda prepared, link: link.prepare(prepared, data), self.links, model)
 
     def augment(self, images: Images, targets: Targets) -> tuple[Images, Targets]:
         """Each link's, in order."""

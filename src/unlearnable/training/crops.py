@@ -22,7 +22,7 @@ def random_crop(images: Images8) -> Float[Tensor, "n 3 h w"]:
     Small pictures: 4 px of zeros around, and any window of the old size. Large ones: 8 to 100 % of the area at a
     ratio of 3:4 to 4:3, bilinear.
     """
-    return random_shift(images).float() / 255 if max(images.shape[-2:]) <= SMALL_SIDE else _resized_crop(images)
+    return random_shift(images).float() / 255 if max(images.shape[-2:]) <= SMALL_SIDE else resized_crop(images)
 
 
 def random_shift(images: Shaped[Tensor, "n 3 h w"], padding: int = PADDING) -> Shaped[Tensor, "n 3 h w"]:
@@ -50,7 +50,8 @@ def split_batches(order: Int64[Tensor, " n"], size: int) -> tuple[Int64[Tensor, 
     return order.tensor_split(min(math.ceil(len(order) / size), len(order) // 2))
 
 
-def _resized_crop(images: Images8) -> Float[Tensor, "n 3 h w"]:
+def resized_crop(images: Images8) -> Float[Tensor, "n 3 h w"]:
+    """A part of each picture and its mirror image half of the time, as large as the whole and scaled to [0, 1]."""
     count, device = len(images), images.device
     area = torch.empty(count, device=device).uniform_(*AREA)
     ratio = torch.empty(count, device=device).uniform_(math.log(RATIO[0]), math.log(RATIO[1])).exp()

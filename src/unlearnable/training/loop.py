@@ -106,7 +106,7 @@ def fit(
         if len(data) < 2:
             raise ValueError(f"expected at least 2 pictures to train on, got {len(data)}")
         model = countermeasure.victim_to_train(victim).build(len(train.classes), data.images.shape[-1])
-        model = model.to(device).to(memory_format=torch.channels_last)
+        model = countermeasure.prepare(model.to(device).to(memory_format=torch.channels_last), data)
         deployed = replace(test.to(device), images=countermeasure.deploy(test.images.to(device)))
         if deployed.images.shape[1:] != data.images.shape[1:]:
             raise ValueError(
