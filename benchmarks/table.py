@@ -30,8 +30,10 @@ import yaml
 
 from unlearnable.bench.cell import Result
 from unlearnable.bench.plan import Plan
-from unlearnable.bench.run import PlanRun, steps_of
+from unlearnable.bench.plan_steps import steps_of
+from unlearnable.bench.scheduler import Scheduler
 from unlearnable.bench.store import RunFolder
+from unlearnable.bench.timing import StepTimes
 from unlearnable.bench.workers import Processes, ending
 from unlearnable.storage.atomic import write
 from unlearnable.storage.provenance import versions
@@ -82,18 +84,18 @@ def together(plan: Path, out: Path) -> dict[str, Any]:
     """Run a plan as the command does, in this process and its workers."""
     start = time.perf_counter()
     runs = RunFolder(out)
-    with ending(Timed(WORKERS)) as place:
-        run = PlanRun(steps_of(Plan.read(plan), runs), place, runs)
-        run()
-    if run.failed:
-        raise SystemExit("; ".join(run.failed.values()))
-    trained = [(answer[0], took) for answer, took in place.took if isinstance(answer, tuple)]
+    with ending(Timed(WORKERS)) as executor:
+        scheduler = Scheduler(steps_of(Plan.read(plan), runs), executor, StepTimes.of(runs))
+        scheduler.run()
+    if scheduler.failed:
+        raise SystemExit("; ".join(map(str, scheduler.failed.values())))
+    trained = [(answer[0], took) for answer, took in executor.took if isinstance(answer, tuple)]
     cells = [(record.seconds, took) for record, took in trained if isinstance(record, Result)]
     return {
         "seconds": time.perf_counter() - start,
         "training": sum(seconds for seconds, _ in cells),
         "cell_seconds": sum(took for _, took in cells),
-        "steps": sum(took for _, took in place.took),
+        "steps": sum(took for _, took in executor.took),
         "device": ", ".join(sorted({result.device for result in runs.cells.all()})),
     }
 

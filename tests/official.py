@@ -1,11 +1,14 @@
-"""CIFAR's official files, as their authors' programs wrote them."""
+"""Made-up files in the shape of CIFAR's official ones, which torchvision is told to take for them."""
 
-import struct
+import hashlib
+import pickle
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pytest
+from torchvision import datasets
 
 
 @dataclass(frozen=True)
@@ -13,14 +16,15 @@ class Cifar:
     """Random pictures in the shape of one data set's files; labels in turn.
 
     Attributes:
+        kind: torchvision's class.
         classes: how many.
-        binary_names, python_names: files of the class names.
+        binary_names: file of the class names in the binary version.
         coarse: whether records also have a coarse label, which comes first.
     """
 
+    kind: type[datasets.CIFAR10]
     classes: int
     binary_names: str
-    python_names: str
     coarse: bool
 
     @property
@@ -38,15 +42,32 @@ class Cifar:
         (folder / self.binary_names).write_text("\n".join([*self.names, "", ""]))
 
     def write_python(self, folder: Path, name: str, pixels: np.ndarray, labels: np.ndarray) -> None:
-        """``name``: a pickle of Python 2 with NumPy 1; and the names, another."""
-        key, names = (b"fine_labels", b"fine_label_names") if self.coarse else (b"labels", b"label_names")
-        more = {b"coarse_labels": (labels // 5).tolist()} if self.coarse else {b"batch_label": b"testing batch 1 of 1"}
-        (folder / name).write_bytes(python2({**more, key: labels.tolist(), b"data": pixels}))
-        (folder / self.python_names).write_bytes(python2({names: [text.encode() for text in self.names]}))
+        """``name``: a pickle; beside it another of the names, and short ones in place of files that are not there."""
+        (folder / name).write_bytes(self._pickled(pixels, labels))
+        for other, _ in self.kind.train_list + self.kind.test_list:
+            if not (folder / other).exists():
+                (folder / other).write_bytes(self._pickled(*self.pictures(self.classes)))
+        (folder / self.kind.meta["filename"]).write_bytes(pickle.dumps({self.kind.meta["key"]: self.names}))
+
+    def trust(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
+        """Let torchvision take the files of a folder for the official ones: it tells those by their MD5."""
+
+        def hashed(name: str) -> str:
+            return hashlib.md5((folder / name).read_bytes()).hexdigest()
+
+        for part in ("train_list", "test_list"):
+            patch.setattr(self.kind, part, [[name, hashed(name)] for name, _ in getattr(self.kind, part)])
+        patch.setitem(self.kind.meta, "md5", hashed(self.kind.meta["filename"]))
+
+    def _pickled(self, pixels: np.ndarray, labels: np.ndarray) -> bytes:
+        """As NumPy 1 wrote it: its modules had other names, and its dtypes numbers for false and true."""
+        content = pickle.dumps({"data": pixels, "fine_labels" if self.coarse else "labels": labels.tolist()}, 2)
+        content = content.replace(b"cnumpy._core.multiarray\n", b"cnumpy.core.multiarray\n")
+        return content.replace(b"\x89\x88\x87", b"K\x00K\x01\x87", 1)
 
 
-CIFAR10 = Cifar(10, "batches.meta.txt", "batches.meta", coarse=False)
-CIFAR100 = Cifar(100, "fine_label_names.txt", "meta", coarse=True)
+CIFAR10 = Cifar(datasets.CIFAR10, 10, "batches.meta.txt", coarse=False)
+CIFAR100 = Cifar(datasets.CIFAR100, 100, "fine_label_names.txt", coarse=True)
 
 
 def pack(folder: Path, archive: Path) -> Path:
@@ -54,39 +75,6 @@ def pack(folder: Path, archive: Path) -> Path:
     with tarfile.open(archive, "w:gz", compresslevel=1) as opened:
         opened.add(folder, folder.name)
     return archive
-
-
-def python2(value: object) -> bytes:
-    """A pickle in protocol 2, as Python 2 writes it: strings are bytes."""
-    return b"\x80\x02" + _emitted(value) + b"."
-
-
-def _emitted(value: object) -> bytes:
-    match value:
-        case None:
-            return b"N"
-        case bool():
-            return b"\x88" if value else b"\x89"
-        case int():
-            return b"J" + struct.pack("<i", value)
-        case bytes():
-            return b"T" + struct.pack("<i", len(value)) + value
-        case tuple():
-            return b"(" + b"".join(map(_emitted, value)) + b"t"
-        case list():
-            return b"](" + b"".join(map(_emitted, value)) + b"e"
-        case dict():
-            return b"}(" + b"".join(_emitted(key) + _emitted(item) for key, item in value.items()) + b"u"
-        case np.ndarray():
-            empty = (
-                b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n" + _emitted((0,)) + _emitted(b"b") + b"tR"
-            )
-            kind = b"cnumpy\ndtype\n" + _emitted((value.dtype.str[1:].encode(), 0, 1)) + b"R"
-            kind += _emitted((3, b"|", None, None, None, -1, -1, 0)) + b"b"
-            shape = b"(" + _emitted(1) + _emitted(value.shape)
-            order = value.flags.f_contiguous
-            return empty + shape + kind + _emitted(order) + _emitted(value.tobytes("A")) + b"tb"
-    raise TypeError(f"no such value in CIFAR's files: {value!r}")
 
 
 def tar_with(archive: Path, name: str, size: int) -> Path:

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from unlearnable.bench.cell import Result
-from unlearnable.bench.entry import CLEAN, PlannedCell, TrainingSet
 from unlearnable.bench.plan import Plan
-from unlearnable.bench.sets import Measured, SetRecord
+from unlearnable.bench.planned_cell import CLEAN, PlannedCell, TrainingSet
+from unlearnable.bench.sets import SetQuality, SetRecord
 from unlearnable.bench.store import RunFolder
 from unlearnable.training.history import Epoch
 
@@ -96,7 +96,7 @@ def plan_in(folder: Path, text: str = PLAN, name: str = "made_up") -> Path:
 def filled(plan: Plan, folder: Path) -> RunFolder:
     """Runs that hold what `ACCURACIES` says, and nothing else."""
     runs = RunFolder(folder)
-    for entry in plan.entries:
+    for entry in plan.cells:
         for what in (entry.clean, TrainingSet(entry.test), entry.training):
             runs.sets.save(_made(what))
         if entry.budget or (entry.row, entry.countermeasure) not in ACCURACIES:
@@ -117,7 +117,7 @@ def _made(what: TrainingSet) -> SetRecord:
         count=10_000,
         size=32,
         classes=10,
-        measured=Measured("rms:8", 3, 5.25, 7.5, 21, 1024, 33.25, 0.9625) if protected and not test else None,
+        measured=SetQuality("rms:8", 3, 5.25, 7.5, 21, 1024, 33.25, 0.9625) if protected and not test else None,
         seconds=75.0,
         device="a made up processor",
         versions={"python": "3.11.2"},

@@ -11,8 +11,8 @@ from unlearnable.protections.optimised import OptimisationStep, Optimised
 from unlearnable.storage import checkpoint
 
 
-class KilledError(Exception):
-    """The end of a process."""
+class KilledError(BaseException):
+    """The end of a process: no failure of what it was doing."""
 
 
 def save_every_step(patch: pytest.MonkeyPatch) -> None:

@@ -1,16 +1,23 @@
 """The audit from folders to page, on small drawn pictures and a tiny victim."""
 
 import json
+import os
 import shutil
 
 import pytest
+import torch
 from PIL import Image
 
 from resuming import KilledError, save_every_step
 from unlearnable import load
-from unlearnable.audit.run import CELLS, PAGE, SUMMARY, TABLE, audit_folder
+from unlearnable.audit.published import originals_of
+from unlearnable.audit.run import PAGE, SUMMARY, TABLE, audit_folder
 from unlearnable.audit.sets import load_sets, usual_side
+from unlearnable.bench.store import RunFolder
+from unlearnable.datasets import folder as folders_of_pictures
+from unlearnable.datasets.folder import picture_files
 from unlearnable.folder.protect import protect_folder
+from unlearnable.images.scan import scan
 
 TINY = {"victim": "resnet9:width=2", "recipe": "quick:epochs=2"}
 
@@ -44,7 +51,7 @@ def test_writes_page_table_summary_and_cells(folders):
     assert [len(row.clean) for row in outcome.rows] == [2, 2]
     assert outcome.rows[0].clean[0].cell.train != outcome.rows[0].protected[0].cell.train
     assert not outcome.missing
-    assert len(list((folders / "out" / CELLS).iterdir())) == 8
+    assert len(list((folders / "out" / "cells").iterdir())) == 8
     page = (folders / "out" / PAGE).read_text()
     assert "gray+jpeg:quality=50" in page and "data:image/png;base64" in page
     assert "gray+jpeg:quality=50" in (folders / "out" / TABLE).read_text()
@@ -84,10 +91,10 @@ def test_a_killed_training_goes_on_from_its_last_epoch(folders, monkeypatch):
     save_every_step(monkeypatch)
     with pytest.raises(KilledError):
         run(folders, countermeasures="vanilla", on_progress=kill)
-    assert len(list((folders / "out" / CELLS).glob("*.training"))) == 1
+    assert len(list((folders / "out" / "cells").glob("*.training"))) == 1
     killed = run(folders, countermeasures="vanilla", on_progress=kill)
     assert len(epochs) == 1 + 1 + 2  # one, killed; one more; two of the protected pictures
-    assert all(file.suffix == ".json" for file in (folders / "out" / CELLS).iterdir())
+    assert all(file.suffix == ".json" for file in (folders / "out" / "cells").iterdir())
     shutil.rmtree(folders / "out")
     whole = run(folders, countermeasures="vanilla")
     (one,), (other,) = killed.rows[0].clean, whole.rows[0].clean
@@ -97,7 +104,7 @@ def test_a_killed_training_goes_on_from_its_last_epoch(folders, monkeypatch):
 def test_what_a_killed_training_has_behind_it_is_not_foreseen_again(folders, monkeypatch):
     """Trainings of a thousand seconds, of which one has so many behind it, and five minutes for them."""
     run(folders, countermeasures="vanilla")
-    cells = folders / "out" / CELLS
+    cells = folders / "out" / "cells"
     for file in cells.iterdir():
         file.write_text(json.dumps(json.loads(file.read_text()) | {"seconds": 1000.0}))
 
@@ -109,7 +116,7 @@ def test_what_a_killed_training_has_behind_it_is_not_foreseen_again(folders, mon
     with pytest.raises(KilledError):
         run(folders, countermeasures="vanilla", seeds=2, on_progress=kill)
     assert len(list(cells.glob("*.training"))) == 1
-    monkeypatch.setattr("unlearnable.bench.timing.spent", lambda file: 1000.0)
+    monkeypatch.setattr("unlearnable.bench.timing.elapsed_seconds", lambda file: 1000.0 * file.exists())
     outcome = run(folders, countermeasures="vanilla", seeds=2, minutes=5)
     assert "it takes about 17 min" in outcome.missing["vanilla"]
     assert len(list(cells.glob("*.json"))) == 3 and not list(cells.glob("*.training"))
@@ -125,11 +132,98 @@ def test_starts_nothing_that_cannot_end_in_time(folders):
 def test_foresees_by_what_has_been_measured(folders):
     """Both countermeasures train as long; a week was measured for one of them."""
     run(folders, countermeasures="vanilla")
-    for file in (folders / "out" / CELLS).iterdir():
+    for file in (folders / "out" / "cells").iterdir():
         file.write_text(json.dumps(json.loads(file.read_text()) | {"seconds": 604_800.0}))
     outcome = run(folders, countermeasures="vanilla,gray", minutes=10)
     assert [row.countermeasure for row in outcome.rows] == ["vanilla"]
     assert "it takes about 10080 min" in outcome.missing["gray"]
+
+
+def test_processes_train_what_this_one_would(folders):
+    before = torch.get_num_threads()
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) // 2))  # as many as each of two processes takes
+    here = run(folders, countermeasures="vanilla,jpeg:quality=50", seeds=2)
+    torch.set_num_threads(before)
+    (folders / "out").rename(folders / "here")
+    seen = []
+    there = run(folders, countermeasures="vanilla,jpeg:quality=50", seeds=2, workers=2, on_progress=seen.append)
+    assert figures(there) == figures(here) and not there.missing
+    assert names(folders / "out") == names(folders / "here")
+    assert seen[-1].done == pytest.approx(seen[-1].total) and max(now.cell for now in seen) == 8
+
+
+def figures(outcome):
+    results = [result for row in outcome.rows for result in (*row.clean, *row.protected)]
+    return [(result.cell, result.epochs, result.confusion) for result in results]
+
+
+def names(folder):
+    return sorted(file.relative_to(folder) for file in folder.rglob("*"))
+
+
+def test_nothing_is_left_of_the_pictures_that_were_trained_on(folders):
+    run(folders, countermeasures="vanilla")
+    assert {file.name for file in (folders / "out").iterdir()} == {TABLE, PAGE, SUMMARY, "cells"}
+
+
+def test_whatever_a_countermeasure_throws_is_its_own_failure(folders, monkeypatch):
+    def broken(self, images, targets):
+        raise ZeroDivisionError("by zero")
+
+    monkeypatch.setattr("unlearnable.countermeasures.augment.Cutout.augment", broken)
+    outcome = run(folders, countermeasures="cutout,vanilla")
+    assert [row.countermeasure for row in outcome.rows] == ["vanilla"]
+    assert outcome.missing == {"cutout": "ZeroDivisionError('by zero')"}
+    assert "not measured: ZeroDivisionError" in (folders / "out" / TABLE).read_text()
+    assert "by zero" in (folders / "out" / PAGE).read_text()
+    failures = RunFolder(folders / "out").failures.all()
+    assert {failure.name for failure in failures} == {"cutout, clean", "cutout, protected"}
+    monkeypatch.undo()
+    assert not run(folders, countermeasures="cutout,vanilla").missing
+    assert not RunFolder(folders / "out").failures.all()
+
+
+def test_every_folder_is_scanned_once(folders, monkeypatch):
+    scanned = []
+    monkeypatch.setattr(folders_of_pictures, "scan", lambda folder: scanned.append(folder.name) or scan(folder))
+    run(folders, countermeasures="vanilla", minutes=0)
+    assert sorted(scanned) == ["protected", "test", "train"]
+
+
+@pytest.mark.parametrize(
+    ("published", "originals", "pairs", "ambiguous"),
+    [
+        (["c/a.png"], ["c/a.jpg"], {"c/a.png": "c/a.jpg"}, ()),
+        (["c/a.jpg.png", "c/a.png"], ["c/a.jpg", "c/a.png"], {"c/a.jpg.png": "c/a.jpg", "c/a.png": "c/a.png"}, ()),
+        (["c/a.webp"], ["c/a.jpg", "c/a.png"], {}, ("c/a.webp",)),
+        (["c/a.jpg", "c/a.png"], ["c/a.webp", "c/b.webp"], {}, ("c/a.jpg", "c/a.png")),
+        (["c/a.png"], ["d/a.png"], {}, ()),
+        (["c/m.png"], ["c/n.jpg", "c/m.png"], {"c/m.png": "c/n.jpg"}, ()),
+        (["c/gone.png"], ["c/gone.jpg"], {}, ()),
+    ],
+)
+def test_no_original_is_guessed(published, originals, pairs, ambiguous):
+    manifest = {"c/m.png": "c/n.jpg", "c/gone.png": "elsewhere.jpg"}
+    assert originals_of(published, originals, manifest) == (pairs, ambiguous)
+
+
+def test_a_picture_is_measured_against_its_own_original(folders):
+    """Two originals of one name but for the suffix, and no manifest."""
+    for folder in ("protected", "train"):
+        first, second, *_ = sorted((folders / folder / "disc").iterdir())
+        Image.open(second).save(first.with_suffix(".webp"), lossless=True)
+        second.unlink()
+    for name in ("manifest.jsonl", "report.json"):
+        (folders / "protected" / name).unlink()
+    renamed, *_ = sorted((folders / "protected" / "disc").glob("*.webp"))
+    told = run(folders, countermeasures="vanilla", minutes=0).published
+    assert len(told.qualities) == 48 and max(quality.rms for quality in told.qualities) <= 8
+    Image.open(renamed).save(renamed.with_suffix(".bmp"))
+    renamed.unlink()
+    outcome = run(folders, countermeasures="vanilla", minutes=0).published
+    assert outcome.ambiguous == (f"disc/{renamed.stem}.bmp",)
+    assert len(outcome.qualities) == 47 and max(quality.rms for quality in outcome.qualities) <= 8
+    assert f"{renamed.stem}.bmp" in (folders / "out" / PAGE).read_text()
 
 
 def test_one_protected_class_among_clean_ones(folders):
@@ -246,8 +340,10 @@ def test_other_bad_input(folders):
     refused(folders, "unknown among the victims", victim="resnet_nine")
     refused(folders, "safetensors", victim="resnet9:pretrained=nothing")
     refused(folders, "at least one seed", seeds=0)
+    refused(folders, "at least one worker", workers=0)
+    refused(folders, "expected --ray without", workers=2, ray=True)
     refused(folders, "torch device", device="abacus")
 
 
 def test_the_usual_side_is_that_of_most_pictures(photos):
-    assert usual_side(photos) == 30
+    assert usual_side(photos, picture_files(photos)) == 30

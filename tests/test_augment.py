@@ -161,8 +161,3 @@ def test_ueraser_does_the_first_three_with_a_probability(monkeypatch):
     kept = (countermeasure_named("ueraser").drawn(images) == images).flatten(1).all(1)
     assert 0 < kept.sum() < 16  # an eighth, beside a shuffle that leaves the channels where they are
     assert not (countermeasure_named("ueraser:probability=1").drawn(images) == images).flatten(1).all(1).any()
-
-
-def test_ueraser_needs_a_draw():
-    with pytest.raises(ValueError, match="at least one draw, got 0"):
-        countermeasure_named("ueraser:repeats=0")

@@ -8,27 +8,26 @@ from dataclasses import replace
 
 import pytest
 import torch
-from safetensors import SafetensorError
 
 from commands import run as command
-from plans import TOY, ran, read
+from plans import TOY, ended, ran, read
 from resuming import KilledError, save_every_step
-from unlearnable.bench import run as bench_run
 from unlearnable.bench import sets as bench_sets
 from unlearnable.bench.cell import Result
-from unlearnable.bench.entry import TrainingSet
 from unlearnable.bench.estimate import Estimate
 from unlearnable.bench.plan import Plan
-from unlearnable.bench.run import PlanRun, steps_of
+from unlearnable.bench.plan_steps import steps_of
+from unlearnable.bench.planned_cell import TrainingSet
+from unlearnable.bench.scheduler import Scheduler
 from unlearnable.bench.sets import SetRecord, make
-from unlearnable.bench.steps import MakeSet, Purify, Train, train_cell
+from unlearnable.bench.steps import Purify, Train, train_cell
 from unlearnable.bench.store import RunFolder
 from unlearnable.bench.timing import StepTimes
 from unlearnable.bench.workers import InProcess, local
 from unlearnable.countermeasures import Knowledge, countermeasure_named
 from unlearnable.datasets import load
 from unlearnable.images.imageset import fingerprint
-from unlearnable.storage.checkpoint import spent
+from unlearnable.storage.checkpoint import elapsed_seconds
 from unlearnable.training import loop as training
 
 PLAN = (
@@ -56,31 +55,31 @@ def done(plan, tmp_path_factory) -> RunFolder:
 
 
 def test_every_cell_of_the_plan_has_its_result(plan, done):
-    results = [done.result(entry) for entry in plan.entries]
+    results = [done.result(planned) for planned in plan.cells]
     assert all(results)
-    assert len({result.key for result in results}) == len(plan.entries) == 10
+    assert len({result.key for result in results}) == len(plan.cells) == 10
 
 
 def test_a_result_is_that_of_its_own_set(plan, done):
     clean = load("toy:count=64")
-    for entry in plan.entries:
-        made, result = done.sets.load(entry.training.key), done.result(entry)
-        assert result.cell.train == made.fingerprint == fingerprint(done.kept(made.fingerprint).load())
+    for planned in plan.cells:
+        made, result = done.sets.load(planned.training.key), done.result(planned)
+        assert result.cell.train == made.fingerprint == fingerprint(done.stored_set(made.fingerprint).load())
         assert result.cell.clean == fingerprint(clean)
-        assert (result.cell.train == result.cell.clean) == (entry.row == "Clean")
+        assert (result.cell.train == result.cell.clean) == (planned.row == "Clean")
 
 
 def test_a_share_is_protected_and_the_remainder_is_the_rest(done):
     clean = load("toy:count=64")
     share = done.sets.load(TrainingSet("toy:count=64", "noise", share=0.25).key)
     rest = done.sets.load(TrainingSet("toy:count=64", "remainder", share=0.25).key)
-    mixed, left = done.kept(share.fingerprint).load(), done.kept(rest.fingerprint).load()
+    mixed, left = done.stored_set(share.fingerprint).load(), done.stored_set(rest.fingerprint).load()
     changed = (mixed.images != clean.images).flatten(1).any(1)
     assert (changed.sum(), len(left)) == (16, 48)
     assert left.images.equal(clean.images[~changed])
     assert rest.measured is None
     whole = done.sets.load(TrainingSet("toy:count=64", "noise").key)
-    assert mixed.images[changed].equal(done.kept(whole.fingerprint).load().images[changed])
+    assert mixed.images[changed].equal(done.stored_set(whole.fingerprint).load().images[changed])
 
 
 def test_the_budget_is_measured_on_the_protected_pictures_alone(done):
@@ -91,47 +90,50 @@ def test_the_budget_is_measured_on_the_protected_pictures_alone(done):
 
 
 def test_a_second_run_trains_nothing(plan, done, monkeypatch):
-    monkeypatch.setattr(bench_run.PlanRun, "_end", None)
-    jobs = steps_of(plan, done)
-    PlanRun(jobs, InProcess(), done)()
-    assert Estimate.of(jobs, StepTimes.of(done)) == Estimate(True, 0, 0, 0, 0, 0, 0)
+    monkeypatch.setattr(Scheduler, "_end", None)
+    steps = steps_of(plan, done)
+    Scheduler(steps, InProcess(), StepTimes.of(done)).run()
+    assert Estimate.of(steps, StepTimes.of(done)) == Estimate(True, 0, 0, 0, 0, 0, 0)
 
 
 def test_what_is_deleted_alone_is_done_again(plan, done, tmp_path):
     runs = copied(done, plan, tmp_path)
-    (lost,) = [entry for entry in plan.entries if entry.row == "Left"]
+    (lost,) = [planned for planned in plan.cells if planned.row == "Left"]
     before = runs.result(lost)
     (runs.folder / "cells" / f"{before.key}.json").unlink()
     events = []
-    PlanRun(steps_of(plan, runs), InProcess(), runs, on_event=events.append)()
-    assert [event.name for event in events] == ["making remainder, 25%", lost.name]  # its pictures were not cached
+    Scheduler(steps_of(plan, runs), InProcess(), StepTimes.of(runs), on_step=ended(events)).run()
+    assert [event.step.name for event in events] == ["making remainder, 25%", lost.name]  # its pictures were not cached
     assert events[-1].done == events[-1].total == 10
     assert replace(runs.result(lost), seconds=0) == replace(before, seconds=0)
 
 
-def test_processes_give_the_same_results(plan, done, tmp_path, monkeypatch):
-    """With one thread each, as there is in this process: sums by other threads round differently."""
-    monkeypatch.setattr(os, "cpu_count", lambda: 2)
-    runs, entries = RunFolder(tmp_path / "runs"), plan.entries[:4]
-    with local(2) as place:
-        run = PlanRun(steps_of(replace(plan, entries=entries), runs), place, runs)
-        run()
+def test_processes_give_the_same_results(plan, tmp_path, monkeypatch):
+    few, runs = replace(plan, cells=plan.cells[:4]), RunFolder(tmp_path / "runs")
+    with local(2) as executor:
+        run = Scheduler(steps_of(few, runs), executor, StepTimes.of(runs))
+        run.run()
     assert not run.failed
-    for entry in entries:
-        assert replace(runs.result(entry), seconds=0) == replace(done.result(entry), seconds=0)
+    before = torch.get_num_threads()
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) // 2))
+    here = ran(few, tmp_path / "here")
+    torch.set_num_threads(before)
+    assert [replace(runs.result(cell), seconds=0) for cell in few.cells] == [
+        replace(here.result(cell), seconds=0) for cell in few.cells
+    ]
 
 
 def test_what_a_countermeasure_makes_is_kept_where_it_is_needed_twice(plan, tmp_path):
-    jobs = steps_of(plan, RunFolder(tmp_path))
-    kinds = [(type(job), getattr(job, "countermeasure", None)) for job in jobs]
+    steps = steps_of(plan, RunFolder(tmp_path))
+    kinds = [(type(step), getattr(step, "countermeasure", None)) for step in steps]
     assert kinds.count((Purify, "jpeg:quality=50")) == 2 and sum(kind is Purify for kind, _ in kinds) == 2
-    trains = [job for job in jobs if isinstance(job, Train) and job.entry.countermeasure == "jpeg:quality=50"]
-    assert len(trains) == 4 and all(any(isinstance(need, Purify) for need in job.needs) for job in trains)
+    trains = [step for step in steps if isinstance(step, Train) and "jpeg:quality=50" in step.name]
+    assert all(any(isinstance(need, Purify) for need in step.needs) for step in trains)
 
 
 def test_training_on_what_was_kept_is_training_with_the_countermeasure(plan, done, tmp_path):
-    entry = next(entry for entry in plan.entries if entry.countermeasure == "jpeg:quality=50")
-    result = done.result(entry)
+    planned = next(planned for planned in plan.cells if planned.countermeasure == "jpeg:quality=50")
+    result = done.result(planned)
     train, test = load("toy:count=64"), load("toy:count=40,seed=1")
     again, weights = train_cell(result.cell, train, test, train, True, False, tmp_path, None)
     assert not weights
@@ -139,8 +141,8 @@ def test_training_on_what_was_kept_is_training_with_the_countermeasure(plan, don
 
 
 def test_a_killed_training_goes_on_from_its_last_epoch(plan, done, tmp_path, monkeypatch):
-    entry = next(entry for entry in plan.entries if entry.countermeasure == "jpeg:quality=50")
-    cell = replace(done.result(entry).cell, recipe="quick:epochs=3,batch_size=16")
+    planned = next(planned for planned in plan.cells if planned.countermeasure == "jpeg:quality=50")
+    cell = replace(done.result(planned).cell, recipe="quick:epochs=3,batch_size=16")
     train, test = load("toy:count=64"), load("toy:count=40,seed=1")
     purified = countermeasure_named("jpeg:quality=50").purify(train, Knowledge())
     save_every_step(monkeypatch)
@@ -158,7 +160,7 @@ def test_a_killed_training_goes_on_from_its_last_epoch(plan, done, tmp_path, mon
     with pytest.raises(KilledError):
         train_cell(cell, train, test, train, True, False, tmp_path, None)
     (kept,) = tmp_path.glob("*.training")
-    assert spent(kept) > 0
+    assert elapsed_seconds(kept) > 0
     again, _ = train_cell(cell, purified, test, train, False, False, tmp_path, None)  # the purified set was kept since
     assert begun == [0, 1, 1, 2]
     assert replace(again, seconds=0) == replace(whole, seconds=0)
@@ -168,16 +170,28 @@ def test_a_killed_training_goes_on_from_its_last_epoch(plan, done, tmp_path, mon
 
 
 def test_a_damaged_training_begins_anew(plan, done, tmp_path):
-    cell = done.result(plan.entries[0]).cell
+    cell = done.result(plan.cells[0]).cell
     train, test = load("toy:count=64"), load("toy:count=40,seed=1")
     cell.training(tmp_path, torch.device("cpu")).write_bytes(bytes(10))
-    with pytest.warns(UserWarning, match=r"is damaged .* and counts as missing"):
+    with pytest.warns(UserWarning, match=r"is damaged .* set aside as .*\.corrupt, and the run begins anew"):
         again, _ = train_cell(cell, train, test, train, True, False, tmp_path, "cpu")
-    assert replace(again, seconds=0) == replace(done.result(plan.entries[0]), seconds=0)
+    assert replace(again, seconds=0) == replace(done.result(plan.cells[0]), seconds=0)
+    (aside,) = tmp_path.glob("*.corrupt")
+    assert aside.read_bytes() == bytes(10)
+    cell.forget(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_training_whose_state_cannot_be_read_is_not_begun_anew(plan, done, tmp_path):
+    cell = done.result(plan.cells[0]).cell
+    train, test = load("toy:count=64"), load("toy:count=40,seed=1")
+    cell.training(tmp_path, torch.device("cpu")).mkdir()
+    with pytest.raises(OSError, match=r"\.training is there and cannot be read .*make it readable, or move it away"):
+        train_cell(cell, train, test, train, True, False, tmp_path, "cpu")
 
 
 def test_a_training_is_not_forgotten_before_its_result_is_kept(plan, tmp_path, monkeypatch):
-    runs, events, one = RunFolder(tmp_path), [], replace(plan, entries=plan.entries[:1])
+    runs, events, one = RunFolder(tmp_path), [], replace(plan, cells=plan.cells[:1])
     save_every_step(monkeypatch)
 
     def full(record):
@@ -185,18 +199,18 @@ def test_a_training_is_not_forgotten_before_its_result_is_kept(plan, tmp_path, m
 
     with monkeypatch.context() as patch:
         patch.setattr(runs.cells, "save", full)
-        PlanRun(steps_of(one, runs), InProcess(), runs, on_event=events.append)()
-    assert events[-1].failed and "No space left" in events[-1].said
-    assert len(list(runs.cache.glob("*.training"))) == 1
+        Scheduler(steps_of(one, runs), InProcess(), StepTimes.of(runs), on_step=ended(events)).run()
+    assert events[-1].state == "failed" and "No space left" in events[-1].message
+    assert len(list(runs.cells.folder.glob("*.training"))) == 1
     with monkeypatch.context() as patch:
         patch.setattr(training, "train_epoch", lambda *arguments: pytest.fail("trained again"))
-        PlanRun(steps_of(one, runs), InProcess(), runs)()
-    assert runs.result(plan.entries[0])
-    assert not list(runs.cache.glob("*.training"))
+        Scheduler(steps_of(one, runs), InProcess(), StepTimes.of(runs)).run()
+    assert runs.result(plan.cells[0])
+    assert not list(runs.cells.folder.glob("*.training"))
 
 
 def test_a_training_goes_on_on_its_own_kind_of_device_alone(plan, done, tmp_path, monkeypatch):
-    cell, cpu = done.result(plan.entries[0]).cell, torch.device("cpu")
+    cell, cpu = done.result(plan.cells[0]).cell, torch.device("cpu")
     here = cell.training(tmp_path, cpu)
     monkeypatch.setattr("unlearnable.bench.cell.name_of", lambda device: "another")
     there = cell.training(tmp_path, cpu)
@@ -212,43 +226,20 @@ def test_no_time_left(plan, done, tmp_path):
     for result in runs.cells.all()[1:]:
         (runs.folder / "cells" / f"{result.key}.json").unlink()
     events = []
-    run = PlanRun(steps_of(plan, runs), InProcess(), runs, time.monotonic() - 1, events.append)
-    run()
+    run = Scheduler(steps_of(plan, runs), InProcess(), StepTimes.of(runs), time.monotonic() - 1, events.append)
+    run.run()
     assert len(runs.cells.all()) == 1
-    failed = [event for event in events if event.failed]
-    assert sum(isinstance(job, Train) for job in run.failed) >= 9 and len(failed) == len(run.failed)
-    assert all("no time left" in event.said for event in failed)
+    assert {type(step) for step in run.failed} >= {Train}
+    assert all("no time left" in event.message for event in events if (event.state == "failed"))
 
 
 def test_no_first_run_outlives_its_time(plan, tmp_path):
     runs = RunFolder(tmp_path)
-    run = PlanRun(steps_of(plan, runs), InProcess(), runs, time.monotonic() - 1)
-    run()
+    run = Scheduler(steps_of(plan, runs), InProcess(), StepTimes.of(runs), time.monotonic() - 1)
+    run.run()
     assert not runs.cells.all()  # though nobody knows how long one takes
-    assert all("no time left: nobody knows" in why for why in run.failed.values())
-    assert sum(isinstance(job, Train) for job in run.failed) == 10
-
-
-@pytest.mark.parametrize(
-    ("error", "said"),
-    [
-        (ValueError("no such noise"), "no such noise"),
-        (MemoryError(), "MemoryError()"),
-        (SafetensorError("the disk is full"), "the disk is full"),
-    ],
-)
-def test_what_fails_takes_what_needs_it_along_and_nothing_else(plan, tmp_path, monkeypatch, error, said):
-    def broken(self, *arguments):
-        raise error
-
-    where = "bench.steps.MakeSet.keep" if isinstance(error, SafetensorError) else "protections.noise.Noise.perturb"
-    monkeypatch.setattr(f"unlearnable.{where}", broken)
-    runs = RunFolder(tmp_path)
-    run = PlanRun(steps_of(replace(plan, entries=plan.entries[:8]), runs), InProcess(), runs)
-    run()
-    assert set(run.failed.values()) == {said}
-    assert {entry.row for entry in plan.entries[:8] if runs.result(entry)} == {"Clean"}
-    assert sum(isinstance(job, MakeSet) for job in run.failed) == 1
+    assert all("no time left: nobody knows" in str(why) for why in run.failed.values())
+    assert sum(isinstance(step, Train) for step in run.failed) == 10
 
 
 def test_a_set_is_made_again_where_something_it_depends_on_changed(done):
@@ -270,16 +261,16 @@ def test_what_is_trained_on_a_set_that_is_made_again_is_left_to_do(plan, done, t
 def test_packed_records_come_back(plan, done, tmp_path):
     runs = copied(done, plan, tmp_path)
     assert {result.key for result in runs.cells.all()} == {result.key for result in done.cells.all()}
-    assert all(runs.result(entry) == done.result(entry) for entry in plan.entries)
+    assert all(runs.result(planned) == done.result(planned) for planned in plan.cells)
     assert runs.unpack(tmp_path / "packed.jsonl") == 10 + 5
 
 
 def test_packing_keeps_what_the_file_holds(plan, done, tmp_path):
-    parts = [plan.part(f"{number}/3").entries for number in (1, 2, 3)]
-    done.pack(tmp_path / "whole.jsonl", plan.entries)
+    parts = [plan.part(f"{number}/3").cells for number in (1, 2, 3)]
+    done.pack(tmp_path / "whole.jsonl", plan.cells)
     for order in (parts, parts[::-1]):
         file = tmp_path / "parts.jsonl"
-        counts = [done.pack(file, entries) for entries in order]
+        counts = [done.pack(file, cells) for cells in order]
         assert counts == sorted(counts) and counts[-1] == 10 + 5
         assert set(file.read_text().splitlines()) == set((tmp_path / "whole.jsonl").read_text().splitlines())
         file.unlink()
@@ -287,9 +278,9 @@ def test_packing_keeps_what_the_file_holds(plan, done, tmp_path):
 
 def test_a_newer_record_takes_the_place_of_a_packed_one(plan, done, tmp_path):
     file, runs = tmp_path / "packed.jsonl", copied(done, plan, tmp_path)
-    made = runs.sets.load(plan.entries[-1].training.key)
+    made = runs.sets.load(plan.cells[-1].training.key)
     runs.sets.save(replace(made, seconds=1e6))
-    assert runs.pack(file, plan.entries) == 10 + 5
+    assert runs.pack(file, plan.cells) == 10 + 5
     assert RunFolder(tmp_path / "new").unpack(file) == 10 + 5
     assert RunFolder(tmp_path / "new").sets.load(made.key).seconds == 1e6
 
@@ -298,20 +289,20 @@ def test_a_set_that_is_made_otherwise_than_before_leaves_its_results_alone(plan,
     runs, what = copied(done, plan, tmp_path), TrainingSet("toy:count=64", "noise")
     before = replace(runs.sets.load(what.key), fingerprint="another", device="an abacus")
     runs.sets.save(before)
-    run = PlanRun(steps_of(plan, runs), InProcess(), runs)
-    run()
+    run = Scheduler(steps_of(plan, runs), InProcess(), StepTimes.of(runs))
+    run.run()
     assert runs.sets.load(what.key) == before
-    (said,) = set(run.failed.values())
+    (said,) = set(map(str, run.failed.values()))
     assert "made otherwise before, by an abacus" in said and f"delete {runs.sets.file(what.key)}" in said
     runs.sets.file(what.key).unlink()
-    again = PlanRun(steps_of(plan, runs), InProcess(), runs)
-    again()
+    again = Scheduler(steps_of(plan, runs), InProcess(), StepTimes.of(runs))
+    again.run()
     assert not again.failed and runs.sets.load(what.key).fingerprint == done.sets.load(what.key).fingerprint
 
 
 def test_a_set_that_two_machines_made_differently_is_not_mixed_up(plan, done, tmp_path):
     file = tmp_path / "packed.jsonl"
-    done.pack(file, plan.entries)
+    done.pack(file, plan.cells)
     packed, runs = file.read_text(), RunFolder(tmp_path / "runs")
     made = done.sets.load(TrainingSet("toy:count=64", "noise").key)
     runs.sets.save(replace(made, fingerprint="another", device="an abacus"))
@@ -319,14 +310,14 @@ def test_a_set_that_two_machines_made_differently_is_not_mixed_up(plan, done, tm
     with pytest.raises(ValueError, match=said):
         runs.unpack(file)
     with pytest.raises(ValueError, match=said):
-        runs.pack(file, plan.entries)
+        runs.pack(file, plan.cells)
     assert file.read_text() == packed and not runs.cells.all()
     runs.sets.save(replace(made, fingerprint="another", version="0"))
     assert runs.unpack(file) == 10 + 5  # what another version made says nothing
 
 
 def test_a_packed_file_with_a_spoilt_line_is_refused_whole(plan, done, tmp_path):
-    done.pack(tmp_path / "packed.jsonl", plan.entries)
+    done.pack(tmp_path / "packed.jsonl", plan.cells)
     lines = (tmp_path / "packed.jsonl").read_text().splitlines()
     (tmp_path / "packed.jsonl").write_text("\n".join([*lines[:3], lines[3][:50], *lines[4:]]))
     with pytest.raises(ValueError, match="line 4"):
@@ -335,10 +326,9 @@ def test_a_packed_file_with_a_spoilt_line_is_refused_whole(plan, done, tmp_path)
 
 
 def test_the_record_of_a_set_comes_back_from_its_file(done):
-    assert len(done.sets.all()) == 5  # clean, noise of two seeds, a share of it, and the remainder
     for made in done.sets.all():
         assert SetRecord.from_json(made.to_json()) == made
-    with pytest.raises(ValueError, match="not the record of a set"):
+    with pytest.raises(ValueError, match="expected classes, clean, count"):
         SetRecord.from_json("{}")
 
 
@@ -354,7 +344,7 @@ def test_a_killed_optimisation_goes_on_from_its_checkpoint(tmp_path, monkeypatch
     with pytest.raises(KeyboardInterrupt):
         make(what, clean, checkpoint=checkpoint, device="cpu", on_step=kill)
     done = []
-    monkeypatch.setattr(bench_sets, "spent", lambda file: 1000.0)
+    monkeypatch.setattr(bench_sets, "elapsed_seconds", lambda file: 1000.0)
     with pytest.warns(UserWarning, match="still wrong"):
         made, _ = make(what, clean, checkpoint=checkpoint, device="cpu", on_step=lambda step: done.append(step.done))
         again, _ = make(what, clean, device="cpu")
@@ -406,23 +396,9 @@ def test_a_figure_is_drawn_once_from_sets_and_victims(tmp_path, figure, trained)
     file.with_suffix(".json").write_text("{")
     events = []
     with pytest.warns(UserWarning, match=r"toy\.png counts as not drawn"):
-        PlanRun(steps_of(plan, runs), InProcess(), runs, on_event=events.append)()
-    assert [event.name for event in events] == [f"drawing {figure}"]  # pictures and weights are still kept
+        Scheduler(steps_of(plan, runs), InProcess(), StepTimes.of(runs), on_step=ended(events)).run()
+    assert [event.step.name for event in events] == [f"drawing {figure}"]  # pictures and weights are still kept
     assert json.loads(file.with_suffix(".json").read_text()) == notes
-
-
-def test_a_run_goes_on_where_the_system_kills_a_worker(plan, tmp_path, monkeypatch):
-    runs, entries = RunFolder(tmp_path / "runs"), plan.entries[:2]
-    jobs = steps_of(replace(plan, entries=entries), runs)
-    first = next(job for job in jobs if isinstance(job, Train))
-    monkeypatch.setattr(first, "call", lambda: (os.abort, ()))
-    with local(2) as place:
-        run = PlanRun(jobs, place, runs)
-        run()
-        again = PlanRun(steps_of(replace(plan, entries=entries), runs), place, runs)
-        again()
-    assert first in run.failed and all("killed by the system" in why for why in run.failed.values())
-    assert not again.failed and all(runs.result(entry) for entry in entries)
 
 
 def test_a_command_that_is_told_to_end_leaves_no_worker_behind(tmp_path):
@@ -442,21 +418,21 @@ def test_a_command_that_is_told_to_end_leaves_no_worker_behind(tmp_path):
 
 
 def test_sets_are_checked_before_anything_is_made(plan, tmp_path):
-    (entry, *_) = plan.entries
-    same = replace(entry, test=entry.training.data)
+    (planned, *_) = plan.cells
+    same = replace(planned, test=planned.training.data)
     with pytest.warns(UserWarning, match="64 pictures of toy:count=64 are also in toy:count=64"):
-        steps_of(replace(plan, entries=(same,)), RunFolder(tmp_path))
+        steps_of(replace(plan, cells=(same,)), RunFolder(tmp_path))
     folder = tmp_path / "other"
     load("toy:count=8").save(folder)
     (folder / "disc").rename(folder / "disk")
     with pytest.raises(ValueError, match="expected the same classes"):
-        steps_of(replace(plan, entries=(replace(entry, test=f"folder:path={folder},size=16"),)), RunFolder(tmp_path))
+        steps_of(replace(plan, cells=(replace(planned, test=f"folder:path={folder},size=16"),)), RunFolder(tmp_path))
 
 
 def copied(runs: RunFolder, plan: Plan, folder) -> RunFolder:
     """The records without the pictures."""
     copy = RunFolder(folder / "copy")
-    runs.pack(folder / "packed.jsonl", plan.entries)
+    runs.pack(folder / "packed.jsonl", plan.cells)
     assert copy.unpack(folder / "packed.jsonl")
     assert all(isinstance(result, Result) for result in copy.cells.all())
     return copy

@@ -10,8 +10,10 @@ from commands import run as command
 from plans import TOY, ran, read
 from sets import labelled, noisy
 from unlearnable.bench.checks import check
-from unlearnable.bench.run import PlanRun, steps_of
+from unlearnable.bench.plan_steps import steps_of
+from unlearnable.bench.scheduler import Scheduler
 from unlearnable.bench.store import RunFolder
+from unlearnable.bench.timing import StepTimes
 from unlearnable.bench.workers import InProcess
 from unlearnable.images.imageset import ImageSet
 from unlearnable.protections import protection_named
@@ -108,7 +110,7 @@ def test_weights_that_are_gone_stop_a_run_at_once_and_no_report(tmp_path, backbo
         steps_of(plan, runs)
     (table,) = report_content([plan], runs).tables
     assert table.measured == table.planned == 2
-    assert runs.pack(tmp_path / "packed.jsonl", plan.entries) == 2 + 2
+    assert runs.pack(tmp_path / "packed.jsonl", plan.cells) == 2 + 2
     said = command("report", plan.file, "--pack", tmp_path / "packed.jsonl", "--out", tmp_path / "report").stderr
     assert "2 of 2 trainings shown" in said
 
@@ -116,7 +118,7 @@ def test_weights_that_are_gone_stop_a_run_at_once_and_no_report(tmp_path, backbo
 def test_nobody_guesses_which_weights_were_meant(tmp_path, backbone):
     plan = read(tmp_path, TOY.replace("vanilla, ", f"'pretrained:weights={backbone}', ") + CLEAN)
     runs = ran(plan, tmp_path / "runs")
-    (entry,) = [entry for entry in plan.entries if entry.countermeasure.startswith("pretrained")]
+    (entry,) = [entry for entry in plan.cells if entry.countermeasure.startswith("pretrained")]
     result = runs.result(entry)
     runs.cells.save(replace(result, cell=replace(result.cell, weights="others")))
     assert runs.found(entry) == result
@@ -127,8 +129,8 @@ def test_nobody_guesses_which_weights_were_meant(tmp_path, backbone):
 def test_what_goes_missing_during_a_run_fails_alone(tmp_path, backbone):
     plan = read(tmp_path, TOY.replace("vanilla, ", f"'pretrained:weights={backbone}', ") + CLEAN)
     runs = RunFolder(tmp_path / "runs")
-    run = PlanRun(steps_of(plan, runs), InProcess(), runs)
+    run = Scheduler(steps_of(plan, runs), InProcess(), StepTimes.of(runs))
     backbone.unlink()
-    run()
+    run.run()
     assert len(runs.cells.all()) == 1
-    assert ["backbone.safetensors" in why for why in run.failed.values()] == [True]
+    assert ["backbone.safetensors" in str(why) for why in run.failed.values()] == [True]

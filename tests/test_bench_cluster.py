@@ -13,15 +13,20 @@ import pytest
 
 from clusters import NODE, one_node, wait_for
 from commands import run as command
-from plans import TOY, ran, read
-from unlearnable.bench import run as bench_run
+from plans import TOY, ended, ran, read
+from unlearnable.audit.run import audit_folder
+from unlearnable.bench import scheduler
+from unlearnable.bench.failure import StepError
 from unlearnable.bench.plan import Plan
-from unlearnable.bench.ray import called, on_ray, room
-from unlearnable.bench.run import PlanRun, steps_of
+from unlearnable.bench.plan_steps import steps_of
+from unlearnable.bench.ray import called_here, on_ray, room
+from unlearnable.bench.scheduler import Scheduler
 from unlearnable.bench.store import RunFolder
+from unlearnable.bench.timing import StepTimes
 from unlearnable.bench.workers import Executor, InProcess
 from unlearnable.compute.devices import DivergedError
 from unlearnable.compute.ray import ClusterError, connected
+from unlearnable.datasets import load
 from unlearnable.storage.provenance import __version__
 
 PLAN = TOY + "seeds: 3\nprotections: {Clean: clean, Noise: noise}\n"
@@ -54,14 +59,14 @@ class Doomed(Executor):
         steps: folder with a file for every step done, named after the node.
     """
 
-    def __init__(self, place, node, folder):
-        self.place, self.node = place, node
+    def __init__(self, executor, node, folder):
+        self.executor, self.node = executor, node
         self.busy, self.steps = folder / "busy", folder / "steps"
         self.steps.mkdir()
 
     @property
     def slots(self):
-        return self.place.slots
+        return self.executor.slots
 
     def submit(self, function, *arguments):
         node, busy, steps, monotonic, sleep = self.node, self.busy, self.steps, time.monotonic, time.sleep
@@ -79,17 +84,17 @@ class Doomed(Executor):
                 sleep(0.02)
             return answer
 
-        return self.place.submit(step, *arguments)
+        return self.executor.submit(step, *arguments)
 
 
 @with_ray
 def test_a_node_joins_and_is_lost_in_the_middle_and_nothing_else_is(head, plan, done, tmp_path):
     runs, events = RunFolder(tmp_path / "runs"), []
-    with on_ray() as place:
-        assert place.slots == 1
+    with on_ray() as executor:
+        assert executor.slots == 1
         node = head.add_node(**NODE)
-        assert place.slots == 2
-        doomed = Doomed(place, node.node_id, tmp_path)
+        assert executor.slots == 2
+        doomed = Doomed(executor, node.node_id, tmp_path)
 
         def kill():
             wait_for(doomed.busy.exists, 120)
@@ -97,16 +102,14 @@ def test_a_node_joins_and_is_lost_in_the_middle_and_nothing_else_is(head, plan, 
 
         killer = Thread(target=kill)
         killer.start()
-        run = PlanRun(steps_of(plan, runs), doomed, runs, on_event=events.append)
-        run()
+        run = Scheduler(steps_of(plan, runs), doomed, StepTimes.of(runs), on_step=ended(events))
+        run.run()
         killer.join()
-        wait_for(lambda: place.slots == 1, 120)  # its tasks may be known to be lost before the node is
+        wait_for(lambda: executor.slots == 1, 120)  # its tasks may be known to be lost before the node is
     assert not run.failed
     steps = [file.name.split()[0] for file in doomed.steps.iterdir()]
     assert steps.count(node.node_id) == 2 and len(steps) > len(events)  # what was lost was done again
-    assert [without_time(runs, entry) for entry in plan.entries] == [
-        without_time(done, entry) for entry in plan.entries
-    ]
+    assert [without_time(runs, entry) for entry in plan.cells] == [without_time(done, entry) for entry in plan.cells]
     assert names(runs.folder / "cache") == names(done.folder / "cache")
 
 
@@ -117,29 +120,41 @@ def test_the_command_trains_on_the_cluster(head, plan, done, tmp_path):
     said = command("bench", file, "--out", tmp_path / "runs", "--shard", "1/6", "--ray").stderr
     assert "2/2 toy Clean, vanilla, resnet9:width=4, seed 1: final" in said
     runs = RunFolder(tmp_path / "runs")
-    for entry in plan.entries[:2]:
+    for entry in plan.cells[:2]:
         assert without_time(runs, entry) == without_time(done, entry)
 
 
 @with_ray
-def test_what_a_step_raises_is_raised_here(head):
+def test_an_audit_trains_on_the_cluster(head, tmp_path):
+    load("toy:count=32").save(tmp_path / "train")
+    how = {"countermeasures": "vanilla,gray", "victim": "resnet9:width=2", "recipe": "quick:epochs=1"}
+    sets = (tmp_path / "train", "toy:count=32", "toy:count=40,seed=1")
+    outcome = audit_folder(*sets, tmp_path / "out", ray=head.address, **how)
+    here = audit_folder(*sets, tmp_path / "here", **how)
+    assert not outcome.missing and len(outcome.rows) == 2
+    for row, other in zip(outcome.rows, here.rows, strict=True):
+        assert row.clean[0].cell == other.clean[0].cell
+
+
+@with_ray
+def test_what_a_step_raises_comes_back(head):
     def broken():
         raise DivergedError("not finite")
 
-    with on_ray() as place, pytest.raises(DivergedError, match=r"^not finite$"):
-        place.submit(broken).result(60)
+    with on_ray() as executor, pytest.raises(StepError, match=r"^not finite$"):
+        executor.submit(broken).result(60)
 
 
 @with_ray
 def test_a_set_is_sent_once(head, done, monkeypatch):
     import ray
 
-    (kept, *_) = (done.kept(made.fingerprint) for made in done.sets.all())
+    (kept, *_) = (done.stored_set(made.fingerprint) for made in done.sets.all())
     sent = []
     put = ray.put
     monkeypatch.setattr(ray, "put", lambda value: sent.append(value) or put(value))
-    with on_ray() as place:
-        answers = [place.submit(lambda data: data.labels.tolist(), kept) for _ in range(3)]
+    with on_ray() as executor:
+        answers = [executor.submit(lambda data: data.labels.tolist(), kept) for _ in range(3)]
         assert [answer.result(60) for answer in answers] == [kept.load().labels.tolist()] * 3
     assert len(sent) == 1
 
@@ -154,8 +169,8 @@ def test_an_interrupted_run_leaves_the_cluster_free(head, tmp_path):
         begun.touch()
         time.sleep(600)
 
-    with pytest.raises(KeyboardInterrupt), on_ray() as place:
-        place.submit(endless)
+    with pytest.raises(KeyboardInterrupt), on_ray() as executor:
+        executor.submit(endless)
         wait_for(begun.exists)
         raise KeyboardInterrupt
     wait_for(lambda: ray.available_resources().get("CPU") == ray.cluster_resources()["CPU"])
@@ -179,7 +194,7 @@ def test_the_cluster_of_an_address_does_what_another_process_asks_of_it(head, tm
         [sys.executable, "-m", "unlearnable", *words], capture_output=True, text=True, timeout=300, env=elsewhere
     )
     assert asked.returncode == 0, asked.stderr
-    assert all(map(RunFolder(out).result, Plan.read(file).entries))
+    assert all(map(RunFolder(out).result, Plan.read(file).cells))
 
 
 @with_ray
@@ -239,9 +254,9 @@ def test_room_is_counted_node_by_node(cpus, gpus, steps):
 
 
 def test_another_version_is_refused():
-    assert called(__version__, 1, max, 2, 3) == 3
+    assert called_here(__version__, 1, max, 2, 3) == 3
     with pytest.raises(ClusterError, match=r"expected unlearnable 0\.0 on every node"):
-        called("0.0", 1, max, 2, 3)
+        called_here("0.0", 1, max, 2, 3)
 
 
 def test_a_place_that_grows_is_filled(plan, tmp_path, monkeypatch):
@@ -263,11 +278,11 @@ def test_a_place_that_grows_is_filled(plan, tmp_path, monkeypatch):
             wait_for(lambda: self.begun > 1)
             self.first.set_result(answer)
 
-    monkeypatch.setattr(bench_run, "AGAIN", 0.01)
+    monkeypatch.setattr(scheduler, "POLL_SECONDS", 0.01)
     runs = RunFolder(tmp_path)
-    run = PlanRun(steps_of(replace(plan, entries=plan.entries[4:8]), runs), Growing(), runs)
-    run()
-    assert not run.failed and all(map(runs.result, plan.entries[4:8]))
+    run = Scheduler(steps_of(replace(plan, cells=plan.cells[4:8]), runs), Growing(), StepTimes.of(runs))
+    run.run()
+    assert not run.failed and all(map(runs.result, plan.cells[4:8]))
 
 
 def without_time(runs, entry):

@@ -31,7 +31,7 @@ def test_the_same_cells_smaller_and_each_alone(file, tmp_path):
     plans = [content, *benchmark.alone(content)]
     for number, one in enumerate(plans):
         (tmp_path / f"{number}.yaml").write_text(yaml.safe_dump(one))
-    whole, *parts = [Plan.read(tmp_path / f"{number}.yaml").entries for number in range(len(plans))]
+    whole, *parts = [Plan.read(tmp_path / f"{number}.yaml").cells for number in range(len(plans))]
     assert [entry for part in parts for entry in part] == list(whole) and len(parts) == 6
     assert {entry.training.data for entry in whole} == {"cifar10:root=D,split=train,per_class=5"}
     assert {entry.test for entry in whole} == {"cifar10:root=D,split=test,per_class=5"}
@@ -42,11 +42,11 @@ def test_the_line(file, tmp_path, monkeypatch, capsys):
     asked = []
 
     def together(plan, out):
-        asked.append(len(Plan.read(plan).entries))
+        asked.append(len(Plan.read(plan).cells))
         return {"seconds": 3.0, "training": 4.0, "cell_seconds": 4.2, "steps": 4.8, "device": "a processor"}
 
     def process(plan, out):
-        asked.append(len(Plan.read(plan).entries))
+        asked.append(len(Plan.read(plan).cells))
         return {"seconds": 6.0}
 
     monkeypatch.setattr(benchmark, "together", together)

@@ -65,6 +65,7 @@ def test_text():
     assert str(Budget.parse("rms:8")) == "rms:8"
     assert str(Budget.parse("rms:7.1234567")) == "rms:7.1234567"
     assert Budget.parse("linf:4.5") == Budget("linf", 4.5)
-    for wrong in ("rms", "8", "l2:8", "rms:0", "rms:-1", "rms:999", "rms:x", "linf:nan", "linf:0.5", "linf:0.9995"):
+    outside = ("rms:0", "rms:-1", "rms:999", "linf:nan", "l0:inf", "linf:0.5", "linf:0.9995")
+    for wrong in ("rms", "8", "l2:8", "rms:x", *outside):
         with pytest.raises(ValueError, match="expected a budget such as rms:8"):
             Budget.parse(wrong)

@@ -90,18 +90,19 @@ def test_names_that_are_not_utf8(photos, tmp_path, weights):
 
 def test_list():
     names = json.loads(run("list", "--json").stdout)
-    defaults = {
-        "per": "class",
-        "budget": "rms:8",
-        "weights": "",
-        "secrets": "render",
-        "deal": "contrary",
-        "stamp": 0.0,
-    }
-    assert names["protections"]["deep_hiding"] == defaults
-    text = run("list").output
-    assert "deep_hiding:per=class, budget=rms:8" in text
-    assert "cifar10:root=…" in text
+    assert list(names["protections"]["deep_hiding"]) == ["per", "budget", "weights", "secrets", "deal", "stamp"]
+    quality = {"type": "integer", "description": "a whole number from 1 to 100", "minimum": 1, "maximum": 100}
+    assert names["countermeasures"]["jpeg"]["quality"] == quality | {"default": 10}
+    assert names["protections"]["deep_hiding"]["per"]["enum"] == ["class", "sample"]
+    assert "default" not in names["datasets"]["cifar10"]["root"]
+    rows = [line.split(maxsplit=2) for line in run("list").stdout.splitlines()]
+    for row in (
+        ["COUNTERMEASURES", "default", "takes"],
+        ["quality", "10", "a whole number from 1 to 100"],
+        ["weights", "(empty)", "text"],
+        ["root", "(must", "be given)                text"],
+    ):
+        assert row in rows
 
 
 def test_secrets_draws_a_sheet_and_never_prints_the_key(tmp_path):
@@ -119,7 +120,7 @@ def test_hider_train(photos, tmp_path):
         *("config.json", "model.safetensors", "checkpoint.safetensors", "training.png")
     }
     (tmp_path / "empty").mkdir()
-    assert "a configuration has no stepps" in run(*words, "--set", "stepps=3", code=2).output
+    assert "unknown name: stepps" in run(*words, "--set", "stepps=3", code=2).output
     empty = ("hider", "train", "--covers", tmp_path / "empty", "--out", tmp_path / "v")
     assert "expected pictures" in run(*empty, code=2).output
 
@@ -211,8 +212,8 @@ def test_fit_goes_on_where_it_was_killed(tmp_path, monkeypatch):
     save_every_step(monkeypatch)
     with monkeypatch.context() as patch:
         patch.setattr(training, "train_epoch", kill)
-        killed = runner.invoke(app, ["fit", *how, "--out", str(tmp_path / "killed.safetensors")])
-    assert isinstance(killed.exception, KilledError)
+        with pytest.raises(KilledError):
+            runner.invoke(app, ["fit", *how, "--out", str(tmp_path / "killed.safetensors")])
     assert not (tmp_path / "killed.safetensors").exists()
     other = run("fit", *how, "--seed", 1, "--out", tmp_path / "other.safetensors").output
     assert "epoch 1/3" in other

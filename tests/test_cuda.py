@@ -59,9 +59,3 @@ def test_another_budget_bounds_it(data):
     for budget, largest in (("linf:8", 8), ("linf:255", 255)):
         change = protection_named(f"cuda:budget={budget}")(data).images.int() - data.images.int()
         assert largest // 2 < change.abs().max() <= largest
-
-
-@pytest.mark.parametrize("blur", ["-1", "nan", "inf"])
-def test_blur_is_checked(blur):
-    with pytest.raises(ValueError, match="blur of 0 or more"):
-        protection_named(f"cuda:blur={blur}")

@@ -49,3 +49,9 @@ def test_what_a_script_takes_from_the_package_is_there(file):
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.ImportFrom) and str(node.module).partition(".")[0] == "unlearnable":
             exec(ast.unparse(node), {})
+
+
+def test_what_every_user_gets_is_used():
+    distributions = packages_distributions()
+    used = {name for package, _ in imported("src") for name in named(distributions.get(package, []))}
+    assert named(PROJECT["dependencies"]) <= used

@@ -10,12 +10,12 @@ from unlearnable.compute.devices import (
     at_once,
     best_device,
     device_named,
-    draw_on,
     fast,
     fastest_dtype,
-    generators,
+    generator_states,
     has_fast_bf16,
     name_of,
+    restore_generators,
     seeded,
 )
 
@@ -82,9 +82,9 @@ def test_generators_and_cudnn_are_put_back_when_something_fails():
 def test_draws_go_on_from_where_the_generators_stood(seed, drawn):
     with seeded(seed, CPU):
         torch.rand(drawn)
-        states = generators(CPU)
+        states = generator_states(CPU)
         expected = torch.rand(4)
-        draw_on(states | {"weight": torch.zeros(1)}, CPU)
+        restore_generators(states | {"weight": torch.zeros(1)}, CPU)
         assert torch.equal(torch.rand(4), expected)
 
 

@@ -171,15 +171,6 @@ def test_a_part_of_every_class():
     assert len(chosen.unique()) == 13 and not torch.equal(chosen[:10], torch.arange(10))
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    ["per=image", "compat=both", "rounds=0", "steps=-1", "step=0", "subset=1.5", "stop=-1", "learning_rate=nan"],
-)
-def test_parameters_are_checked(wrong):
-    with pytest.raises(ValueError, match="expected"):
-        protection_named(f"em:{wrong}")
-
-
 @pytest.mark.parametrize("per", ["sample", "class"])
 def test_the_surrogate_learns_pictures_with_their_noise(data, per, monkeypatch):
     found, learnt = protection_named(f"em:per={per},{SMALL},subset=1").optimisation(data, 0), []

@@ -120,9 +120,3 @@ def test_numbers_and_what_is_shown():
     first, again = ([row for row in numbers if (row["countermeasure"] == "gray") == late] for late in (False, True))
     assert {row["kept"] for row in first} == {1.0, 0.0}  # one map is empty, and like none
     assert [row["kept"] for row in again] != [row["likeness"] for row in again]
-
-
-def test_parameters():
-    for spec in ("gradcam:on=train", "gradcam:pictures=0"):
-        with pytest.raises(ValueError, match="expected on=test or on=published"):
-            figure_named(spec)

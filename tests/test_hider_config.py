@@ -18,20 +18,22 @@ def test_plans_are_configurations(plan):
 
 def test_a_plan_that_is_none(tmp_path):
     for text, problem in {
-        "stepps: 3": "a configuration has no stepps; it has blocks",
-        "- steps": "expected names and values in the plan",
-        "{": "expected YAML in the plan",
+        "stepps: 3": r"plan\.yaml is not a configuration.*unknown name: stepps; known: blocks",
+        "- steps": r"expected names and values, got \['steps'",
+        "{": "expected YAML",
         "learning_rate: fast": "expected a number for learning_rate, got 'fast'",
         "steps: 2.5": "expected a whole number for steps, got 2.5",
         "mask: 1": "expected true or false for mask, got 1",
-        "sizes: 64": r"expected whole numbers as \[32, 64\] for sizes, got 64",
-        "warmup: 0": "expected at least 1 of warmup",
+        "sizes: 64": "expected a list for sizes, got 64",
+        "warmup: 0": "expected warmup as a whole number of at least 1, got 0",
+        "distorted: 1.5": "expected distorted as a number from 0 to 1, got 1.5",
+        "learning_rate: .nan": "expected learning_rate as a finite number above 0, got nan",
         "sizes: [33]": "expected even sizes",
     }.items():
         (tmp_path / "plan.yaml").write_text(text)
         with pytest.raises(ValueError, match=problem):
             HiderConfig.read(tmp_path / "plan.yaml")
-    with pytest.raises(ValueError, match="expected names and values in --set steps"):
+    with pytest.raises(ValueError, match="expected names and values for --set steps"):
         HiderConfig.read(None, ["steps"])
 
 

@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 import torch
 
+from resuming import save_every_step
 from unlearnable.compute.devices import DivergedError
 from unlearnable.hider_training import loop as running
-from unlearnable.hider_training import train as training
 from unlearnable.hider_training.config import HiderConfig
 from unlearnable.hider_training.loop import HiderTraining, _at_full_scale
 from unlearnable.hider_training.train import CHECKPOINT, train
 from unlearnable.hiding.network import Hider
+from unlearnable.storage import checkpoint
 from unlearnable.victims.architectures import ResNet18
 from unlearnable.victims.features import save_weights
 
@@ -78,7 +79,7 @@ def test_a_training_that_cannot_begin_leaves_no_folder(changes, covers, tmp_path
 
 def test_killed_at_any_step_it_ends_the_same(covers, tmp_path, monkeypatch):
     """Crops, secrets and noise are functions of the step, and moments are kept: resuming changes nothing."""
-    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", -1)
+    save_every_step(monkeypatch)
     monkeypatch.setattr(running, "SNAPSHOT_STEPS", 1)
     whole = list(train(TINY, [covers], "render", tmp_path / "whole"))
     killed = train(TINY, [covers], "render", tmp_path / "killed")
@@ -96,7 +97,7 @@ def test_killed_at_any_step_it_ends_the_same(covers, tmp_path, monkeypatch):
 def test_another_configuration_does_not_resume(covers, tmp_path):
     list(train(TINY, [covers], "render", tmp_path / "out"))
     other = replace(TINY, eps=4.0)
-    with pytest.raises(ValueError, match="other eps"):
+    with pytest.raises(ValueError, match=r"out/checkpoint\.safetensors holds another run, with other eps; delete it"):
         next(train(other, [covers], "render", tmp_path / "out"))
     (covers / "0.png").unlink()
     with pytest.raises(ValueError, match="other covers or secrets"):
@@ -106,6 +107,20 @@ def test_another_configuration_does_not_resume(covers, tmp_path):
 def test_a_finished_training_is_not_repeated(covers, tmp_path):
     list(train(TINY, [covers], [covers], tmp_path / "out"))
     assert list(train(TINY, [covers], [covers], tmp_path / "out")) == []
+
+
+def test_a_damaged_checkpoint_is_set_aside_and_the_training_begins_anew(covers, tmp_path):
+    expected = list(train(TINY, [covers], "render", tmp_path / "whole"))
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / CHECKPOINT).write_bytes(b"no safetensors")
+    with pytest.warns(UserWarning, match=r"set aside as checkpoint\.corrupt, and the run begins anew"):
+        assert list(train(TINY, [covers], "render", tmp_path / "out")) == expected
+
+
+def test_a_checkpoint_that_cannot_be_read_is_not_begun_anew(covers, tmp_path):
+    (tmp_path / "out" / CHECKPOINT).mkdir(parents=True)
+    with pytest.raises(OSError, match=r"checkpoint\.safetensors is there and cannot be read .*Is a directory"):
+        next(train(TINY, [covers], "render", tmp_path / "out"))
 
 
 @pytest.mark.parametrize("poison", [float("nan"), float("inf"), 1e6])
@@ -155,13 +170,13 @@ def test_the_checkpoint_holds_no_pickle(covers, tmp_path):
     list(train(TINY, [covers], "render", tmp_path / "out"))
     content = (tmp_path / "out" / CHECKPOINT).read_bytes()
     header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
-    assert json.loads(header["__metadata__"]["run"])["step"] == TINY.steps
+    assert json.loads(header["__metadata__"]["step"]) == TINY.steps
 
 
 def test_a_checkpoint_of_another_format_is_refused(covers, tmp_path, monkeypatch):
     list(train(TINY, [covers], "render", tmp_path / "out"))
-    monkeypatch.setattr(running, "FORMAT", running.FORMAT + 1)
-    with pytest.raises(ValueError, match="by another version of this package"):
+    monkeypatch.setattr(checkpoint, "FORMAT", checkpoint.FORMAT + 1)
+    with pytest.raises(ValueError, match="with other version of this package"):
         list(train(TINY, [covers], "render", tmp_path / "out"))
 
 

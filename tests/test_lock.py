@@ -11,6 +11,9 @@ import sys
 
 import pytest
 
+from commands import run
+from plans import TOY
+from unlearnable import load
 from unlearnable.storage.lock import LOCK, LockedError, locked
 
 HOLDER = """
@@ -93,15 +96,26 @@ def test_a_lock_that_is_removed_while_it_is_waited_for_is_not_taken_for_one(tmp_
 def test_a_holder_that_has_not_yet_said_who_it_is(tmp_path):
     with (tmp_path / LOCK).open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        with pytest.raises(LockedError, match="which has just begun"), locked(tmp_path):
+        with pytest.raises(LockedError, match="which does not say who it is"), locked(tmp_path):
             pass
 
 
 def test_a_file_system_without_locks_is_warned_of(tmp_path, monkeypatch):
     def none(descriptor, how):
-        raise OSError(errno.ENOSYS, "Function not implemented")
+        raise OSError(errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr(fcntl, "flock", none)
     with pytest.warns(UserWarning, match="cannot be locked .*: see that no other run writes to it"), locked(tmp_path):
         assert (tmp_path / LOCK).exists()
     assert not (tmp_path / LOCK).exists()
+
+
+def test_a_second_audit_or_bench_into_one_folder_is_refused(tmp_path):
+    out, sets = tmp_path / "out", tmp_path / "sets"
+    load("toy:count=48").save(sets)
+    plan = tmp_path / "plan.yaml"
+    plan.write_text(TOY + "protections: {Clean: clean}\n")
+    audit = ("audit", sets, "--clean-train", sets, "--clean-test", "toy:count=48,seed=1", "--out", out)
+    with locked(out):
+        for words in (audit, ("bench", plan, "--out", out)):
+            assert f"{out} is being written by another run" in run(*words, code=2).output

@@ -129,8 +129,6 @@ def test_small_pictures_have_smaller_blocks_where_there_are_more_classes_than_ve
         assert torch.equal(few, same)
     with pytest.raises(ValueError, match=r"at most 8 classes.* got 9; use larger pictures"):
         patterns("lsp", classes=9, height=1, width=1)
-    with pytest.raises(ValueError, match="patch of 1 px or more"):
-        protection_named("lsp:patch=0")
 
 
 def test_normal_values_of_numbers():

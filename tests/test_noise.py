@@ -40,8 +40,3 @@ def test_white(data):
     noise = changes(data, "noise:per=sample").float()
     assert noise.mean().abs() < 0.5
     assert (noise[..., 1:] * noise[..., :-1]).mean() / noise.square().mean() < 0.05
-
-
-def test_per_is_checked(data):
-    with pytest.raises(ValueError, match="per=class or per=sample"):
-        protection_named("noise:per=image")(data)

@@ -10,7 +10,7 @@ from unlearnable.compute.devices import DivergedError
 from unlearnable.protections.optimised import Optimisation, OptimisationStep, Optimised
 from unlearnable.registry import Registry
 from unlearnable.storage import checkpoint
-from unlearnable.storage.checkpoint import spent
+from unlearnable.storage.checkpoint import elapsed_seconds
 
 methods: Registry[Optimised] = Registry("methods")
 
@@ -85,30 +85,39 @@ def test_a_foreign_checkpoint_is_refused(data, tmp_path):
     Drift().optimised(data, 3, checkpoint=file)
     other = labelled(noisy(4, 6, 6, seed=1), 2)
     relabelled = labelled(data.images.flip(0), 2)
-    for method, pictures, seed in (
-        (Drift(steps=6), data, 3),
-        (Drift(), data, 4),
-        (Drift(), other, 3),
-        (Drift(), relabelled, 3),
-        (Drift(), replace(data, classes=(*data.classes, "c")), 3),
-        (Drift(), replace(data, images=data.images.reshape(4, 3, 4, 9)), 3),
+    for method, pictures, seed, differing in (
+        (Drift(steps=6), data, 3, "protection"),
+        (Drift(), data, 4, "seed"),
+        (Drift(steps=6), data, 4, "protection, seed"),
+        (Drift(), other, 3, "pictures or classes"),
+        (Drift(), relabelled, 3, "pictures or classes"),
+        (Drift(), replace(data, classes=(*data.classes, "c")), 3, "pictures or classes"),
+        (Drift(), replace(data, images=data.images.reshape(4, 3, 4, 9)), 3, "pictures or classes"),
     ):
-        with pytest.raises(ValueError, match="holds another run"):
+        with pytest.raises(ValueError, match=f"holds another run, with other {differing}; delete it"):
             method.optimised(pictures, seed, checkpoint=file)
 
 
 def test_a_checkpoint_of_another_torch_is_refused(data, tmp_path, monkeypatch):
     Drift().optimised(data, 3, checkpoint=tmp_path / "state")
     monkeypatch.setattr(torch, "__version__", f"{torch.__version__}.post1")
-    with pytest.raises(ValueError, match="version of this package or of torch"):
+    with pytest.raises(ValueError, match="with other version of torch; delete"):
         Drift().optimised(data, 3, checkpoint=tmp_path / "state")
 
 
-def test_a_broken_checkpoint_is_refused(data, tmp_path):
+def test_a_damaged_checkpoint_is_set_aside_and_the_run_begins_anew(data, tmp_path):
     file = tmp_path / "state"
     file.write_bytes(b"no safetensors")
-    with pytest.raises(ValueError, match="is not a checkpoint"):
-        Drift().optimised(data, 3, checkpoint=file)
+    with pytest.warns(UserWarning, match=r"state is damaged .* set aside as state\.corrupt, and the run begins anew"):
+        change = Drift().optimised(data, 3, checkpoint=file)
+    assert torch.equal(change, Drift().optimised(data, 3))
+    assert (tmp_path / "state.corrupt").read_bytes() == b"no safetensors"
+
+
+def test_a_checkpoint_that_cannot_be_read_is_not_begun_anew(data, tmp_path):
+    (tmp_path / "state").mkdir()
+    with pytest.raises(OSError, match=r"state is there and cannot be read .*Is a directory"):
+        Drift().optimised(data, 3, checkpoint=tmp_path / "state")
 
 
 def test_a_loss_that_is_not_finite_ends_the_run(data, tmp_path):
@@ -131,10 +140,10 @@ def test_the_time_of_a_killed_run_is_counted_with_that_of_the_next(data, tmp_pat
 
     with pytest.raises(KilledError):
         Drift().optimised(data, 3, checkpoint=file, on_step=on_step)
-    assert spent(file) == 22
+    assert elapsed_seconds(file) == 22
     clock[0] = 1000.0
     Drift(steps=5).optimised(data, 3, checkpoint=file, on_step=lambda step: clock.__setitem__(0, clock[0] + 5))
-    assert spent(file) == 22 + 3 * 5
+    assert elapsed_seconds(file) == 22 + 3 * 5
 
 
 @pytest.mark.parametrize("saving, expected", [(0.5, [3, 6, 8]), (3.0, [3, 8])])

@@ -61,10 +61,10 @@ def test_more_protected_pictures_give_less():
 def test_plans_call_rows_and_data_as_the_paper_does(file):
     plan = Plan.read(file)
     table = paper_table(plan.paper)
-    for data in {entry.table for entry in plan.entries}:
+    for data in {entry.table for entry in plan.cells}:
         assert data in table.data
         if "quick" not in file.name and "few" not in file.name:
-            assert {entry.row for entry in plan.entries if entry.table == data} >= set(table.rows(data))
+            assert {entry.row for entry in plan.cells if entry.table == data} >= set(table.rows(data))
 
 
 def test_no_such_table():

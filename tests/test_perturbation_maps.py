@@ -65,5 +65,3 @@ def test_deep_hiding_says_what_it_hides(weights):
 def test_nothing_to_see():
     with pytest.raises(ValueError, match="expected a protection that changes pictures, got none"):
         figure_named("maps")(panels()[:1])
-    with pytest.raises(ValueError, match="expected view=absolute or view=signed"):
-        figure_named("maps:view=both")

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from plans import read
-from unlearnable.bench.entry import TrainingSet
 from unlearnable.bench.plan import Plan, shard
+from unlearnable.bench.planned_cell import TrainingSet
 
 PLANS = [file for file in sorted((Path(__file__).parents[1] / "plans").glob("*.yaml")) if "hider" not in file.name]
 
@@ -29,11 +29,11 @@ grids:
 def test_a_plan_is_the_product_of_its_grids(tmp_path):
     plan = read(tmp_path, SOME)
     assert (plan.name, plan.title, plan.paper) == ("toy", "toys", "table1")
-    assert len(plan.entries) == 2 * 2 * 2 + 2 * 2
-    last = plan.entries[-1]
+    assert len(plan.cells) == 2 * 2 * 2 + 2 * 2
+    last = plan.cells[-1]
     assert (last.row, last.training, last.seed) == ("Left", TrainingSet("toy:count=60", "remainder", 0, 0.5), 1)
     assert last.countermeasure == "at:steps=1,step=10"  # what the quick recipe takes
-    assert plan.entries[0].training == plan.entries[0].clean == TrainingSet("toy:count=60")
+    assert plan.cells[0].training == plan.cells[0].clean == TrainingSet("toy:count=60")
 
 
 def test_a_budget_is_put_on_every_protection_but_clean_pictures_have_none(tmp_path):
@@ -41,7 +41,7 @@ def test_a_budget_is_put_on_every_protection_but_clean_pictures_have_none(tmp_pa
         tmp_path,
         SOME.replace("grids:", 'budgets: ["", "rms:4"]\ngrids:').replace("LSP: lsp, Left", "LSP: lsp:patch=4, Left"),
     )
-    specs = {(entry.training.protection, entry.budget) for entry in plan.entries}
+    specs = {(entry.training.protection, entry.budget) for entry in plan.cells}
     assert specs == {
         ("clean", ""),
         ("remainder", ""),
@@ -54,15 +54,15 @@ def test_a_budget_is_put_on_every_protection_but_clean_pictures_have_none(tmp_pa
 
 def test_cells_named_twice_are_one(tmp_path):
     twice = SOME.replace("grids:", "grids:\n  - protections: {Clean: clean}")
-    assert set(read(tmp_path, twice).entries) == set(read(tmp_path, SOME).entries)
-    assert len(read(tmp_path, twice).entries) == 12
+    assert set(read(tmp_path, twice).cells) == set(read(tmp_path, SOME).cells)
+    assert len(read(tmp_path, twice).cells) == 12
 
 
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("seeds: 2", "seeds: 0", "at least one seed"),
-        ("seeds: 2", "sedes: 2", "has no sedes"),
+        ("seeds: 2", "seeds: 0", "expected seeds as a whole number of at least 1, got 0"),
+        ("seeds: 2", "sedes: 2", "unknown name: sedes; known: .*seeds"),
         ("LSP: lsp}", "LSP: lps}", "unknown among the protections: 'lps'"),
         ("shares: [0.5]", "shares: [1.5]", "up to 1, got 1.5"),
         ('"resnet9:width=4"', "resnet9:wdith=4", "wdith"),
@@ -71,15 +71,15 @@ def test_cells_named_twice_are_one(tmp_path):
         ("grids:", "budgets: [linf]\ngrids:", "linf"),
         ('recipe: "quick:epochs=1"', "recipe: fast", "unknown among the recipes"),
         ("paper: table1", "paper: tabel1", "one of the paper's tables, table1, .* got 'tabel1'"),
-        ("LSP: lsp}", "LSP: }", "expected protections as names and what they stand for, got {.*'LSP': None"),
-        ("LSP: lsp}", "LSP: 5}", "expected protections as names and what they stand for"),
-        ("seeds: 2", "seeds: two", "expected seeds as a whole number, got 'two'"),
-        ('recipe: "quick:epochs=1"', "recipe: 5", "expected recipe as a text, got 5"),
-        ('[vanilla, "jpeg:quality=50"]', "vanilla", "expected countermeasures as a list of texts .*, got 'vanilla'"),
+        ("LSP: lsp}", "LSP: }", "expected a text for protections.LSP, got None"),
+        ("LSP: lsp}", "LSP: 5}", "expected a text for protections.LSP, got 5"),
+        ("seeds: 2", "seeds: two", "expected a whole number for seeds, got 'two'"),
+        ('recipe: "quick:epochs=1"', "recipe: 5", "expected a text for recipe, got 5"),
+        ('[vanilla, "jpeg:quality=50"]', "vanilla", "expected a list for countermeasures, got 'vanilla'"),
         (
             '{train: "toy:count=60", test: "toy:count=40,seed=1"}',
             "toy",
-            "expected data as names and what they stand for, got {'toy': 'toy'}",
+            "expected names and values for data.toy, got 'toy'",
         ),
     ],
 )
@@ -97,7 +97,7 @@ def test_what_is_no_plan_at_all(tmp_path, text):
 
 @pytest.mark.parametrize("parts", [1, 2, 3, 5, 12, 20])
 def test_shards_are_neighbours_and_all_together_the_plan(tmp_path, parts):
-    entries = read(tmp_path, SOME).entries
+    entries = read(tmp_path, SOME).cells
     shards = [shard(entries, f"{number}/{parts}") for number in range(1, parts + 1)]
     assert sum(shards, ()) == entries
 
@@ -113,12 +113,12 @@ def test_a_figure_has_no_parts(tmp_path):
     assert plan.part("1/1") == plan
     with pytest.raises(ValueError, match=r"toy\.yaml, whose figure needs all its panels, got part 1/2"):
         plan.part("1/2")
-    assert () in [read(tmp_path, SOME).part(f"{number}/20").entries for number in range(1, 21)]
+    assert () in [read(tmp_path, SOME).part(f"{number}/20").cells for number in range(1, 21)]
 
 
 def test_a_share_is_the_same_however_it_is_written(tmp_path):
     whole, split = (read(tmp_path, SOME.replace("[0.5]", f"[{shares}]")) for shares in ("0.5, 1", "0.5, 1.0"))
-    assert [entry.training.key for entry in whole.entries] == [entry.training.key for entry in split.entries]
+    assert [entry.training.key for entry in whole.cells] == [entry.training.key for entry in split.cells]
 
 
 def test_the_key_of_a_set_does_not_depend_on_spelling():
@@ -132,15 +132,15 @@ def test_the_key_of_a_set_does_not_depend_on_spelling():
 @pytest.mark.parametrize("file", PLANS, ids=lambda file: file.stem)
 def test_every_plan_of_ours_can_be_read(file):
     plan = Plan.read(file)
-    assert plan.title and plan.entries
-    assert any(entry.training.protection == "clean" for entry in plan.entries) or plan.figure == "maps"
+    assert plan.title and plan.cells
+    assert any(entry.training.protection == "clean" for entry in plan.cells) or plan.figure == "maps"
 
 
 def test_plans_of_the_same_table_and_data_make_the_same_sets():
     table1, table2 = (Plan.read(file) for file in PLANS if file.stem in ("table1_cifar100", "table2"))
-    of_rows = {(entry.table, entry.row): entry.training for entry in table1.entries}
-    shared = [entry for entry in table2.entries if (entry.table, entry.row) in of_rows]
-    assert {entry.row for entry in shared} == {entry.row for entry in table2.entries}
+    of_rows = {(entry.table, entry.row): entry.training for entry in table1.cells}
+    shared = [entry for entry in table2.cells if (entry.table, entry.row) in of_rows]
+    assert {entry.row for entry in shared} == {entry.row for entry in table2.cells}
     assert all(entry.training == of_rows[entry.table, entry.row] for entry in shared)
 
 
@@ -151,5 +151,5 @@ def test_every_plan_has_a_quick_variant():
 
 
 def test_a_plan_of_few_cells_is_a_part_of_the_whole_one():
-    few, whole = (Plan.read(Path("plans") / f"table1_cifar10{part}.yaml").entries for part in ("_few", ""))
+    few, whole = (Plan.read(Path("plans") / f"table1_cifar10{part}.yaml").cells for part in ("_few", ""))
     assert set(few) < set(whole)

@@ -157,25 +157,3 @@ def test_the_classifiers_pictures(name):
     both = countermeasure_named(f"{name}{',' if ':' in name else ':'}test=true")
     assert torch.equal(both.deploy(images), transformed(name, images))
     assert not torch.equal(both.deploy(images), images)
-
-
-@pytest.mark.parametrize(
-    "text, message",
-    [
-        ("mean:kernel=2", "odd kernel of at least 1 px, got 2"),
-        ("median:kernel=0", "odd kernel of at least 1 px, got 0"),
-        ("median:kernel=-3", "got -3"),
-        ("gaussf:kernel=4", "got 4"),
-        ("gaussf:sigma=0", "sigma above 0, got 0"),
-        ("bdr:bits=0", "1 to 8 bits, got 0"),
-        ("bdr:bits=9", "1 to 8 bits, got 9"),
-        ("jpeg:quality=0", "quality from 1 to 100, got 0"),
-        ("jpeg:quality=101", "got 101"),
-        ("resize:scale=1", "between 0 and 1, got 1"),
-        ("resize:scale=0", "between 0 and 1, got 0"),
-        ("gray:bits=1", "gray"),
-    ],
-)
-def test_bad_parameters(text, message):
-    with pytest.raises(ValueError, match=message):
-        countermeasure_named(text)

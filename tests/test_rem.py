@@ -191,14 +191,6 @@ def test_large_pictures_are_shifted_further():
         assert empty.max() == reach
 
 
-@pytest.mark.parametrize(
-    "wrong", ["iterations=0", "draws=0", "adversary=-1", "step=0", "decay=0", "learning_rate=nan", "adversary_steps=-1"]
-)
-def test_parameters_are_checked(wrong):
-    with pytest.raises(ValueError, match="expected"):
-        protection_named(f"rem:{wrong}")
-
-
 @pytest.mark.parametrize("name", METHODS)
 def test_the_surrogate_learns_attacked_pictures_with_their_noise(data, name, monkeypatch):
     found, learnt = search(f"{name}:{SMALL}", data), []

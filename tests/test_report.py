@@ -8,9 +8,9 @@ import pytest
 
 from commands import run
 from reporting import CONTROLS, DRAWING, PEAK, SWEEP, filled, plan_in
-from unlearnable.bench.entry import TrainingSet
 from unlearnable.bench.figure import figure_key
 from unlearnable.bench.plan import Plan
+from unlearnable.bench.planned_cell import TrainingSet
 from unlearnable.bench.sets import SetRecord
 from unlearnable.report.content import report_content
 from unlearnable.report.csv_files import csv_files
@@ -284,7 +284,7 @@ def test_the_command(tmp_path, runs, plan):
     written = {path.name: path.read_text() for path in (tmp_path / "out").iterdir()}
     assert {"report.md", "accuracies.csv", "leaderboards.csv", "sets.csv"} <= set(written)
 
-    runs.pack(tmp_path / "pack.jsonl", plan.entries)
+    runs.pack(tmp_path / "pack.jsonl", plan.cells)
     run("report", file, "--pack", tmp_path / "pack.jsonl", "--out", tmp_path / "packed")
     for name, text in written.items():
         assert (tmp_path / "packed" / name).read_text() == text
@@ -302,7 +302,7 @@ def test_figures_come_with_title_and_command(plan, tmp_path):
     for broken in (None, "", '{"title": ', '{"title": "Maps"}', "[]", "7"):
         if broken is not None:
             notes.write_text(broken)
-        with pytest.warns(UserWarning, match=r"maps\.png counts as not drawn: expected title.* in .*json"):
+        with pytest.warns(UserWarning, match=r"maps\.png counts as not drawn: .*json does not say what it shows"):
             assert not report_content([drawing], runs).illustrations
     assert {aside.read_text() for aside in runs.corrupt()} == {"", '{"title": ', '{"title": "Maps"}', "[]", "7"}
     rows = [{"protection": "LSP", "rms": 5.9}, {"protection": "AR", "hidden": 3}]

@@ -221,7 +221,7 @@ def test_a_record_may_spell_its_protection_in_another_way(tmp_path):
     plan = Plan.read(plan_in(tmp_path))
     runs = filled(plan, tmp_path / "runs")
     plots = re.findall(r"data:image/svg[^\"]+", report_page(report_content([plan], runs)))
-    (what,) = {entry.training for entry in plan.entries if entry.row == "EM"}
+    (what,) = {entry.training for entry in plan.cells if entry.row == "EM"}
     made = runs.sets.load(what.key)
     runs.sets.save(replace(made, what=replace(what, protection="em:surrogate=resnet9,per=class")))
     assert plots and plots == re.findall(r"data:image/svg[^\"]+", report_page(report_content([plan], runs)))

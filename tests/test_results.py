@@ -20,6 +20,7 @@ from unlearnable.images.quality import Quality
 from unlearnable.report.content import report_content
 from unlearnable.report.markdown import report_markdown
 from unlearnable.storage.provenance import file_fingerprint
+from unlearnable.storage.records import Store
 
 RESULTS = Path("results")
 AUDITS = sorted(file.parent for file in RESULTS.rglob("audit.json"))
@@ -67,10 +68,9 @@ def audited(folder: Path, summary: dict) -> Outcome:
 
 def results(folder: Path) -> dict[tuple[str, int], Result]:
     """Trainings by countermeasure and seed."""
-    files = sorted((folder / "cells").glob("*.json"))
-    loaded = {file.stem: Result.from_json(file.read_text()) for file in files}
-    assert all(result.key == name for name, result in loaded.items())
-    return {(result.cell.countermeasure, result.cell.seed): result for result in loaded.values()}
+    loaded = Store(folder / "cells", Result).all()
+    assert len({result.key for result in loaded}) == len(list((folder / "cells").iterdir()))
+    return {(result.cell.countermeasure, result.cell.seed): result for result in loaded}
 
 
 def published(summary: dict) -> PublishedFolder:

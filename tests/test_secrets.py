@@ -119,5 +119,3 @@ def test_deep_hiding_takes_a_bank(bank, weights):
     images = protection(toy).images
     assert (images != protection_named(f"deep_hiding:weights={weights}")(toy).images).any()
     assert (images != protection_named(f"{spec},per=sample")(toy).images).any()
-    with pytest.raises(ValueError, match="deal=contrary or deal=order, got 'random'"):
-        protection_named(f"{spec},deal=random")(toy)

@@ -94,11 +94,6 @@ def test_only_where_the_budget_is_one_of_energy(budget, stamp):
     assert all(kept.holds(before, after) for before, after in pairs)
 
 
-def test_a_share_of_everything_is_refused():
-    with pytest.raises(ValueError, match="at least 0 and below 1"):
-        protection_named("deep_hiding:stamp=1")
-
-
 def test_a_folder_is_stamped(tmp_path, weights):
     rng = np.random.default_rng(0)
     for name in ("cat", "dog"):

@@ -29,7 +29,7 @@ def attacked(spec: str) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     protection, data = protection_named(spec), tinted()
     torch.manual_seed(0)
     steps = protection.optimisation(data, 0)
-    change = run(steps, 0, "")
+    change = run(steps, 0, {})
     with torch.inference_mode():
         clean, poisoned = (steps.surrogate.model((data.images + add) / 255) for add in (0, change))
     return clean, poisoned, data.labels

@@ -90,14 +90,16 @@ def test_a_killed_training_goes_on_as_if_it_had_not_been(toy, test_set, tmp_path
     with pytest.MonkeyPatch.context() as patch:
         save_every_step(patch)
         with pytest.raises(KilledError):
-            trained(toy, test_set, **how, checkpoint=Checkpoint(file, "it"), on_epoch=kill)
+            trained(toy, test_set, **how, checkpoint=Checkpoint(file, {"of": "it"}), on_epoch=kill)
     torch.manual_seed(after)
-    resumed = trained(toy, test_set, **how, checkpoint=Checkpoint(file, "it"), on_epoch=lambda *now: seen.append(now))
+    resumed = trained(
+        toy, test_set, **how, checkpoint=Checkpoint(file, {"of": "it"}), on_epoch=lambda *now: seen.append(now)
+    )
     whole = trained(toy, test_set, **how)
     assert [number for number, _, _ in seen] == list(range(after + 1, 4))
     assert same(resumed, whole)
     with pytest.raises(ValueError, match="holds another run"):
-        trained(toy, test_set, **how, checkpoint=Checkpoint(file, "another"))
+        trained(toy, test_set, **how, checkpoint=Checkpoint(file, {"of": "another"}))
 
 
 def test_nothing_outside_depends_on_a_training(toy, test_set):

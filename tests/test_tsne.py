@@ -64,9 +64,6 @@ def test_a_part_of_the_classes_and_of_the_pictures():
     assert figure(panels(trained=False)[:1]).numbers[0]["neighbour"] in {step / 8 for step in range(9)}
 
 
-def test_parameters():
-    with pytest.raises(ValueError, match="features=victim or features=pixels, got 'logits'"):
-        figure_named("tsne:features=logits")
-    for spec in ("tsne:classes=11", "tsne:classes=1", "tsne:eps=0"):
-        with pytest.raises(ValueError, match="expected 2 to 10 classes and an eps above 0"):
-            figure_named(spec)
+def test_a_perplexity_needs_more_points():
+    with pytest.raises(ValueError, match=r"more points than the perplexity of 30\.0, got points=30"):
+        figure_named("tsne:points=30")

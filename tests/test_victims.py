@@ -1,9 +1,10 @@
 import pytest
+import timm
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from unlearnable.victims.architectures import victim_named, victims
+from unlearnable.victims.architectures import built_for, victim_named, victims
 from unlearnable.victims.features import Frozen, evaluating, penultimate, save_weights
 
 TIMM = ["convnext_atto", "resnetv2_18"]
@@ -115,8 +116,6 @@ def test_narrower(name):
     assert 14 < weights[0] / weights[1] < 16.5
     for victim, size in ((f"{name}:multiplier=0.25", 32), (f"{name}:multiplier=0.1", 96)):
         assert victim_named(victim).build(2, size)(torch.rand(2, 3, size, size)).shape == (2, 2)
-    with pytest.raises(ValueError, match="above 0 and up to 1"):
-        victim_named(f"{name}:multiplier=2")
 
 
 def test_names():
@@ -131,6 +130,40 @@ def test_names():
         victim_named("timm:model=resnet1").build(2, 32)
     with pytest.raises(ValueError, match="model"):
         victim_named("timm")
+
+
+def test_a_timm_model_is_told_the_size_where_it_needs_one():
+    assert victim_named("test_vit").build(2, 32).patch_embed.img_size == (32, 32)
+    assert victim_named("test_resnet").build(2, 32)(torch.rand(2, 3, 32, 32)).shape == (2, 2)
+
+
+@pytest.mark.parametrize("name", ["test_vit", "test_resnet"])
+def test_an_error_in_timm_is_no_answer_about_sizes(monkeypatch, name):
+    asked = []
+
+    def broken(*arguments, **named):
+        asked.append(named)
+        raise TypeError("a slip of theirs")
+
+    monkeypatch.setattr(timm, "create_model", broken)
+    with pytest.raises(TypeError, match="a slip of theirs"):
+        victim_named(name).build(2, 32)
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize("error", [AssertionError("Input height (16) does not match"), IndexError(), KeyError("x")])
+def test_whatever_a_network_says_to_a_wrong_size_is_a_refusal(monkeypatch, error):
+    def broken(self, images):
+        raise error
+
+    monkeypatch.setattr("unlearnable.victims.resnet9.ResNet9.forward", broken)
+    with pytest.raises(ValueError, match=r"expected pictures that .* can take, got 24x16 px: ."):
+        built_for(victim_named("resnet9:width=2"), 2, 16, 24)
+
+
+def test_a_network_of_another_size_refuses_by_its_assertion():
+    with pytest.raises(ValueError, match=r"can take, got 16x32 px: .*height"):
+        built_for(victim_named("vit_tiny_patch16_224"), 2, 32, 16)
 
 
 def test_pretrained_weights_with_a_fresh_head(weights):

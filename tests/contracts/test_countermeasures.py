@@ -43,7 +43,7 @@ def tiny(name: str, backbone: Path) -> str:
     """One of the registered countermeasures, with parameters that take little time."""
     parameters = countermeasures.parameters(name)
     chosen = TINY.get(name, "per_class=2" if "per_class" in parameters else "")
-    if parameters.get("weights", "") is None:
+    if "weights" in parameters and parameters["weights"].default is None:
         chosen = f"weights={backbone}"
     return f"{name}:{chosen}" if chosen else name
 

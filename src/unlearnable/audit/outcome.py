@@ -88,6 +88,7 @@ class PublishedFolder:
         budget: the one that its report promises, such as ``rms:8``; None where there is no report.
         over_budget: how many files break that promise.
         samples: a few pictures.
+        ambiguous: files that were not measured, as their originals cannot be told by their names.
     """
 
     count: int
@@ -95,6 +96,7 @@ class PublishedFolder:
     budget: str | None
     over_budget: int
     samples: tuple[Sample, ...]
+    ambiguous: tuple[str, ...] = ()
 
     def spread(self, measure: str) -> Spread | None:
         """Of ``rms``, ``linf``, ``psnr`` or ``ssim`` over the files that have it."""

@@ -13,6 +13,7 @@ from PIL import Image
 from unlearnable.audit.outcome import AuditRow, Outcome, PublishedFolder, Sample
 from unlearnable.audit.verdict import by_status, ordinary, percent, status, verdict, worst_case
 from unlearnable.bench.cell import Result
+from unlearnable.datasets.checks import some
 from unlearnable.images.budget import Pixels
 from unlearnable.images.quality import GAIN, magnified
 from unlearnable.pages.curves import Curve, curve
@@ -165,6 +166,8 @@ def _distinct(texts: Iterable[str]) -> list[str]:
 def _quality_facts(published: PublishedFolder) -> list[tuple[str, str]]:
     """The budget and the measures of the published set."""
     facts = [("Promised budget", published.budget or "none: there is no report of the set")]
+    if published.ambiguous:
+        facts.append(("Not measured, as originals share the name but for the suffix", some(published.ambiguous)))
     rms, linf, psnr, ssim = map(published.spread, ("rms", "linf", "psnr", "ssim"))
     if rms is None or linf is None or ssim is None:
         return facts

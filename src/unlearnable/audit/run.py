@@ -1,69 +1,31 @@
 """Train every countermeasure on the clean and on the published pictures, and write down what came out."""
 
 import json
+import shutil
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
-from typing import Literal
 
-import torch
-
-from unlearnable.audit.outcome import AuditRow, Outcome
+from unlearnable.audit.outcome import Outcome
 from unlearnable.audit.page import audit_page, markdown_table
+from unlearnable.audit.progress import AuditProgress, ProgressMeter
 from unlearnable.audit.sets import Sets, load_sets
+from unlearnable.audit.trainings import AuditTrainings
 from unlearnable.audit.verdict import verdict
-from unlearnable.bench.cell import Cell, Result
 from unlearnable.bench.columns import columns
-from unlearnable.bench.timing import TrainingTimes, Workload, left, too_late, work
-from unlearnable.compute.devices import DivergedError, device_named, name_of
+from unlearnable.bench.ray import executor_for
+from unlearnable.bench.scheduler import Scheduler
+from unlearnable.bench.store import RunFolder
+from unlearnable.bench.timing import StepTimes
 from unlearnable.countermeasures import countermeasure_named
 from unlearnable.images.imageset import fingerprint
 from unlearnable.storage.atomic import write
-from unlearnable.storage.records import Store
-from unlearnable.training.history import Epoch
+from unlearnable.storage.lock import locked
 from unlearnable.training.recipes import recipe_named
-from unlearnable.victims.architectures import Victim, check_takes, victim_named
+from unlearnable.victims.architectures import Victim, built_for, victim_named
 
-PAGE, TABLE, SUMMARY, CELLS = "audit.html", "audit.md", "audit.json", "cells"
-
-
-@dataclass(frozen=True)
-class AuditProgress:
-    """The state of an audit that a progress line shows.
-
-    Attributes:
-        what: the training that runs.
-        cell, cells: its number from 1, and how many there are.
-        done, total: work, in ordinary epochs; what had to be left out counts as done.
-        accuracy: on the test set after the last epoch, in [0, 1]; None before the first.
-    """
-
-    what: str
-    cell: int
-    cells: int
-    done: float
-    total: float
-    accuracy: float | None = None
-
-
-@dataclass(frozen=True)
-class AuditedCell:
-    """A cell, and what its training needs.
-
-    Attributes:
-        which: the set that is trained on.
-        epochs: for which it is trained.
-    """
-
-    cell: Cell
-    which: Literal["clean", "protected"]
-    epochs: int
-
-    @property
-    def work(self) -> float:
-        """In ordinary epochs, about."""
-        return work(self.cell.countermeasure, self.epochs)
+PAGE, TABLE, SUMMARY = "audit.html", "audit.md", "audit.json"
 
 
 def audit_folder(
@@ -79,14 +41,18 @@ def audit_folder(
     minutes: float | None = None,
     size: int | None = None,
     backbone: str | None = None,
+    workers: int = 1,
     device: str | None = None,
+    ray: bool | str = False,
     command: str = "",
     on_progress: Callable[[AuditProgress], None] | None = None,
 ) -> Outcome:
     """Measure what a trainer would get, and write ``audit.html``, ``audit.md``, ``audit.json`` and one JSON a cell.
 
     A cell whose result lies in ``out`` is not trained again, and one that was killed goes on from the last epoch that
-    was saved, so that the same call resumes. Whatever ends the audit, the page shows what is known by then.
+    was saved, so that the same call resumes. Whatever ends the audit, the page shows what is known by then. Whatever a
+    cell throws is its own failure: the page gives the reason, ``out/failures`` the traceback, and the others are
+    trained.
 
     Args:
         protected: folder of the published pictures, in class sub-folders; the classes that it lacks are taken from
@@ -102,129 +68,77 @@ def audit_folder(
         minutes: no training starts that would not end within so many, as far as can be foreseen.
         size: side in pixels at which is trained; that of the published pictures, at most 224, when None.
         backbone: safetensors file of pretrained weights for ``victim``.
+        workers: processes that train side by side.
         device: torch device; CUDA where there is one when None.
+        ray: train on a Ray cluster: that of this address, or, when True, that of ``RAY_ADDRESS``, else one of this
+            machine.
         command: how it was called, for the page.
-        on_progress: called after every epoch.
+        on_progress: called when a training begins and when it ends, and after every epoch with one worker.
 
     Raises:
         ValueError: something does not fit; nothing has been trained.
         FileNotFoundError: there are no pictures.
+        ClusterError: there is no Ray, or no such cluster.
+        LockedError: another run writes to ``out``.
     """
     if seeds < 1:
         raise ValueError(f"expected at least one seed, got {seeds}")
     end = None if minutes is None else time.monotonic() + 60 * minutes
-    names, where, out = columns(countermeasures, recipe, backbone), device_named(device), Path(out)
+    names, chosen, out = columns(countermeasures, recipe, backbone), executor_for(workers, ray, device), Path(out)
     recipe_named(recipe)
     _check_place(out, [Path(protected), Path(clean_train), Path(clean_test)])
     sets = load_sets(Path(protected), str(clean_train), str(clean_test), size)
     _check_victims(victim_named(victim), names, len(sets.clean.classes), sets.clean.images.shape[-1])
-    out.mkdir(parents=True, exist_ok=True)
-    run = AuditRun(sets, list(_tasks(sets, names, victim, recipe, seeds)), where, Store(out / CELLS, Result), end)
-    try:
-        run.train(on_progress)
-    finally:
-        outcome = Outcome(
-            classes=sets.clean.classes,
-            protected_classes=sets.protected_classes,
-            train_count=len(sets.protected),
-            test_count=len(sets.test),
-            size=sets.clean.images.shape[-1],
-            victim=victim,
-            recipe=recipe,
-            epochs=recipe_named(recipe).suited(sets.clean).epochs,
-            seeds=seeds,
-            rows=run.rows(),
-            missing=run.missing,
-            published=sets.published,
-            command=command,
-        )
-        _write(outcome, out)
+    runs = RunFolder(out.absolute())
+    trainings = AuditTrainings.of(sets, names, victim, recipe, seeds, runs, device)
+    with locked(out), chosen as executor:
+        scheduler = Scheduler(trainings.in_order(), executor, _times(sets, runs), end)
+        if on_progress:
+            meter = ProgressMeter(trainings.steps.values(), on_progress)
+            scheduler.on_step = meter.on_step
+            if workers == 1 and not ray:
+                meter.watch_epochs()
+        try:
+            _store(sets, trainings, runs)
+            scheduler.run()
+        finally:
+            outcome = Outcome(
+                classes=sets.clean.classes,
+                protected_classes=sets.protected_classes,
+                train_count=len(sets.protected),
+                test_count=len(sets.test),
+                size=sets.clean.images.shape[-1],
+                victim=victim,
+                recipe=recipe,
+                epochs=recipe_named(recipe).suited(sets.clean).epochs,
+                seeds=seeds,
+                rows=trainings.rows(sets.protected_classes),
+                missing=trainings.missing(scheduler.failed),
+                published=sets.published,
+                command=command,
+            )
+            _write(outcome, out)
+            shutil.rmtree(runs.cache, ignore_errors=True)
     return outcome
 
 
-class AuditRun:
-    """Goes through the tasks, as far as the time allows.
+def _times(sets: Sets, runs: RunFolder) -> StepTimes:
+    """What trainings on these sets took."""
+    counts = {fingerprint(data): len(data) for data in (sets.clean, sets.protected)}
+    return StepTimes(runs.cells.all(), counts)
 
-    Attributes:
-        results: by the cells' keys.
-        missing: countermeasures that are not whole, and why.
-    """
 
-    def __init__(
-        self, sets: Sets, tasks: list[AuditedCell], device: torch.device, store: Store[Result], end: float | None
-    ) -> None:
-        self.sets, self.tasks, self.device, self.store, self.end = sets, tasks, device, store, end
-        stored = {task.cell.key: store.load(task.cell.key) for task in tasks}
-        self.results = {key: result for key, result in stored.items() if result}
-        self.missing: dict[str, str] = {}
-        for result in self.results.values():  # a kill may have come between keeping one and forgetting its training
-            result.cell.forget(store.folder)
-
-    def train(self, on_progress: Callable[[AuditProgress], None] | None) -> None:
-        """Train what has no result yet."""
-        total = sum(task.work for task in self.tasks)
-        for number, task in enumerate(self.tasks, 1):
-            name = task.cell.countermeasure
-            if task.cell.key in self.results or name in self.missing:
-                continue
-            if self.end is not None and (late := too_late(self._seconds(task), self.end)):
-                self.missing[name] = late
-                continue
-            done = total - sum(other.work for other in self._open() if other.cell.countermeasure not in self.missing)
-            now = AuditProgress(f"{name}, {task.which}", number, len(self.tasks), done, total)
-            try:
-                self._train(task, now, on_progress)
-            except (ValueError, DivergedError, OSError, RuntimeError) as error:
-                self.missing[name] = str(error)
-            except BaseException:
-                self.missing |= {other.cell.countermeasure: "the audit was interrupted" for other in self._open()}
-                raise
-
-    def rows(self) -> tuple[AuditRow, ...]:
-        """The countermeasures that were trained on both sets, with the seeds for which they were."""
-        rows = []
-        for name in dict.fromkeys(task.cell.countermeasure for task in self.tasks):
-            found: dict[int, dict[str, Result]] = {}
-            for task in self.tasks:
-                if task.cell.countermeasure == name and task.cell.key in self.results:
-                    found.setdefault(task.cell.seed, {})[task.which] = self.results[task.cell.key]
-            pairs = [pair for pair in found.values() if len(pair) == 2]
-            if pairs:
-                clean, protected = (tuple(pair[which] for pair in pairs) for which in ("clean", "protected"))
-                rows.append(AuditRow(name, clean, protected, self.sets.protected_classes))
-        return tuple(rows)
-
-    def _open(self) -> list[AuditedCell]:
-        return [task for task in self.tasks if task.cell.key not in self.results]
-
-    def _train(
-        self, task: AuditedCell, now: AuditProgress, on_progress: Callable[[AuditProgress], None] | None
-    ) -> None:
-        def on_epoch(epoch: int, epochs: int, measured: Epoch) -> None:
-            if on_progress:
-                done = now.done + task.work * epoch / epochs
-                on_progress(replace(now, done=done, accuracy=measured.test_accuracy))
-
-        if on_progress:
-            on_progress(now)
-        train = self.sets.protected if task.which == "protected" else self.sets.clean
-        trained = task.cell.fit(
-            train, self.sets.test, self.sets.clean, self.device, folder=self.store.folder, on_epoch=on_epoch
-        )
-        result = Result.of(task.cell, trained, name_of(self.device))
-        self.store.save(result)
-        task.cell.forget(self.store.folder)
-        self.results[task.cell.key] = result
-
-    def _seconds(self, task: AuditedCell) -> float | None:
-        """How long it takes, about; None where nothing has been measured on this device. Both sets are as large."""
-        cell, clean, paces = task.cell, self.sets.clean, TrainingTimes()
-        for result in self.results.values():
-            paces.add(Workload.of(result, len(clean)), result.seconds)
-        how = (cell.victim, cell.countermeasure, task.epochs, name_of(self.device))
-        asked = Workload(cell.clean, len(clean), len(self.sets.test), len(clean.classes), cell.size, *how)
-        guess = left(paces.guess(asked), cell.training(self.store.folder, self.device))
-        return guess.seconds if guess else None
+def _store(sets: Sets, trainings: AuditTrainings, runs: RunFolder) -> None:
+    """Put the sets where every process finds them, if anything is still to be trained on them."""
+    for step in trainings.steps.values():
+        if result := step.result:  # a kill may have come between storing it and forgetting its training
+            result.cell.forget(runs.cells.folder)
+    if all(step.done for step in trainings.steps.values()):
+        return
+    for data in (sets.clean, sets.protected, sets.test):
+        stored = runs.stored_set(fingerprint(data))
+        if not stored.intact:
+            stored.save(data)
 
 
 def summary(outcome: Outcome) -> dict[str, object]:
@@ -258,20 +172,7 @@ def _check_place(out: Path, sets: list[Path]) -> None:
 def _check_victims(victim: Victim, names: tuple[str, ...], classes: int, size: int) -> None:
     """Build every victim that will be trained, and show it a picture: what cannot be is found before any training."""
     for chosen in dict.fromkeys(countermeasure_named(name).victim_to_train(victim) for name in names):
-        check_takes(chosen.build(classes, size), chosen, size, size)
-
-
-def _tasks(sets: Sets, names: tuple[str, ...], victim: str, recipe: str, seeds: int) -> Iterator[AuditedCell]:
-    """Clean and protected side by side, so that a row is whole as early as possible."""
-    data = {"clean": fingerprint(sets.clean), "protected": fingerprint(sets.protected)}
-    test, size = fingerprint(sets.test), sets.clean.images.shape[-1]
-    suited = recipe_named(recipe).suited(sets.clean)
-    for seed in range(seeds):
-        for name in names:
-            epochs = countermeasure_named(name).adjust_recipe(suited).epochs
-            for which in ("clean", "protected"):
-                cell = Cell.of(data[which], test, data["clean"], size, victim, name, recipe, seed)
-                yield AuditedCell(cell, which, epochs)
+        built_for(chosen, classes, size, size)
 
 
 def _write(outcome: Outcome, out: Path) -> None:

@@ -1,24 +1,27 @@
 """A cell is one victim trained once; its result is one small JSON file, named after what the cell is.
 
-The key is the SHA-256 of everything that decides the result, defaults included, so that a result is never taken for
-another's. Device and number of threads are left out: they change the last digits. The device is kept with it.
+The key is the SHA-256 of everything that decides the result: the version of this package, and of victim, countermeasure
+and recipe the parameters that are not at their defaults. So a parameter that is added with a default keeps every key;
+a default or a behaviour that changes asks for a new version, as the same key would stand for another result. Device and
+number of threads are left out: they change the last digits. The device is kept with it.
 """
 
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 
 from unlearnable.compute.devices import fastest_dtype, name_of
 from unlearnable.countermeasures import countermeasure_named
 from unlearnable.images.imageset import ImageSet
+from unlearnable.registry import identity
 from unlearnable.storage.checkpoint import Checkpoint
 from unlearnable.storage.provenance import __version__, file_fingerprint, versions
-from unlearnable.storage.records import Record, is_whole
+from unlearnable.storage.records import Record, key_of
 from unlearnable.training.history import Epoch
 from unlearnable.training.loop import Fit, fit
 from unlearnable.training.recipes import recipe_named
@@ -67,12 +70,14 @@ class Cell:
     @property
     def key(self) -> str:
         """The name of its result: the same however the same victim, countermeasure and recipe are spelled."""
-        parts = {
-            "victim": repr(victim_named(self.victim)),
-            "countermeasure": repr(countermeasure_named(self.countermeasure)),
-            "recipe": repr(recipe_named(self.recipe)),
-        }
-        return hashlib.sha256(json.dumps(asdict(self) | parts, sort_keys=True).encode()).hexdigest()[:24]
+        spelled = replace(
+            self,
+            victim=identity(victim_named(self.victim)),
+            countermeasure=identity(countermeasure_named(self.countermeasure)),
+            recipe=identity(recipe_named(self.recipe)),
+            version=__version__,  # it comes first, whichever it is
+        )
+        return key_of(self.version, identity(spelled))
 
     def fit(
         self,
@@ -98,14 +103,10 @@ class Cell:
 
         Raises:
             ValueError: the sets do not fit the countermeasure or the victim.
+            OSError: the state of the training cannot be read.
             DivergedError: the loss was not finite.
         """
-        checkpoint = None
-        if folder:
-            file = self.training(folder, device)
-            if not is_whole(file):
-                file.unlink(missing_ok=True)
-            checkpoint = Checkpoint(file, file.name)
+        file = self.training(folder, device) if folder else None
         return fit(
             victim_named(self.victim),
             train,
@@ -116,7 +117,7 @@ class Cell:
             clean=clean,
             purify=purify,
             device=device,
-            checkpoint=checkpoint,
+            checkpoint=Checkpoint(file, {"training": file.name}) if file else None,
             on_epoch=on_epoch,
         )
 
@@ -130,7 +131,7 @@ class Cell:
 
     def forget(self, folder: Path) -> None:
         """Remove what ``folder`` holds of its trainings, wherever they ran: its result is kept."""
-        for file in folder.glob(f"{self.key}-*{TRAINING}"):
+        for file in folder.glob(f"{self.key}-*"):
             file.unlink(missing_ok=True)
 
 
@@ -171,6 +172,12 @@ class Result(Record):
     def version(self) -> str:  # type: ignore[override]
         """That of its cell."""
         return self.cell.version
+
+    @classmethod
+    def version_in(cls, content: dict[str, Any]) -> Any:
+        """See `Record`."""
+        cell = content.get("cell")
+        return cell.get("version") if isinstance(cell, dict) else None
 
     @classmethod
     def of(cls, cell: Cell, trained: Fit, device: str) -> "Result":

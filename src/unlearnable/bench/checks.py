@@ -4,12 +4,12 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from unlearnable.bench.entry import REMAINDER, TrainingSet
 from unlearnable.bench.plan import Plan
+from unlearnable.bench.planned_cell import REMAINDER, TrainingSet
 from unlearnable.countermeasures import countermeasure_named
 from unlearnable.datasets.checks import duplicates, matched
 from unlearnable.images.imageset import ImageSet
-from unlearnable.victims.architectures import check_takes, victim_named
+from unlearnable.victims.architectures import built_for, victim_named
 
 
 def check(plan: Plan, sets: Mapping[str, ImageSet]) -> None:
@@ -23,17 +23,19 @@ def check(plan: Plan, sets: Mapping[str, ImageSet]) -> None:
         ValueError: a protection, a countermeasure, a victim or the test set does not fit the training set; the message
             says which.
     """
-    for train, test in dict.fromkeys((entry.training.data, entry.test) for entry in plan.entries):
-        with _said_of(f"{train}, tested on {test}"):
+    for train, test in dict.fromkeys((cell.training.data, cell.test) for cell in plan.cells):
+        with _naming(f"{train}, tested on {test}"):
             _check_pair(sets[train], sets[test])
         if shared := duplicates(sets[train], sets[test]):
             warnings.warn(f"{shared} pictures of {train} are also in {test}, pixel by pixel", stacklevel=3)
-    for what in dict.fromkeys(entry.training for entry in plan.entries):
-        with _said_of(f"{what.protection} of {what.data}"):
+    for what in dict.fromkeys(cell.training for cell in plan.cells):
+        with _naming(f"{what.protection} of {what.data}"):
             _check_training(what, sets[what.data])
     if plan.trains:
-        for data, victim, name in dict.fromkeys((e.training.data, e.victim, e.countermeasure) for e in plan.entries):
-            with _said_of(f"{victim} with {name} on {data}"):
+        for data, victim, name in dict.fromkeys(
+            (cell.training.data, cell.victim, cell.countermeasure) for cell in plan.cells
+        ):
+            with _naming(f"{victim} with {name} on {data}"):
                 _check_trained(victim, name, sets[data])
 
 
@@ -62,12 +64,11 @@ def _check_training(what: TrainingSet, clean: ImageSet) -> None:
 def _check_trained(victim: str, name: str, clean: ImageSet) -> None:
     countermeasure = countermeasure_named(name)
     countermeasure.check_serves(clean)
-    chosen, (height, width) = countermeasure.victim_to_train(victim_named(victim)), clean.images.shape[-2:]
-    check_takes(chosen.build(len(clean.classes), width), chosen, height, width)
+    built_for(countermeasure.victim_to_train(victim_named(victim)), len(clean.classes), *clean.images.shape[-2:])
 
 
 @contextmanager
-def _said_of(what: str) -> Iterator[None]:
+def _naming(what: str) -> Iterator[None]:
     try:
         yield
     except (ValueError, OSError) as error:

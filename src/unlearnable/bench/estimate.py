@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from unlearnable.bench.steps import MakeSet, Step, Train
+from unlearnable.bench.plan_steps import MakeSet
+from unlearnable.bench.steps import Step, Train
 from unlearnable.bench.timing import StepTimes
 
 
@@ -30,22 +31,21 @@ class Estimate:
     unknown: int
 
     @classmethod
-    def of(cls, jobs: Sequence[Step], times: StepTimes) -> "Estimate":
+    def of(cls, steps: Sequence[Step], times: StepTimes) -> "Estimate":
         """Of the steps that are not done."""
-        left = [job for job in jobs if isinstance(job, (MakeSet, Train)) and (job.stale or not job.done)]
-        guesses = [job.guess(times) for job in left]
-        known = [guess for guess in guesses if guess]
+        open_steps = [step for step in steps if step.timed and (step.stale or not step.done)]
+        guesses = [guess for step in open_steps if (guess := step.guess(times))]
         return cls(
-            asked=bool(jobs),
-            cells=sum(isinstance(job, Train) for job in left),
-            sets=sum(isinstance(job, MakeSet) for job in left),
-            seconds=sum(guess.seconds for guess in known),
-            longest=max((guess.seconds for guess in known), default=0),
-            rough=sum(not guess.alike for guess in known),
-            unknown=len(left) - len(known),
+            asked=bool(steps),
+            cells=sum(isinstance(step, Train) for step in open_steps),
+            sets=sum(isinstance(step, MakeSet) for step in open_steps),
+            seconds=sum(guess.seconds for guess in guesses),
+            longest=max((guess.seconds for guess in guesses), default=0),
+            rough=sum(not guess.alike for guess in guesses),
+            unknown=len(open_steps) - len(guesses),
         )
 
-    def told(self, workers: int) -> str:
+    def line(self, workers: int) -> str:
         """In a line, for so many steps at a time."""
         steps = self.cells + self.sets
         if not steps:
@@ -54,12 +54,12 @@ class Estimate:
         if self.unknown == steps:
             return f"{todo}: how long that takes is not known, as nothing like it has been measured here"
         hours, minutes = divmod(round(max(self.seconds / workers, self.longest) / 60), 60)
-        told = f"{todo}: about {hours} h {minutes} min, judged by what has been measured"
+        line = f"{todo}: about {hours} h {minutes} min, judged by what has been measured"
         if self.rough:
-            told += f" ({self.rough} of them by other victims or pictures, in proportion)"
+            line += f" ({self.rough} of them by other victims or pictures, in proportion)"
         if self.unknown:
-            told += f"; nothing is known of {self.unknown}, which come on top"
-        return told
+            line += f"; nothing is known of {self.unknown}, which come on top"
+        return line
 
 
 def _counted(count: int, what: str) -> str:

@@ -1,6 +1,5 @@
 """The step that draws a plan's figure from the sets, and from the victims where it shows trained ones."""
 
-import hashlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
@@ -10,33 +9,31 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from unlearnable.bench.cell import Cell
-from unlearnable.bench.entry import PlannedCell, TrainingSet
 from unlearnable.bench.plan import Plan
-from unlearnable.bench.steps import Call, Step, known
+from unlearnable.bench.planned_cell import PlannedCell, TrainingSet
+from unlearnable.bench.steps import Call, Step, present
 from unlearnable.bench.store import Notes
 from unlearnable.countermeasures import countermeasure_named
 from unlearnable.figures import Drawing, Panel, figure_named
 from unlearnable.images.imageset import ImageSet
+from unlearnable.registry import identity
 from unlearnable.storage.atomic import write
+from unlearnable.storage.records import key_of
 from unlearnable.victims.architectures import victim_named
 from unlearnable.victims.features import network_of
 
 
 @dataclass(eq=False)
-class Draw(Step):
+class DrawFigure(Step):
     """Draw what a plan's ``figure`` names.
 
     Attributes:
-        plan: whose entries are the panels.
+        plan: whose cells are the panels.
     """
 
-    here = True
-    plan: Plan
+    in_this_process = True
 
-    @property
-    def name(self) -> str:
-        """See `Step`."""
-        return f"drawing {self.plan.figure}"
+    plan: Plan
 
     @property
     def done(self) -> bool:
@@ -62,29 +59,29 @@ class Draw(Step):
 
     def _panels(self) -> Iterator[Panel]:
         """One of each training, or of each training set where nothing is trained."""
-        for entry in _shown(self.plan):
-            cell = known(self.runs.cell(entry))
-            clean, protected, test = (self.runs.kept(of).load() for of in (cell.clean, cell.train, cell.test))
-            panel = Panel(entry.row, clean, protected, test, hidden=_hidden(entry.training, clean))
+        for planned in _panel_cells(self.plan):
+            cell = present(self.runs.cell(planned))
+            clean, protected, test = (self.runs.stored_set(of).load() for of in (cell.clean, cell.train, cell.test))
+            panel = Panel(planned.row, clean, protected, test, hidden=_hidden(planned.training, clean))
             if self.plan.trains:
-                deployed = countermeasure_named(entry.countermeasure).deploy(test.images)
+                deployed = countermeasure_named(planned.countermeasure).deploy(test.images)
                 panel = replace(
                     panel,
                     test=replace(test, images=deployed),
-                    countermeasure=entry.countermeasure,
-                    model=self._model(entry, cell, clean),
+                    countermeasure=planned.countermeasure,
+                    model=self._model(planned, cell, clean),
                 )
             yield panel
 
-    def _model(self, entry: PlannedCell, cell: Cell, clean: ImageSet) -> nn.Module:
-        victim = countermeasure_named(entry.countermeasure).adjust_victim(victim_named(entry.victim))
+    def _model(self, planned: PlannedCell, cell: Cell, clean: ImageSet) -> nn.Module:
+        victim = countermeasure_named(planned.countermeasure).adjust_victim(victim_named(planned.victim))
         model = victim.build(len(clean.classes), clean.images.shape[-1])
         network_of(model).load_state_dict(load_file(self.runs.weights(cell)))
         return model.eval()
 
 
 def _hidden(what: TrainingSet, clean: ImageSet) -> UInt8[Tensor, "n 3 h w"] | None:
-    """What a whole set's protection hides, if it hides anything."""
+    """What a set's protection hides, if it hides anything."""
     return what.protecting.hidden(clean, what.seed) if what.protecting else None
 
 
@@ -93,15 +90,15 @@ def figure_key(plan: Plan, cell: Callable[[PlannedCell], Cell | None]) -> str:
 
     Args:
         plan: one with a figure.
-        cell: the cell of an entry; None while one of its sets has not been made.
+        cell: the cell that is planned; None while one of its sets has not been made.
     """
-    cells = [(entry.row, cell(entry)) for entry in _shown(plan)]
-    shown = [[row, of and of.key] for row, of in cells]
-    return hashlib.sha256(json.dumps([repr(figure_named(plan.figure)), shown]).encode()).hexdigest()[:24]
+    cells = [(planned.row, cell(planned)) for planned in _panel_cells(plan)]
+    panels = [[row, of and of.key] for row, of in cells]
+    return key_of(identity(figure_named(plan.figure)), panels)
 
 
-def _shown(plan: Plan) -> list[PlannedCell]:
-    """The entries that are panels: all that are trained, or one of each set."""
+def _panel_cells(plan: Plan) -> list[PlannedCell]:
+    """The cells that are panels: all that are trained, or one of each set."""
     if plan.trains:
-        return list(plan.entries)
-    return list({entry.training: entry for entry in reversed(plan.entries)}.values())[::-1]
+        return list(plan.cells)
+    return list({planned.training: planned for planned in reversed(plan.cells)}.values())[::-1]

@@ -6,29 +6,23 @@ lists. See docs/bench.md.
 
 import shlex
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import accumulate, product
 from pathlib import Path
-from typing import Any, get_origin, get_type_hints
-
-import yaml
+from typing import Any
 
 from unlearnable.bench.columns import columns
-from unlearnable.bench.entry import CLEAN, REMAINDER, PlannedCell, TrainingSet, protecting
 from unlearnable.bench.paper import paper_table
+from unlearnable.bench.planned_cell import CLEAN, REMAINDER, PlannedCell, TrainingSet, protecting
 from unlearnable.countermeasures import countermeasure_named
+from unlearnable.datasets import datasets
 from unlearnable.figures import figure_named
 from unlearnable.images.budget import Budget
-from unlearnable.storage.records import typed
+from unlearnable.options import PositiveInt
+from unlearnable.registry import check_fields
+from unlearnable.storage.decode import decode, expecting, from_yaml
 from unlearnable.training.recipes import recipe_named
 from unlearnable.victims.architectures import victim_named
-
-SAID = {
-    dict: "names and what they stand for",
-    tuple: "a list of texts or numbers",
-    str: "a text",
-    int: "a whole number",
-}
 
 
 @dataclass(frozen=True)
@@ -47,27 +41,28 @@ class Grid:
         protection_seed: of the protections.
     """
 
-    protections: dict[str, str]
-    data: dict[str, dict[str, str]]
+    protections: dict[str, str] = field(default_factory=dict)
+    data: dict[str, dict[str, str]] = field(default_factory=dict)
     countermeasures: tuple[str, ...] = ("table1",)
     victims: tuple[str, ...] = ("resnet18",)
     shares: tuple[float, ...] = (1.0,)
     budgets: tuple[str, ...] = ("",)
     recipe: str = "paper"
-    seeds: int = 1
+    seeds: PositiveInt = 1
     protection_seed: int = 0
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if not self.protections or not self.data:
             raise ValueError("expected protections and data in every grid, or at the top of the plan")
         for name, sets in self.data.items():
             if set(sets) != {"train", "test"}:
                 raise ValueError(f"expected train and test of the data set {name}, got {sets!r}")
+            for text in sets.values():
+                datasets.make(text)
         for share in self.shares:
             if not 0 < share <= 1:
                 raise ValueError(f"expected shares above 0 and up to 1, got {share}")
-        if self.seeds < 1:
-            raise ValueError(f"expected at least one seed, got {self.seeds}")
         for budget in filter(None, self.budgets):
             Budget.parse(budget)
         for victim in self.victims:
@@ -81,43 +76,31 @@ class Grid:
         Raises:
             ValueError: it says something that a grid has not, or cannot have.
         """
-        kinds = get_type_hints(cls)
-        if unknown := sorted(set(map(str, content)) - set(kinds)):
-            raise ValueError(f"a grid has no {', '.join(unknown)}; it has {', '.join(sorted(kinds))}")
-        protections = content.get("protections")
-        if isinstance(protections, list):
-            content = content | {"protections": {text: text for text in protections}}
-        values = {name: _value(name, value, kinds[name]) for name, value in content.items()}
-        if "shares" in values:
-            values["shares"] = tuple(map(float, values["shares"]))
-        return cls(**{"protections": {}, "data": {}} | values)
+        if isinstance(listed := content.get("protections"), list):
+            content = content | {"protections": {str(text): text for text in listed}}
+        grid: Grid = decode(content, cls)
+        return grid
 
-    def entries(self) -> Iterator[PlannedCell]:
+    def cells(self) -> Iterator[PlannedCell]:
         """Every cell, those of one training set together."""
         names = columns(",".join(self.countermeasures), self.recipe)
         for (table, sets), share, budget, (row, text) in product(
             self.data.items(), self.shares, self.budgets, self.protections.items()
         ):
-            protection, kept = self._protection(text, budget)
+            protection, changed = self._protection(text, budget)
             training = TrainingSet(
                 sets["train"], protection, self.protection_seed, 1.0 if protection == CLEAN else share
             )
             for victim, countermeasure, seed in product(self.victims, names, range(self.seeds)):
-                yield PlannedCell(table, row, kept, training, sets["test"], victim, countermeasure, self.recipe, seed)
+                yield PlannedCell(
+                    table, row, changed, training, sets["test"], victim, countermeasure, self.recipe, seed
+                )
 
     def _protection(self, text: str, budget: str) -> tuple[str, str]:
         """The protection on ``budget``, and the budget where it is not the protection's own."""
         if protecting(text) is None or not budget:
             return text, ""
         return f"{text}{',' if ':' in text else ':'}budget={budget}", budget
-
-
-def _value(name: str, value: Any, kind: Any) -> Any:
-    """What a grid says of ``name``."""
-    try:
-        return typed(value, kind)
-    except TypeError:
-        raise ValueError(f"expected {name} as {SAID[get_origin(kind) or kind]}, got {value!r:.80}") from None
 
 
 @dataclass(frozen=True)
@@ -129,14 +112,14 @@ class Plan:
         title: a line that says what is compared.
         paper: the table of the paper beside which the report puts the figures, such as ``table1``; empty for none.
         figure: what is drawn of the sets, or of the trained victims, as text; empty for nothing.
-        entries: every cell once.
+        cells: each once.
     """
 
     file: str
     title: str
     paper: str
     figure: str
-    entries: tuple[PlannedCell, ...]
+    cells: tuple[PlannedCell, ...]
 
     @property
     def name(self) -> str:
@@ -159,10 +142,10 @@ class Plan:
         Raises:
             ValueError: it is no such part, or the plan draws a figure.
         """
-        entries = shard(self.entries, part)
-        if self.figure and entries != self.entries:
-            raise ValueError(f"expected the whole of {self.file}, whose figure needs all its panels, got part {part}")
-        return replace(self, entries=entries)
+        cells = shard(self.cells, part)
+        if self.figure and cells != self.cells:
+            raise ValueError(f"expected all of {self.file}, whose figure needs all its panels, got part {part}")
+        return replace(self, cells=cells)
 
     @classmethod
     def read(cls, file: str | Path) -> "Plan":
@@ -173,30 +156,24 @@ class Plan:
             ValueError: it is no plan; the message says where.
         """
         file = Path(file)
-        try:
-            return cls._of(str(file), yaml.safe_load(file.read_text()))
-        except (ValueError, TypeError, yaml.YAMLError) as error:
-            raise ValueError(f"{file} is not a plan: {error}") from None
+        with expecting("a plan", file):
+            return cls._of(str(file), from_yaml(file.read_text()))
 
     @classmethod
-    def _of(cls, file: str, content: Any) -> "Plan":
-        if not isinstance(content, dict):
-            raise ValueError(f"expected names and values, got {str(content)[:80]!r}")
+    def _of(cls, file: str, content: dict[str, Any]) -> "Plan":
         own = {key: str(content.pop(key, "")) for key in ("title", "paper", "figure")}
         if own["figure"]:
             figure_named(own["figure"])
         if own["paper"]:
             paper_table(own["paper"])
-        grids = content.pop("grids", [{}])
-        if not isinstance(grids, list) or not all(isinstance(grid, dict) for grid in grids):
-            raise ValueError(f"expected grids as a list of names and values, got {str(grids)[:80]!r}")
-        entries = [entry for grid in grids for entry in Grid.of(content | grid).entries()]
+        grids = decode(content.pop("grids", [{}]), list[dict[str, Any]], "grids")
+        cells = [cell for grid in grids for cell in Grid.of(content | grid).cells()]
         if own["figure"]:
-            _check_shown(entries)
-        return cls(file, **own, entries=tuple(dict.fromkeys(entries)))
+            _check_panels(cells)
+        return cls(file, **own, cells=tuple(dict.fromkeys(cells)))
 
 
-def shard(entries: Sequence[PlannedCell], part: str) -> tuple[PlannedCell, ...]:
+def shard(cells: Sequence[PlannedCell], part: str) -> tuple[PlannedCell, ...]:
     """The part ``1/3`` of the cells, or ``2/3``, ``3/3``: neighbours, and about as much work as in every other part.
 
     Raises:
@@ -205,17 +182,17 @@ def shard(entries: Sequence[PlannedCell], part: str) -> tuple[PlannedCell, ...]:
     number, _, parts = part.partition("/")
     if not (number.isdigit() and parts.isdigit() and 1 <= int(number) <= int(parts)):
         raise ValueError(f"expected a part such as 1/3, up to 3/3, got {part!r}")
-    efforts = [countermeasure_named(entry.countermeasure).effort for entry in entries]
+    efforts = [countermeasure_named(cell.countermeasure).effort for cell in cells]
     middles = [before + effort / 2 for before, effort in zip(accumulate(efforts, initial=0.0), efforts, strict=False)]
     return tuple(
-        entry
-        for entry, middle in zip(entries, middles, strict=True)
+        cell
+        for cell, middle in zip(cells, middles, strict=True)
         if int(middle * int(parts) / sum(efforts)) == int(number) - 1
     )
 
 
-def _check_shown(entries: Sequence[PlannedCell]) -> None:
+def _check_panels(cells: Sequence[PlannedCell]) -> None:
     """A figure sets the same pictures side by side."""
-    data = {entry.table for entry in entries}
-    if len(data) > 1 or any(entry.training.protection == REMAINDER for entry in entries):
+    data = {cell.table for cell in cells}
+    if len(data) > 1 or any(cell.training.protection == REMAINDER for cell in cells):
         raise ValueError(f"expected a figure of all pictures of one data set, no remainder; got {', '.join(data)}")

@@ -6,7 +6,7 @@ need no folder in common.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache, partial
 from math import inf
 from socket import gethostname
@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from unlearnable.bench.store import StoredSet
-from unlearnable.bench.workers import Executor
+from unlearnable.bench.workers import Executor, called, local
+from unlearnable.compute.devices import device_named
 from unlearnable.compute.ray import ClusterError, connected, nodes
 from unlearnable.storage.provenance import __version__
 
@@ -37,8 +38,8 @@ class RayExecutor(Executor):
         import ray
 
         self.cpus, self.gpus = cpus, gpus
-        self._task = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=LOSSES, retry_exceptions=False)(called)
-        self._put = lru_cache(maxsize=6)(lambda kept: ray.put(kept.load()))  # Ray holds what its tasks still need
+        self._task = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=LOSSES, retry_exceptions=False)(called_here)
+        self._put = lru_cache(maxsize=6)(lambda stored: ray.put(stored.load()))  # Ray holds what its tasks still need
         self._running: dict[Future[Any], ObjectRef[Any]] = {}
 
     @property
@@ -76,6 +77,37 @@ class RayExecutor(Executor):
             future.set_exception(ClusterError(f"given up by Ray: {error}"))
 
 
+def executor_for(
+    workers: int = 1,
+    ray: bool | str = False,
+    device: str | None = None,
+    cpus: int | None = None,
+    gpus: float | None = None,
+) -> AbstractContextManager[Executor]:
+    """Where steps are done: in this process, in several, or on a Ray cluster.
+
+    Args:
+        workers: how many processes.
+        ray: whether on a cluster, or its address; see `on_ray`.
+        device: on which to compute, as text; None for CUDA where there is one.
+        cpus: that a step takes of a node of the cluster; 1 when None.
+        gpus: that it takes.
+
+    Raises:
+        ValueError: these do not go together, or there is no such device.
+    """
+    device_named(device)
+    if workers < 1:
+        raise ValueError(f"expected at least one worker, got {workers}")
+    if not ray and (cpus or gpus is not None):
+        raise ValueError("expected --ray with --cpus-per-cell and --gpus-per-cell")
+    if not ray:
+        return local(workers)
+    if device or workers > 1:
+        raise ValueError("expected --ray without --workers and --device: its nodes say how much is done, and on what")
+    return on_ray(cpus or 1, gpus, ray if isinstance(ray, str) else None)
+
+
 @contextmanager
 def on_ray(cpus: int = 1, gpus: float | None = None, address: str | None = None) -> Iterator[RayExecutor]:
     """A Ray cluster, see `connected`; steps that are under way at the end are given up.
@@ -96,11 +128,11 @@ def on_ray(cpus: int = 1, gpus: float | None = None, address: str | None = None)
         if not room(resources, cpus, gpus):
             have = ", ".join(f"{node.get('CPU', 0):g} and {node.get('GPU', 0):g}" for node in resources)
             raise ClusterError(f"expected a node with {cpus} CPUs and {gpus:g} GPUs; the nodes have {have}")
-        place = RayExecutor(cpus, gpus)
+        executor = RayExecutor(cpus, gpus)
         try:
-            yield place
+            yield executor
         finally:
-            place.cancel()
+            executor.cancel()
 
 
 def room(nodes: Iterable[Mapping[str, float]], cpus: int, gpus: float) -> int:
@@ -114,13 +146,14 @@ def room(nodes: Iterable[Mapping[str, float]], cpus: int, gpus: float) -> int:
     return sum(int(min(node.get("CPU", 0) / cpus, node.get("GPU", 0) / gpus if gpus else inf)) for node in nodes)
 
 
-def called(version: str, threads: int, function: Callable[..., Any], *arguments: Any) -> Any:
+def called_here(version: str, threads: int, function: Callable[..., Any], *arguments: Any) -> Any:
     """What ``function`` answers on a node.
 
     Raises:
         ClusterError: there is another version of this package there.
+        StepError: whatever the function raises.
     """
     if version != __version__:
         raise ClusterError(f"expected unlearnable {version} on every node, got {__version__} on {gethostname()}")
     torch.set_num_threads(threads)
-    return function(*arguments)
+    return called(function, *arguments)

@@ -10,19 +10,19 @@ from typing import ClassVar
 
 import torch
 
-from unlearnable.bench.entry import REMAINDER, TrainingSet
+from unlearnable.bench.planned_cell import REMAINDER, TrainingSet
 from unlearnable.compute.devices import device_named, name_of
 from unlearnable.images.budget import Budget
 from unlearnable.images.imageset import ImageSet, fingerprint
 from unlearnable.images.quality import Quality, measure
 from unlearnable.protections.optimised import OptimisationStep, Optimised
-from unlearnable.storage.checkpoint import spent
+from unlearnable.storage.checkpoint import elapsed_seconds
 from unlearnable.storage.provenance import __version__, file_fingerprint, versions
 from unlearnable.storage.records import Record
 
 
 @dataclass(frozen=True)
-class Measured:
+class SetQuality:
     """How far the protected pictures of a set are from the clean ones, each as written in 8 bits.
 
     Attributes:
@@ -45,7 +45,7 @@ class Measured:
     ssim: float
 
     @classmethod
-    def of(cls, budget: str, qualities: list[Quality]) -> "Measured":
+    def of(cls, budget: str, qualities: list[Quality]) -> "SetQuality":
         """What the pictures' measures come to."""
         psnrs = [quality.psnr for quality in qualities if quality.psnr is not None]
         return cls(
@@ -88,7 +88,7 @@ class SetRecord(Record):
     count: int
     size: int
     classes: int
-    measured: Measured | None
+    measured: SetQuality | None
     seconds: float
     device: str
     versions: dict[str, str]
@@ -112,7 +112,7 @@ class SetRecord(Record):
 def make(
     what: TrainingSet,
     clean: ImageSet,
-    whole: ImageSet | None = None,
+    full: ImageSet | None = None,
     checkpoint: Path | None = None,
     device: str | None = None,
     on_step: Callable[[OptimisationStep], None] | None = None,
@@ -122,7 +122,7 @@ def make(
     Args:
         what: it is to be.
         clean: the clean pictures of ``what.data``.
-        whole: all of them protected, where only a share is to be.
+        full: all of them protected, where only a share is to be.
         checkpoint: of a protection that is optimised; a killed one resumes from it.
         device: where such a protection is optimised; CUDA where there is one when None.
         on_step: called after each of its steps.
@@ -133,22 +133,22 @@ def make(
     """
     start, where = time.perf_counter(), device_named(device)
     if checkpoint:
-        start -= spent(checkpoint)
+        start -= elapsed_seconds(checkpoint)
     protected = torch.rand(len(clean), generator=torch.Generator().manual_seed(what.seed)).argsort().argsort()
     protected = protected < round(what.share * len(clean))
     protection, measured = what.protecting, None
     if protection is None:
         made = clean[~protected] if what.protection == REMAINDER else clean
     else:
-        if whole is not None:
-            made = whole
+        if full is not None:
+            made = full
         elif isinstance(protection, Optimised):
             change = protection.optimised(clean, what.seed, device=where, checkpoint=checkpoint, on_step=on_step)
             made = protection.publish(clean, change)
         else:
             made = protection(clean, what.seed)
         made = replace(clean, images=torch.where(protected[:, None, None, None], made.images, clean.images))
-        measured = Measured.of(protection.budget, _qualities(clean[protected], made[protected]))
+        measured = SetQuality.of(protection.budget, _qualities(clean[protected], made[protected]))
     record = SetRecord(
         what=what,
         clean=fingerprint(clean),

@@ -1,4 +1,4 @@
-"""The steps of a run: a set is made, what a countermeasure makes of it is kept, a victim is trained."""
+"""The steps of any run: what a countermeasure makes of a set is stored, and a victim is trained."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -11,15 +11,15 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from unlearnable.bench.cell import Cell, Result
-from unlearnable.bench.entry import PlannedCell, TrainingSet
-from unlearnable.bench.sets import SetRecord, make
+from unlearnable.bench.failure import Failure, StepError
 from unlearnable.bench.store import RunFolder, StoredSet
-from unlearnable.bench.timing import StepTimes, TimeEstimate, Workload, left
+from unlearnable.bench.timing import StepTimes, TimeEstimate, Workload, remaining
 from unlearnable.compute.devices import device_named, name_of
 from unlearnable.countermeasures import Knowledge, countermeasure_named
 from unlearnable.images.imageset import ImageSet
 from unlearnable.storage.atomic import replacing
-from unlearnable.storage.records import is_whole
+from unlearnable.storage.tensors import is_readable
+from unlearnable.training.history import Epoch
 from unlearnable.victims.features import network_of
 
 T = TypeVar("T")
@@ -31,24 +31,27 @@ class Step(ABC):
     """One step.
 
     Attributes:
-        runs: where its outcome is kept.
+        name: for progress and messages.
+        runs: where its outcome is stored.
         device: on which to compute, as text; None for CUDA where there is one.
         needs: steps to be done before it.
-        wanted: the steps for whose sake it is done.
-        here: whether only this process can do it.
+        needed_by: the steps for whose sake it is done.
+        in_this_process: whether no other can do it.
+        timed: whether its function answers with a record of how long it took, and then with what it made.
     """
 
-    here: ClassVar[bool] = False
+    in_this_process: ClassVar[bool] = False
+    timed: ClassVar[bool] = False
 
+    name: str
     runs: RunFolder
     device: str | None
     needs: tuple["Step", ...]
-    wanted: list["Step"] = field(default_factory=list, kw_only=True)
+    needed_by: list["Step"] = field(default_factory=list, init=False)
 
-    @property
-    @abstractmethod
-    def name(self) -> str:
-        """For progress and messages."""
+    def __post_init__(self) -> None:
+        for need in self.needs:
+            need.needed_by.append(self)
 
     @property
     @abstractmethod
@@ -66,113 +69,17 @@ class Step(ABC):
 
     @abstractmethod
     def keep(self, answer: Any) -> str:
-        """Keep what the function answered, and say in a few words what it was."""
+        """Store what the function answered, and say in a few words what it was."""
 
     def guess(self, times: StepTimes) -> TimeEstimate | None:
         """How long it takes; None where nothing is known."""
         return None
 
 
-def known(record: T | None) -> T:
+def present(record: T | None) -> T:
     """What is there when all that a step needs has been done."""
     assert record is not None
     return record
-
-
-@dataclass(eq=False)
-class MakeSet(Step):
-    """Make a training set.
-
-    Attributes:
-        what: it is.
-        clean: the clean set.
-    """
-
-    what: TrainingSet
-    clean: SetRecord
-
-    @property
-    def name(self) -> str:
-        """See `Step`."""
-        return f"making {self.what.protection}" + (f", {self.what.share:.0%}" if self.what.share < 1 else "")
-
-    @property
-    def done(self) -> bool:
-        """Its record is there, and its pictures are, or nobody needs them."""
-        made = self.runs.sets.load(self.what.key)
-        if made is None or self.stale:
-            return False
-        return all(job.done for job in self.wanted) or self.runs.kept(made.fingerprint).whole
-
-    @property
-    def stale(self) -> bool:
-        """It was made of other clean pictures, of other files, or by another version."""
-        made = self.runs.sets.load(self.what.key)
-        return made is not None and not made.holds(self.clean.fingerprint)
-
-    def call(self) -> Call:
-        """See `Step`."""
-        of = self.what.whole
-        whole = self.runs.kept(known(self.runs.sets.load(of.key)).fingerprint) if of else None
-        clean = self.runs.kept(self.clean.fingerprint)
-        return make, (self.what, clean, whole, self.runs.checkpoint(self.what), self.device)
-
-    def keep(self, answer: tuple[SetRecord, ImageSet]) -> str:
-        """See `Step`."""
-        made, pictures = answer
-        before = self.runs.sets.load(self.what.key)
-        if before and before.contradicts(made):
-            raise ValueError(
-                f"it was made otherwise before, by {before.device}, other threads or other versions, and has results: "
-                f"go on there, or with another --out, or delete {self.runs.sets.file(self.what.key)} to begin anew"
-            )
-        self.runs.kept(made.fingerprint).save(pictures)
-        self.runs.sets.save(made)
-        self.runs.checkpoint(self.what).unlink(missing_ok=True)
-        return f"{made.seconds:.0f} s" + (f", RMS {made.measured.rms:.2f}" if made.measured else "")
-
-    def guess(self, times: StepTimes) -> TimeEstimate | None:
-        """See `Step`."""
-        guess = times.making(self.what, self.clean, name_of(device_named(self.device)))
-        return left(guess, self.runs.checkpoint(self.what))
-
-
-@dataclass(eq=False)
-class Purify(Step):
-    """Keep what a countermeasure makes of a training set, for the trainings that begin with it.
-
-    Attributes:
-        what: the training set.
-        countermeasure: as text; one that is repeatable.
-    """
-
-    what: TrainingSet
-    countermeasure: str
-
-    @property
-    def name(self) -> str:
-        """See `Step`."""
-        return f"{self.countermeasure} of {self.what.protection}"
-
-    @property
-    def done(self) -> bool:
-        """It is there, or nobody needs it."""
-        return all(job.done for job in self.wanted) or self._kept().whole
-
-    def call(self) -> Call:
-        """See `Step`."""
-        return purified, (self.countermeasure, self.runs.kept(self._fingerprint()))
-
-    def keep(self, answer: ImageSet) -> str:
-        """See `Step`."""
-        self._kept().save(answer)
-        return "kept"
-
-    def _kept(self) -> StoredSet:
-        return self.runs.kept(self._fingerprint(), self.countermeasure)
-
-    def _fingerprint(self) -> str:
-        return known(self.runs.sets.load(self.what.key)).fingerprint
 
 
 @dataclass(eq=False)
@@ -180,42 +87,50 @@ class Train(Step):
     """Train one cell.
 
     Attributes:
-        entry: of the plan.
-        clean: its clean set.
-        tests: pictures of its test set.
-        epochs: for which it is trained.
-        drawn: whether a figure shows the trained victim, whose weights are kept then.
+        find_cell: answers with the cell; with None while one of its sets has not been made.
+        workload: what its time depends on.
+        failure_key: under which a failure is recorded; known even where its sets cannot be made.
+        with_weights: whether a figure shows the trained victim, whose weights are stored then.
+        on_epoch: called after each epoch; only where the training is done in this process.
     """
 
-    entry: PlannedCell
-    clean: SetRecord
-    tests: int
-    epochs: int
-    drawn: bool = False
+    timed = True
+
+    find_cell: Callable[[], Cell | None]
+    workload: Workload
+    failure_key: str
+    with_weights: bool = False
+    on_epoch: Callable[[int, int, Epoch], None] | None = None
 
     @property
-    def name(self) -> str:
-        """See `Step`."""
-        return self.entry.name
+    def result(self) -> Result | None:
+        """What came out of it, if it has been done.
+
+        Raises:
+            FileNotFoundError: weights that it begins with have gone.
+        """
+        cell = self.find_cell()
+        return self.runs.cells.load(cell.key) if cell else None
 
     @property
     def done(self) -> bool:
         """Its result is there, and its weights, if they are shown and the figure has not been drawn."""
         try:
-            result = self.runs.result(self.entry)
-        except OSError:  # weights that it begins with have gone: it cannot be begun, and what it needs can
+            result = self.result
+        except OSError:  # it cannot be begun, and what it needs can
             return False
-        if result is None or not self.drawn:
+        if result is None or not self.with_weights:
             return result is not None
-        return is_whole(self.runs.weights(result.cell)) or all(job.done for job in self.wanted)
+        return is_readable(self.runs.weights(result.cell)) or all(step.done for step in self.needed_by)
 
     def call(self) -> Call:
         """See `Step`."""
-        cell = known(self.runs.cell(self.entry))
-        purified = any(isinstance(job, Purify) for job in self.needs)
-        train = self.runs.kept(cell.train, self.entry.countermeasure if purified else "")
-        test, clean = self.runs.kept(cell.test), self.runs.kept(cell.clean)
-        how = (not purified, self.drawn, self.runs.cache, self.device)
+        cell, trainings = present(self.find_cell()), self.runs.cells.folder
+        trainings.mkdir(parents=True, exist_ok=True)
+        purified = any(isinstance(need, Purify) for need in self.needs)
+        train = self.runs.stored_set(cell.train, cell.countermeasure if purified else "")
+        test, clean = self.runs.stored_set(cell.test), self.runs.stored_set(cell.clean)
+        how = (not purified, self.with_weights, trainings, self.device, self.on_epoch)
         return train_cell, (cell, train, test, clean, *how)
 
     def keep(self, answer: tuple[Result, dict[str, Tensor]]) -> str:
@@ -226,17 +141,48 @@ class Train(Step):
                 save_file(weights, temporary)
         if not self.runs.cells.load(result.key):  # what is there was measured; this training was for the weights alone
             self.runs.cells.save(result)
-        result.cell.forget(self.runs.cache)
+        result.cell.forget(self.runs.cells.folder)
+        self.runs.failures.file(self.failure_key).unlink(missing_ok=True)
         return f"final {result.final():.1%}, peak {result.peak():.1%}, {result.seconds:.0f} s"
+
+    def record_failure(self, error: StepError) -> None:
+        """Write down why it could not be done, until it can."""
+        self.runs.failures.save(Failure(self.failure_key, self.name, error.reason, error.traceback))
 
     def guess(self, times: StepTimes) -> TimeEstimate | None:
         """See `Step`."""
-        entry, clean = self.entry, self.clean
-        pictures = round(entry.training.left * clean.count)
-        how = (entry.victim, entry.countermeasure, self.epochs, name_of(device_named(self.device)))
-        asked = Workload(clean.fingerprint, pictures, self.tests, clean.classes, clean.size, *how)
-        guess, cell = times.training(asked), self.runs.cell(entry)
-        return left(guess, cell.training(self.runs.cache, device_named(self.device))) if cell else guess
+        guess, cell = times.training(self.workload), self.find_cell()
+        return remaining(guess, cell.training(self.runs.cells.folder, device_named(self.device))) if cell else guess
+
+
+@dataclass(eq=False)
+class Purify(Step):
+    """Store what a countermeasure makes of a training set, for the trainings that begin with it.
+
+    Attributes:
+        countermeasure: as text; one that is repeatable.
+    """
+
+    countermeasure: str
+
+    @property
+    def done(self) -> bool:
+        """It is there, or nobody needs it."""
+        return all(step.done for step in self.needed_by) or self._stored(self.countermeasure).intact
+
+    def call(self) -> Call:
+        """See `Step`."""
+        return purified, (self.countermeasure, self._stored())
+
+    def keep(self, answer: ImageSet) -> str:
+        """See `Step`."""
+        self._stored(self.countermeasure).save(answer)
+        return "stored"
+
+    def _stored(self, countermeasure: str = "") -> StoredSet:
+        """The set that all its trainings have in common, or what the countermeasure makes of it."""
+        cells = (step.find_cell() for step in self.needed_by if isinstance(step, Train))
+        return self.runs.stored_set(present(next(cells)).train, countermeasure)
 
 
 def purified(countermeasure: str, train: ImageSet) -> ImageSet:
@@ -250,11 +196,12 @@ def train_cell(
     test: ImageSet,
     clean: ImageSet,
     purify: bool,
-    drawn: bool,
+    with_weights: bool,
     folder: Path,
     device: str | None,
+    on_epoch: Callable[[int, int, Epoch], None] | None = None,
 ) -> tuple[Result, dict[str, Tensor]]:
-    """Train a cell: its result, and the victim's weights where they are to be ``drawn``.
+    """Train a cell: its result, and the victim's weights where they are wanted.
 
     Args:
         cell: what is trained, and how.
@@ -262,18 +209,19 @@ def train_cell(
         test: its test set.
         clean: clean pictures that the trainer may hold.
         purify: whether to purify.
-        drawn: whether the weights are wanted, too.
+        with_weights: whether the weights are wanted, too.
         folder: for the state of the training, with which one that was killed goes on; where it is not, on a node of a
             cluster that has another disk, nothing is kept.
         device: CUDA where there is one when None.
+        on_epoch: called after each epoch.
 
     Raises:
         ValueError: the sets do not fit the countermeasure or the victim.
         DivergedError: the loss was not finite.
     """
     where = device_named(device)
-    seen = folder if isdir(folder) else None  # noqa: PTH112 - that of Path fails where it may not look
-    trained = cell.fit(train, test, clean, where, purify=purify, folder=seen)
-    weights = network_of(trained.model).state_dict() if drawn else {}
-    kept = {name: tensor.cpu().contiguous() for name, tensor in weights.items()}
-    return Result.of(cell, trained, name_of(where)), kept
+    reachable = folder if isdir(folder) else None  # noqa: PTH112 - that of Path fails where it may not look
+    trained = cell.fit(train, test, clean, where, purify=purify, folder=reachable, on_epoch=on_epoch)
+    weights = network_of(trained.model).state_dict() if with_weights else {}
+    on_cpu = {name: tensor.cpu().contiguous() for name, tensor in weights.items()}
+    return Result.of(cell, trained, name_of(where)), on_cpu

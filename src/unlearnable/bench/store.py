@@ -1,6 +1,7 @@
 """The folder of a bench: what is known of every set and every cell, and the pictures themselves.
 
-``sets/`` and ``cells/`` hold one small JSON file each; ``cache/`` holds pictures, and can be deleted at any time.
+``sets/``, ``cells/`` and ``failures/`` hold one small JSON file each; ``cache/`` holds pictures, and can be deleted at
+any time.
 """
 
 import json
@@ -8,7 +9,6 @@ import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,17 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from unlearnable.bench.cell import Cell, Result, weights_of
-from unlearnable.bench.entry import PlannedCell, TrainingSet
+from unlearnable.bench.failure import Failure
+from unlearnable.bench.planned_cell import PlannedCell, TrainingSet
 from unlearnable.bench.sets import SetRecord
 from unlearnable.countermeasures import countermeasure_named
 from unlearnable.images.imageset import ImageSet, fingerprint
+from unlearnable.registry import identity
 from unlearnable.storage.atomic import replacing, write
+from unlearnable.storage.decode import from_json
 from unlearnable.storage.provenance import __version__, versions
-from unlearnable.storage.records import CORRUPT, Record, Store, is_whole, set_aside
+from unlearnable.storage.records import CORRUPT, Record, Store, key_of, set_aside
+from unlearnable.storage.tensors import is_readable
 
 
 @dataclass(frozen=True)
@@ -38,9 +42,9 @@ class StoredSet:
     content: str = ""
 
     @property
-    def whole(self) -> bool:
+    def intact(self) -> bool:
         """Whether the file is there and holds what it says, which is looked at once."""
-        if not is_whole(self.file):
+        if not is_readable(self.file):
             return False
         status = self.file.stat()
         return _holds(self, status.st_mtime_ns, status.st_size)
@@ -66,20 +70,20 @@ class StoredSet:
 
 
 @lru_cache
-def _holds(kept: StoredSet, changed: int, size: int) -> bool:
+def _holds(stored_set: StoredSet, changed: int, size: int) -> bool:
     """Whether the file, as it was when it was ``changed``, holds its content."""
-    with safe_open(kept.file, framework="pt") as stored:
-        expected = kept.content or stored.metadata().get("fingerprint")
-    held = fingerprint(_read(kept.file)) == expected
+    with safe_open(stored_set.file, framework="pt") as stored:
+        expected = stored_set.content or stored.metadata().get("fingerprint")
+    held = fingerprint(_read(stored_set.file)) == expected
     if not held:
-        warnings.warn(f"{kept.file} holds another set than it says, and counts as missing", stacklevel=2)
+        warnings.warn(f"{stored_set.file} holds another set than it says, and counts as missing", stacklevel=2)
     return held
 
 
 def _read(file: Path) -> ImageSet:
     with safe_open(file, framework="pt") as stored:
-        classes = json.loads(stored.metadata()["classes"])
-        return ImageSet(stored.get_tensor("images"), stored.get_tensor("labels"), tuple(classes))
+        classes = from_json(stored.metadata()["classes"], tuple[str, ...])
+        return ImageSet(stored.get_tensor("images"), stored.get_tensor("labels"), classes)
 
 
 _remembered = lru_cache(maxsize=6)(_read)
@@ -112,13 +116,14 @@ class RunFolder:
     def __init__(self, folder: Path) -> None:
         self.folder, self.cache = folder, folder / "cache"
         self.sets, self.cells = Store(folder / "sets", SetRecord), Store(folder / "cells", Result)
+        self.failures = Store(folder / "failures", Failure)
 
-    def kept(self, fingerprint: str, countermeasure: str = "") -> StoredSet:
-        """Where a set's pictures are kept, or those that a countermeasure makes of it."""
+    def stored_set(self, fingerprint: str, countermeasure: str = "") -> StoredSet:
+        """Where a set's pictures are stored, or those that a countermeasure makes of it."""
         if not countermeasure:
             return StoredSet(self.cache / f"{fingerprint}.safetensors", content=fingerprint)
-        how = json.dumps([repr(countermeasure_named(countermeasure)), __version__, versions()])
-        return StoredSet(self.cache / f"{fingerprint}-{sha256(how.encode()).hexdigest()[:16]}.safetensors")
+        how = key_of(identity(countermeasure_named(countermeasure)), __version__, versions())
+        return StoredSet(self.cache / f"{fingerprint}-{how}.safetensors")
 
     def checkpoint(self, what: TrainingSet) -> Path:
         """Where the optimisation of a protection is kept until it is over."""
@@ -142,70 +147,66 @@ class RunFolder:
             return None
         notes = file.with_suffix(".json")
         try:
-            read = json.loads(notes.read_text())
-            title, command, key = (str(read[name]) for name in ("title", "command", "key"))
-            return Notes(title, command, key, tuple(map(dict, read["numbers"])))
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            warnings.warn(
-                f"{file} counts as not drawn: expected title, command, key and numbers in {notes}, got {error!r}",
-                stacklevel=2,
-            )
+            shown: Notes = from_json(notes.read_text(), Notes)
+        except (OSError, ValueError) as error:
+            warnings.warn(f"{file} counts as not drawn: {notes} does not say what it shows ({error})", stacklevel=2)
             if not isinstance(error, OSError):
                 set_aside(notes)
             return None
+        return shown
 
-    def cell(self, entry: PlannedCell, weights: str | None = None) -> Cell | None:
-        """The cell of an entry; None as long as one of its sets has not been made.
+    def cell(self, planned: PlannedCell, weights: str | None = None) -> Cell | None:
+        """The cell that is planned; None as long as one of its sets has not been made.
 
         Args:
-            entry: of a plan.
+            planned: in a plan.
             weights: fingerprint of those that it uses; of their files as they are now when None.
 
         Raises:
             FileNotFoundError: such a file is not there.
         """
-        made, clean = self.sets.load(entry.training.key), self.sets.load(entry.clean.key)
-        test = self.sets.load(TrainingSet(entry.test).key)
+        made, clean = self.sets.load(planned.training.key), self.sets.load(planned.clean.key)
+        test = self.sets.load(TrainingSet(planned.test).key)
         if made is None or clean is None or test is None:
             return None
         if weights is None:
-            weights = weights_of(entry.victim, entry.countermeasure)
-        sets, how = (made.fingerprint, test.fingerprint, clean.fingerprint), (entry.victim, entry.countermeasure)
-        return Cell(*sets, weights, made.size, *how, entry.recipe, entry.seed, made.version)
+            weights = weights_of(planned.victim, planned.countermeasure)
+        sets, how = (made.fingerprint, test.fingerprint, clean.fingerprint), (planned.victim, planned.countermeasure)
+        return Cell(*sets, weights, made.size, *how, planned.recipe, planned.seed, made.version)
 
-    def result(self, entry: PlannedCell) -> Result | None:
-        """What came out of an entry's cell, if it has been trained."""
-        cell = self.cell(entry)
+    def result(self, planned: PlannedCell) -> Result | None:
+        """What came out of a planned cell, if it has been trained."""
+        cell = self.cell(planned)
         return self.cells.load(cell.key) if cell else None
 
-    def found(self, entry: PlannedCell) -> Result | None:
+    def found(self, planned: PlannedCell) -> Result | None:
         """The same for whoever only reads: where weights are not here that were used, the result with those of then.
 
         None where there are several, as nobody can say which of them is meant.
         """
         try:
-            return self.result(entry)
+            return self.result(planned)
         except OSError:
             used = {result.cell.weights for result in self.cells.all()}
-            cells = filter(None, (self.cell(entry, weights) for weights in used))
+            cells = filter(None, (self.cell(planned, weights) for weights in used))
             results = [result for cell in cells if (result := self.cells.load(cell.key))]
             return results[0] if len(results) == 1 else None
 
     def corrupt(self) -> list[Path]:
         """Files that held no record and were set aside."""
         figures = sorted((self.folder / "figures").glob(f"*{CORRUPT}"))
-        return [*self.sets.corrupt(), *self.cells.corrupt(), *figures]
+        return [*self.sets.corrupt(), *self.cells.corrupt(), *self.failures.corrupt(), *figures]
 
-    def records(self, entries: Iterable[PlannedCell]) -> list[Record]:
-        """All that is known of these entries: their sets, and then their cells."""
-        entries = list(entries)
-        keys = [what.key for entry in entries for what in (entry.clean, TrainingSet(entry.test), entry.training)]
+    def records(self, planned: Iterable[PlannedCell]) -> list[Record]:
+        """All that is known of these cells: their sets, and then their results."""
+        planned = list(planned)
+        keys = [what.key for cell in planned for what in (cell.clean, TrainingSet(cell.test), cell.training)]
         sets = [self.sets.load(key) for key in dict.fromkeys(keys)]
-        cells = {result.key: result for entry in entries if (result := self.found(entry))}
-        return [*filter(None, sets), *cells.values()]
+        results = {result.key: result for cell in planned if (result := self.found(cell))}
+        return [*filter(None, sets), *results.values()]
 
-    def pack(self, file: Path, entries: Iterable[PlannedCell]) -> int:
-        """Write the records of these entries to one file, a JSON object a line; how many there are in it.
+    def pack(self, file: Path, planned: Iterable[PlannedCell]) -> int:
+        """Write the records of these cells to one file, a JSON object a line; how many there are in it.
 
         Whatever else the file holds, such as other parts of the plan, stays.
 
@@ -214,7 +215,7 @@ class RunFolder:
                 `MakeSet.keep`); the file has not been changed.
         """
         held = _packed(file) if file.exists() else []
-        own = self.records(entries)
+        own = self.records(planned)
         _check_same(held, {record.key: record for record in own if isinstance(record, SetRecord)}, file)
         records = {(type(record), record.key): record for record in [*held, *own]}
         file.parent.mkdir(parents=True, exist_ok=True)

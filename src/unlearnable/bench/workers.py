@@ -1,6 +1,6 @@
-"""Where the steps of a run are done: in this process, or in several on this machine; `bench.cluster` is a third place.
+"""Where the steps of a run are done: in this process, or in several on this machine; `bench.ray` has a third executor.
 
-Each place takes a function with its arguments and answers with a future. Of arguments that are `StoredSet` the function
+Each takes a function with its arguments and answers with a future. Of arguments that are `StoredSet` the function
 gets the sets themselves.
 """
 
@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 import torch
 
+from unlearnable.bench.failure import StepError
 from unlearnable.bench.store import StoredSet
 
 
@@ -28,7 +29,7 @@ class Executor(ABC):
 
     @abstractmethod
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
-        """Begin; the future holds what the function answers, or what it raises."""
+        """Begin; the future holds what the function answers, or a `StepError` of what it raises."""
 
 
 class InProcess(Executor):
@@ -41,7 +42,7 @@ class InProcess(Executor):
         future: Future[Any] = Future()
         try:
             future.set_result(called(function, *arguments))
-        except Exception as error:
+        except StepError as error:
             future.set_exception(error)
         return future
 
@@ -95,22 +96,29 @@ def local(workers: int) -> Iterator[Executor]:
     if workers == 1:
         yield InProcess()
         return
-    with ending(Processes(workers)) as place:
-        yield place
+    with ending(Processes(workers)) as executor:
+        yield executor
 
 
 @contextmanager
-def ending(place: W) -> Iterator[W]:
+def ending(executor: W) -> Iterator[W]:
     """Processes that end with the block, at once where something is raised in it."""
     try:
-        yield place
+        yield executor
     except BaseException:
-        place.stop()
+        executor.stop()
         raise
     finally:
-        place.end()
+        executor.end()
 
 
 def called(function: Callable[..., Any], *arguments: Any) -> Any:
-    """What ``function`` answers when sets stand in place of what is `StoredSet`."""
-    return function(*(argument.load() if isinstance(argument, StoredSet) else argument for argument in arguments))
+    """What ``function`` answers when sets stand in place of what is `StoredSet`.
+
+    Raises:
+        StepError: whatever it raises, in a form that comes back from any process.
+    """
+    try:
+        return function(*(argument.load() if isinstance(argument, StoredSet) else argument for argument in arguments))
+    except Exception as error:
+        raise StepError.of(error) from None

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from unlearnable.cli.console import SKIPPED, USAGE, Device, command, console, errors, say
+from unlearnable.cli.console import SKIPPED, USAGE, Device, Ray, RayAddress, command, console, errors, say
 
 
 def audit(
@@ -20,19 +20,25 @@ def audit(
     minutes: Annotated[float | None, typer.Option(help="Start no training that would end later.")] = None,
     size: Annotated[int | None, typer.Option(help="Side in px.", show_default="the pictures', at most 224")] = None,
     backbone: Annotated[str | None, typer.Option(help="Pretrained weights of the victim, as safetensors.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that train side by side.")] = 1,
     device: Device = None,
+    ray: Ray = False,
+    ray_address: RayAddress = None,
 ) -> None:
-    """Measure what somebody gets who trains on the published pictures, and write a page about it."""
+    """Measure what somebody gets who trains on the published pictures, and write a page about it.
+
+    Exit codes: 0 everything was measured, 2 nothing, 3 a part.
+    """
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from unlearnable.audit.run import CELLS, PAGE, AuditProgress, audit_folder
+    from unlearnable.audit.progress import AuditProgress
+    from unlearnable.audit.run import PAGE, audit_folder
     from unlearnable.audit.verdict import verdict
-    from unlearnable.bench.cell import Result
-    from unlearnable.storage.records import Store
+    from unlearnable.bench.store import RunFolder
 
     shown = TextColumn("{task.description}", markup=False)
     columns = TextColumn("training {task.fields[cell]}"), BarColumn(20), shown
-    # Epochs are far between: the pace is taken over half an hour.
+    # Epochs are far between: the speed is taken over half an hour.
     progress = Progress(*columns, TimeRemainingColumn(), console=console(), speed_estimate_period=1800)
     with errors(), progress:
         task = progress.add_task("reading the pictures", total=None, cell="")
@@ -55,11 +61,13 @@ def audit(
             minutes=minutes,
             size=size,
             backbone=backbone,
+            workers=workers,
             device=device,
+            ray=ray_address or ray,
             command=command(),
             on_progress=on_progress,
         )
-    for file in Store(out / CELLS, Result).corrupt():
+    for file in RunFolder(out).corrupt():
         say(f"{file} is no result of its training; it was set aside, and the training done again")
     for name, reason in outcome.missing.items():
         say(f"not measured: {name}: {reason}")

@@ -33,46 +33,45 @@ def bench(
         typer.Option(min=0, help="On Ray: GPUs of a training, such as 0.25; 1 where there are any when left out."),
     ] = None,
 ) -> None:
-    """Train what a plan asks for and has no result yet."""
+    """Train what a plan asks for and has no result yet. Exit codes: 0 all is done, 2 nothing could be, 3 a part."""
     import time
+    from contextlib import nullcontext
 
     from unlearnable.bench.estimate import Estimate
     from unlearnable.bench.plan import Plan
-    from unlearnable.bench.ray import on_ray
-    from unlearnable.bench.run import Event, PlanRun, steps_of
+    from unlearnable.bench.plan_steps import steps_of
+    from unlearnable.bench.ray import executor_for
+    from unlearnable.bench.scheduler import Scheduler, StepUpdate
     from unlearnable.bench.store import RunFolder
-    from unlearnable.bench.workers import local
-    from unlearnable.compute.devices import device_named
+    from unlearnable.bench.timing import StepTimes
+    from unlearnable.storage.lock import locked
 
     end = None if minutes is None else time.monotonic() + 60 * minutes
     with errors():
-        device_named(device)
-        on_cluster = ray or bool(ray_address)
-        if on_cluster and (device or workers > 1):
-            raise ValueError("expected --ray without --workers and --device; --gpus-per-cell 0 trains on CPUs")
-        if not on_cluster and (cpus_per_cell or gpus_per_cell is not None):
-            raise ValueError("expected --ray with --cpus-per-cell and --gpus-per-cell")
+        chosen_executor = executor_for(workers, ray_address or ray, device, cpus_per_cell, gpus_per_cell)
         chosen, runs = Plan.read(plan).part(shard), RunFolder(out.absolute())
         if pack and pack.exists():
             say(f"{runs.unpack(pack)} records read from {pack}")
-        jobs = steps_of(chosen, runs, device)
-        where = on_ray(cpus_per_cell or 1, gpus_per_cell, ray_address) if on_cluster else local(workers)
-        with where as place, stages() as on_stage:
+        steps = steps_of(chosen, runs, device)
+        only_run = nullcontext() if dry_run else locked(runs.folder)
+        with only_run, chosen_executor as executor, stages() as on_stage:
 
-            def on_event(event: Event) -> None:
-                on_stage("training", event.done, event.total)
-                say(f"{event.done}/{event.total} {event.name}: {'not done: ' if event.failed else ''}{event.said}")
+            def on_step(update: StepUpdate) -> None:
+                if update.state != "begun":
+                    failed = "not done: " if update.state == "failed" else ""
+                    on_stage("training", update.done, update.total)
+                    say(f"{update.done}/{update.total} {update.step.name}: {failed}{update.message}")
 
-            run = PlanRun(jobs, place, runs, end, on_event)
-            say(Estimate.of(jobs, run.times).told(place.slots))
+            scheduler = Scheduler(steps, executor, StepTimes.of(runs), end, on_step)
+            say(Estimate.of(steps, scheduler.times).line(executor.slots))
             say_aside(runs.corrupt())
             if dry_run:
                 return
             try:
-                run()
+                scheduler.run()
             finally:
                 if pack:
-                    runs.pack(pack, chosen.entries)
-    if run.failed:
-        say(f"{len(run.failed)} steps were not done")
+                    runs.pack(pack, chosen.cells)
+    if scheduler.failed:
+        say(f"{len(scheduler.failed)} steps were not done; what was thrown is in {runs.failures.folder}")
         raise typer.Exit(SKIPPED)

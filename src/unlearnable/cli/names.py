@@ -1,27 +1,28 @@
 """What can be named on the command line."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from unlearnable.cli.console import Json, print_json, say
+import typer
 
-if TYPE_CHECKING:
-    from unlearnable.registry import Registry
+from unlearnable.cli.console import Json, print_json
+from unlearnable.registry import Parameter, Registry, text_of
+
+HOW = "Write NAME, or NAME:PARAMETER=VALUE,…, such as jpeg:quality=50,test=true."
 
 
 def list_names(as_json: Json = False) -> None:
-    """Every registered name, with its parameters and their defaults."""
-    names = everything()
+    """Every registered name, with its parameters, their defaults, and what each of them takes."""
     if as_json:
-        print_json(names)
+        print_json(everything())
         return
-    for kind, members in names.items():
-        say(f"{kind}: {'' if members else 'none yet'}")
-        for name, parameters in members.items():
-            shown = ", ".join(f"{key}={'…' if value is None else value}" for key, value in parameters.items())
-            say(f"  {name}{':' if shown else ''}{shown}")
+    rows = [row for registry in registries().values() for row in _rows(registry)]
+    widths = [2 + max(len(row[column]) for row in rows) for column in (0, 1)]
+    typer.echo(HOW)
+    for name, default, takes in rows:
+        typer.echo(f"{name:{widths[0]}}{default:{widths[1]}}{takes}".rstrip())
 
 
-def registries() -> "dict[str, Registry[Any]]":
+def registries() -> dict[str, Registry[Any]]:
     """Every registry, by what its members are."""
     from unlearnable.countermeasures import countermeasures
     from unlearnable.datasets import datasets
@@ -34,6 +35,25 @@ def registries() -> "dict[str, Registry[Any]]":
     return {registry.kind: registry for registry in found}
 
 
-def everything() -> dict[str, dict[str, dict[str, Any]]]:
-    """Kind, name, parameter, default."""
-    return {kind: {name: registry.parameters(name) for name in registry} for kind, registry in registries().items()}
+def everything() -> dict[str, dict[str, dict[str, dict[str, Any]]]]:
+    """Kind, name, parameter, and what it takes as JSON Schema."""
+    return {
+        kind: {
+            name: {key: parameter.schema for key, parameter in registry.parameters(name).items()} for name in registry
+        }
+        for kind, registry in registries().items()
+    }
+
+
+def _rows(registry: Registry[Any]) -> list[tuple[str, str, str]]:
+    """One registry: its heading, and every name with a line a parameter."""
+    rows = [("", "", ""), (registry.kind.upper(), "default", "takes")]
+    for name in registry:
+        rows.append((f"  {name}", "", ""))
+        for key, parameter in registry.parameters(name).items():
+            rows.append((f"    {key}", _default(parameter), parameter.words))
+    return rows
+
+
+def _default(parameter: Parameter) -> str:
+    return "(must be given)" if parameter.default is None else text_of(parameter.default) or "(empty)"

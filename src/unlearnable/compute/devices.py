@@ -49,13 +49,13 @@ def seeded(seed: int, device: torch.device) -> Iterator[None]:
         yield
 
 
-def generators(device: torch.device) -> dict[str, Tensor]:
+def generator_states(device: torch.device) -> dict[str, Tensor]:
     """Where the generators stand of which `seeded` is in charge."""
     states = {"random.cpu": torch.get_rng_state()}
     return states | ({"random.cuda": torch.cuda.get_rng_state(device)} if device.type == "cuda" else {})
 
 
-def draw_on(states: dict[str, Tensor], device: torch.device) -> None:
+def restore_generators(states: dict[str, Tensor], device: torch.device) -> None:
     """Put the generators back to where they stood; other names in ``states`` are passed over."""
     torch.set_rng_state(states["random.cpu"])
     if device.type == "cuda":

@@ -1,11 +1,14 @@
 """What is drawn anew for every batch: holes, mixtures, noise, random operations."""
 
 from collections.abc import Callable
+from typing import Annotated
 
 import torch
+from annotated_types import Interval
 from torch import Tensor
 
 from unlearnable.images.imageset import Images
+from unlearnable.options import NonNegativeFloat, NonNegativeInt, PositiveFloat, UnitInterval
 from unlearnable.training.countermeasure import Countermeasure, Targets, countermeasures
 
 
@@ -17,7 +20,7 @@ class Cutout(Countermeasure):
         length: side of the square as a part of the picture's (16 of 32 px in the field).
     """
 
-    length: float = 0.5
+    length: UnitInterval = 0.5
 
     @property
     def changes_nothing(self) -> bool:
@@ -41,7 +44,7 @@ class CutMix(Countermeasure):
         alpha: of the Beta distribution of the share (field: 1).
     """
 
-    alpha: float = 1.0
+    alpha: PositiveFloat = 1.0
 
     def augment(self, images: Images, targets: Targets) -> tuple[Images, Targets]:
         """Torchvision's."""
@@ -58,7 +61,7 @@ class MixUp(Countermeasure):
         alpha: of the Beta distribution of the weight (field: 1).
     """
 
-    alpha: float = 1.0
+    alpha: PositiveFloat = 1.0
 
     def augment(self, images: Images, targets: Targets) -> tuple[Images, Targets]:
         """Torchvision's."""
@@ -76,7 +79,7 @@ class GaussianNoise(Countermeasure):
             would cost more clean accuracy than the paper reports.
     """
 
-    sigma: float = 0.1
+    sigma: NonNegativeFloat = 0.1
 
     @property
     def changes_nothing(self) -> bool:
@@ -94,11 +97,11 @@ class RandAugment(Countermeasure):
 
     Attributes:
         operations: how many, one after the other.
-        magnitude: 0 to 30.
+        magnitude: of each, where it has one.
     """
 
-    operations: int = 2
-    magnitude: int = 9
+    operations: NonNegativeInt = 2
+    magnitude: Annotated[int, Interval(ge=0, le=30)] = 9
 
     @property
     def changes_nothing(self) -> bool:

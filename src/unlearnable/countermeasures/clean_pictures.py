@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from unlearnable.images.imageset import ImageSet, to_bytes
+from unlearnable.options import PositiveInt
 from unlearnable.training.countermeasure import Countermeasure, Knowledge, countermeasures
 
 
@@ -13,7 +14,7 @@ class NeedsClean(Countermeasure):
         per_class: of each class.
     """
 
-    per_class: int
+    per_class: PositiveInt
 
     def check_serves(self, clean: ImageSet) -> None:
         """See `Countermeasure`."""
@@ -29,7 +30,7 @@ class MixClean(NeedsClean):
         per_class: clean pictures of each class.
     """
 
-    per_class: int = 100
+    per_class: PositiveInt = 100
 
     def purify(self, data: ImageSet, knowledge: Knowledge) -> ImageSet:
         """Append the clean pictures."""
@@ -44,7 +45,7 @@ class OnlyClean(NeedsClean):
         per_class: clean pictures of each class.
     """
 
-    per_class: int = 100
+    per_class: PositiveInt = 100
 
     @property
     def sees_published(self) -> bool:
@@ -66,7 +67,7 @@ class ClassMean(NeedsClean):
         per_class: clean pictures of each class.
     """
 
-    per_class: int = 100
+    per_class: PositiveInt = 100
 
     def purify(self, data: ImageSet, knowledge: Knowledge) -> ImageSet:
         """Shift every class."""

@@ -1,5 +1,6 @@
 """Stopping early: the content is often learnt before, or beside, the shortcut (arXiv 2204.08615)."""
 
+from unlearnable.options import Share
 from unlearnable.training.countermeasure import Countermeasure, countermeasures
 from unlearnable.training.recipes import Recipe
 
@@ -9,14 +10,10 @@ class EarlyStopping(Countermeasure):
     """Train for a part of the epochs, with the whole schedule of the step size squeezed into them.
 
     Attributes:
-        part: of the recipe's epochs, above 0 and at most 1.
+        part: of the recipe's epochs.
     """
 
-    part: float = 0.25
-
-    def __post_init__(self) -> None:
-        if not 0 < self.part <= 1:
-            raise ValueError(f"expected a part of the epochs above 0, at most 1; got {self.part}")
+    part: Share = 0.25
 
     @property
     def changes_nothing(self) -> bool:

@@ -8,13 +8,16 @@ import math
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Annotated
 
 import torch
+from annotated_types import Ge
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from unlearnable.compute.devices import at_once, fast, seeded
 from unlearnable.images.imageset import ImageSet, to_bytes
+from unlearnable.options import PositiveInt
 from unlearnable.training.countermeasure import Countermeasure, Knowledge, countermeasures
 
 PATCH = 64  # px; larger pictures are learnt from patches
@@ -34,16 +37,17 @@ class InverseNetwork(Countermeasure):
         depth: number of its convolutions.
     """
 
-    per_class: int = 200
+    per_class: PositiveInt = 200
     protection: str = "deep_hiding:per=sample"
-    keys: int = 2
-    steps: int = 600
-    channels: int = 48
-    depth: int = 6
+    keys: PositiveInt = 2
+    steps: PositiveInt = 600
+    channels: PositiveInt = 48
+    depth: Annotated[int, Ge(2)] = 6
 
     def __post_init__(self) -> None:
-        if min(self.per_class, self.keys, self.steps, self.channels) < 1 or self.depth < 2:
-            raise ValueError(f"expected numbers above 0 and a depth of at least 2, got {self}")
+        from unlearnable.protections import protection_named
+
+        protection_named(self.protection)
 
     def find_files(self) -> tuple[Path, ...]:
         """The weights with which he protects."""

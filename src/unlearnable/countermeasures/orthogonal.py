@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from unlearnable.images.imageset import ImageSet, to_bytes
+from unlearnable.options import PositiveFloat, PositiveInt
 from unlearnable.training.countermeasure import Countermeasure, Knowledge, countermeasures
 
 CHUNK = 1024
@@ -27,9 +28,9 @@ class OrthogonalProjection(Countermeasure):
         batch_size: of its SGD (authors: 1024).
     """
 
-    epochs: int = 20
-    learning_rate: float = 0.1
-    batch_size: int = 1024
+    epochs: PositiveInt = 20
+    learning_rate: PositiveFloat = 0.1
+    batch_size: PositiveInt = 1024
 
     def purify(self, data: ImageSet, knowledge: Knowledge) -> ImageSet:
         """Project each picture's difference from the mean picture, and round to 8 bits.

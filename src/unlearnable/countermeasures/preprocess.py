@@ -7,10 +7,11 @@ pictures as they come. ``test=true`` treats those, too, as a trainer in earnest 
 import io
 from abc import abstractmethod
 from dataclasses import replace
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 import torch
+from annotated_types import Interval
 from jaxtyping import Float, UInt8
 from numpy import ndarray
 from PIL import Image
@@ -18,6 +19,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from unlearnable.images.imageset import Images8, ImageSet, to_bytes
+from unlearnable.options import OddInt, PositiveFloat
 from unlearnable.training.countermeasure import Countermeasure, Knowledge, countermeasures
 
 CHUNK_VALUES = 1 << 22  # of a batch that filters copy several times
@@ -60,15 +62,12 @@ class MeanFilter(Preprocess):
     """Mean over a square, mirrored at the border as OpenCV does (paper: MeanF).
 
     Attributes:
-        kernel: side of the square in pixels, odd.
+        kernel: side of the square in pixels.
         test: whether the classifier's pictures are treated, too.
     """
 
-    kernel: int = 3
+    kernel: OddInt = 3
     test: bool = False
-
-    def __post_init__(self) -> None:
-        _check_odd(self.kernel)
 
     @property
     def changes_nothing(self) -> bool:
@@ -85,15 +84,12 @@ class MedianFilter(Preprocess):
     """Median over a square, with the border repeated as OpenCV does (paper: MedianF).
 
     Attributes:
-        kernel: side of the square in pixels, odd.
+        kernel: side of the square in pixels.
         test: whether the classifier's pictures are treated, too.
     """
 
-    kernel: int = 3
+    kernel: OddInt = 3
     test: bool = False
-
-    def __post_init__(self) -> None:
-        _check_odd(self.kernel)
 
     @property
     def changes_nothing(self) -> bool:
@@ -113,16 +109,12 @@ class BitDepthReduction(Preprocess):
     """Keep the highest bits of every value (paper: BDR), as Pillow's posterize does.
 
     Attributes:
-        bits: kept, 1 to 8 (paper: 2).
+        bits: kept (paper: 2).
         test: whether the classifier's pictures are treated, too.
     """
 
-    bits: int = 2
+    bits: Annotated[int, Interval(ge=1, le=8)] = 2
     test: bool = False
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.bits <= 8:
-            raise ValueError(f"expected 1 to 8 bits, got {self.bits}")
 
     @property
     def changes_nothing(self) -> bool:
@@ -159,19 +151,14 @@ class GaussianFilter(Preprocess):
     so that the column means what it means elsewhere; ``sigma=0.8`` (REM's) blurs.
 
     Attributes:
-        kernel: side in pixels, odd.
+        kernel: side in pixels.
         sigma: standard deviation in pixels.
         test: whether the classifier's pictures are treated, too.
     """
 
-    kernel: int = 3
-    sigma: float = 0.1
+    kernel: OddInt = 3
+    sigma: PositiveFloat = 0.1
     test: bool = False
-
-    def __post_init__(self) -> None:
-        _check_odd(self.kernel)
-        if self.sigma <= 0:
-            raise ValueError(f"expected a sigma above 0, got {self.sigma}")
 
     @property
     def changes_nothing(self) -> bool:
@@ -195,16 +182,12 @@ class Jpeg(Preprocess):
     """Write as JPEG and read again, with Pillow's own settings (4:2:0; Das et al., KDD 2018).
 
     Attributes:
-        quality: 1 to 100 (paper: 10 and 50).
+        quality: Pillow's (paper: 10 and 50).
         test: whether the classifier's pictures are treated, too.
     """
 
-    quality: int = 10
+    quality: Annotated[int, Interval(ge=1, le=100)] = 10
     test: bool = False
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.quality <= 100:
-            raise ValueError(f"expected a JPEG quality from 1 to 100, got {self.quality}")
 
     def transform(self, images: Images8) -> Images8:
         """Compress every picture, one after the other: Pillow holds the lock while it writes to memory."""
@@ -224,16 +207,12 @@ class Resize(Preprocess):
     """Reduce and enlarge again, bicubic, with antialiasing.
 
     Attributes:
-        scale: of the reduced picture's sides, below 1.
+        scale: of the reduced picture's sides.
         test: whether the classifier's pictures are treated, too.
     """
 
-    scale: float = 0.5
+    scale: Annotated[float, Interval(gt=0, lt=1)] = 0.5
     test: bool = False
-
-    def __post_init__(self) -> None:
-        if not 0 < self.scale < 1:
-            raise ValueError(f"expected a scale between 0 and 1, got {self.scale}")
 
     def transform(self, images: Images8) -> Images8:
         """There and back, rounding to 8 bits between."""
@@ -250,8 +229,3 @@ def _padded(images: Images8, kernel: int, mode: str) -> Float[Tensor, "n 3 h2 w2
     if kernel // 2 >= min(images.shape[-2:]):
         raise ValueError(f"expected pictures larger than half a kernel of {kernel} px, got {tuple(images.shape[-2:])}")
     return F.pad(images.float(), (kernel // 2,) * 4, mode=mode)
-
-
-def _check_odd(kernel: int) -> None:
-    if kernel < 1 or kernel % 2 == 0:
-        raise ValueError(f"expected an odd kernel of at least 1 px, got {kernel}")

@@ -2,6 +2,9 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Annotated
+
+from annotated_types import Ge
 
 from unlearnable.training.countermeasure import Countermeasure, countermeasures
 from unlearnable.training.recipes import Recipe
@@ -22,7 +25,7 @@ class Pretrained(Countermeasure):
 
     weights: str
     frozen: bool = False
-    slowdown: float = 10.0
+    slowdown: Annotated[float, Ge(1)] = 10.0
 
     def find_files(self) -> tuple[Path, ...]:
         """The weights."""

@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from unlearnable.countermeasures.augment import each_picture
 from unlearnable.images.imageset import Images
+from unlearnable.options import PositiveInt, UnitInterval
 from unlearnable.training.countermeasure import Countermeasure, Targets, countermeasures
 
 ROUGHNESS, INTENSITY = (0.3, 0.7), (0.5, 1.0)  # of the clouds of light, as in the authors' settings
@@ -22,12 +23,8 @@ class UEraser(Countermeasure):
         probability: of each of the first three operations (authors: 0.5).
     """
 
-    repeats: int = 5
-    probability: float = 0.5
-
-    def __post_init__(self) -> None:
-        if self.repeats < 1:
-            raise ValueError(f"expected at least one draw, got {self.repeats}")
+    repeats: PositiveInt = 5
+    probability: UnitInterval = 0.5
 
     @property
     def effort(self) -> float:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from unlearnable.datasets.base import datasets
 from unlearnable.datasets.checks import check_counts
 from unlearnable.datasets.official import Official, read_official
 from unlearnable.images.imageset import ImageSet
+from unlearnable.options import NonNegativeInt
 
 SPLITS = {"train": 50_000, "test": 10_000}  # pictures, of both data sets
 
@@ -27,20 +28,18 @@ class _Cifar:
     official: ClassVar[Official]
 
     root: str
-    split: str = "train"
-    per_class: int = 0
+    split: Literal["train", "test"] = "train"
+    per_class: NonNegativeInt = 0
 
     def load(self) -> ImageSet:
         """Read the split and check its counts."""
-        if self.split not in SPLITS:
-            raise ValueError(f"expected {' or '.join(SPLITS)} as split, got {self.split!r}")
         root = Path(self.root)
         sheets = sorted(root.glob(f"{self.split}_*.webp"))
         whole = _from_sheets(root, self.split, sheets) if sheets else read_official(root, self.split, self.official)
         if whole is None:
             raise FileNotFoundError(
-                f"expected the official files ({self.official.parts[self.split][0]}.bin and so on, the same of the "
-                f"python version, or the .tar.gz) or sheets ({self.split}_00.webp and so on) in {root}, found none"
+                f"expected the official files of {self.official.kind} (python or binary version, or the .tar.gz) or "
+                f"sheets ({self.split}_00.webp and so on) in {root}, found none"
             )
         check_counts(whole, self.classes, SPLITS[self.split] // self.classes, f"the {self.split} split in {root}")
         return whole.first(self.per_class) if self.per_class else whole
@@ -51,20 +50,13 @@ class Cifar10(_Cifar):
     """CIFAR-10, from the official files or from lossless sheets of 1,000 pictures with ``labels.npz``.
 
     Attributes:
-        root: the folder of the binary or the python version (or of the sheets), or the official ``.tar.gz``.
+        root: the folder of the python or the binary version (or of the sheets), or the official ``.tar.gz``.
         split: ``train`` or ``test``.
         per_class: the first so many of each class, in official order; 0 for all.
     """
 
     classes = 10
-    official = Official(
-        parts={"train": tuple(f"data_batch_{part}" for part in range(1, 6)), "test": ("test_batch",)},
-        binary_names="batches.meta.txt",
-        python_names="batches.meta",
-        label_bytes=1,
-        labels=b"labels",
-        label_names=b"label_names",
-    )
+    official = Official("CIFAR10", "batches.meta.txt", label_bytes=1)
 
 
 @datasets.register("cifar100")
@@ -72,20 +64,13 @@ class Cifar100(_Cifar):
     """CIFAR-100 with its 100 fine labels, from the official files.
 
     Attributes:
-        root: the folder of the binary or the python version, or the official ``.tar.gz``.
+        root: the folder of the python or the binary version, or the official ``.tar.gz``.
         split: ``train`` or ``test``.
         per_class: the first so many of each class, in official order; 0 for all.
     """
 
     classes = 100
-    official = Official(
-        parts={"train": ("train",), "test": ("test",)},
-        binary_names="fine_label_names.txt",
-        python_names="meta",
-        label_bytes=2,
-        labels=b"fine_labels",
-        label_names=b"fine_label_names",
-    )
+    official = Official("CIFAR100", "fine_label_names.txt", label_bytes=2)
 
 
 def _from_sheets(root: Path, split: str, sheets: Sequence[Path]) -> ImageSet:

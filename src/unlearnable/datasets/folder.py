@@ -1,5 +1,6 @@
 """Any folder of pictures in class sub-folders (ImageFolder)."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -8,6 +9,7 @@ from unlearnable.datasets.base import datasets
 from unlearnable.images.decode import square, stacked
 from unlearnable.images.imageset import ImageSet
 from unlearnable.images.scan import BESIDE, Found, scan
+from unlearnable.options import PositiveInt
 
 
 @datasets.register("folder")
@@ -20,7 +22,7 @@ class Folder:
     """
 
     path: str
-    size: int = 224
+    size: PositiveInt = 224
 
     def load(self) -> ImageSet:
         """Decode every picture; a file that is none is an error, so that nothing is left out unseen."""
@@ -34,7 +36,15 @@ def load_folder(folder: Path, size: int) -> ImageSet:
         FileNotFoundError: there are no pictures.
         ValueError: a class folder is empty, or a file is no picture.
     """
-    files = picture_files(folder)
+    return load_files(folder, picture_files(folder), size)
+
+
+def load_files(folder: Path, files: Sequence[Found], size: int) -> ImageSet:
+    """Pictures of a folder, in this order.
+
+    Raises:
+        ValueError: a file is no picture.
+    """
     classes = tuple(sorted({file.class_name for file in files}))
     images = stacked(lambda file: square(folder / file.name, size), files, size)
     return ImageSet(images, torch.tensor([classes.index(file.class_name) for file in files]), classes)

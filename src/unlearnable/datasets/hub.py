@@ -9,6 +9,7 @@ from unlearnable.datasets.base import datasets
 from unlearnable.images.decode import Square, square_of, stacked
 from unlearnable.images.imageset import ImageSet
 from unlearnable.images.photos import UnreadablePhotoError, read_limited
+from unlearnable.options import PositiveInt
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -32,7 +33,7 @@ class Hub:
     name: str = ""
     path: str = ""
     split: str = "train"
-    size: int = 224
+    size: PositiveInt = 224
     image: str = ""
     label: str = ""
     config: str = ""

@@ -1,6 +1,7 @@
 """The subset of ImageNet (Deng et al., CVPR 2009) on which the paper trains: a part of its first classes."""
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -9,8 +10,7 @@ from unlearnable.datasets.base import datasets
 from unlearnable.datasets.folder import picture_files
 from unlearnable.images.decode import square, stacked
 from unlearnable.images.imageset import ImageSet
-
-SPLITS = ("train", "val")
+from unlearnable.options import PositiveInt, Seed, Share
 
 
 @datasets.register("imagenet")
@@ -27,11 +27,11 @@ class ImageNet:
     """
 
     root: str
-    split: str = "train"
-    size: int = 224
-    classes: int = 100
-    fraction: float = 0.2
-    seed: int = 0
+    split: Literal["train", "val"] = "train"
+    size: PositiveInt = 224
+    classes: PositiveInt = 100
+    fraction: Share = 0.2
+    seed: Seed = 0
 
     def load(self) -> ImageSet:
         """Draw from every class, and decode what was drawn."""
@@ -46,12 +46,8 @@ class ImageNet:
 
         Raises:
             FileNotFoundError: the split is not there, or a class has no pictures.
-            ValueError: there are fewer classes, or a parameter makes no sense.
+            ValueError: there are fewer classes.
         """
-        if self.split not in SPLITS:
-            raise ValueError(f"expected {' or '.join(SPLITS)} as split, got {self.split!r}")
-        if not 0 < self.fraction <= 1 or self.classes < 1:
-            raise ValueError(f"expected fraction= up to 1 and classes= from 1, got {self.fraction} and {self.classes}")
         folder = Path(self.root) / self.split
         if not folder.is_dir():
             raise FileNotFoundError(f"expected the folder {folder}, with one sub-folder a class, found none")

@@ -1,73 +1,49 @@
-"""The official files of CIFAR-10 and CIFAR-100: binary or python version, as a folder or as the archive itself."""
+"""The official files of CIFAR-10 and CIFAR-100: their python version, which torchvision reads, and their binary one."""
 
 import tarfile
 import zlib
-from collections.abc import Callable, Collection
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TypeVar
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import UInt8
 from numpy import ndarray
 
-from unlearnable.datasets.pickles import byte_array, listed, read_pickle
 from unlearnable.images.imageset import ImageSet
 
 PIXELS = 3 * 32 * 32
-LARGEST = 1 << 28  # bytes of one file: the largest official one has 155 MB
-ARCHIVE = 1 << 30  # bytes of all that an archive holds: they hold 186 MB
-
-T = TypeVar("T")
-Part = tuple[UInt8[ndarray, "n 3072"], UInt8[ndarray, " n"]]
+LARGEST = 1 << 30  # bytes of all that an archive holds: they hold 186 MB
 
 
 @dataclass(frozen=True)
 class Official:
-    """What one data set's official files are called and hold.
+    """What one data set's official files are called.
 
     Attributes:
-        parts: the files of each split, in order; in the binary version they end in ``.bin``.
+        kind: of torchvision's data sets, which reads the python version; the binary one is named after its files.
         binary_names: the file of the class names in the binary version.
-        python_names: the same in the python version.
         label_bytes: before the pixels of a record of the binary version; the last of them is the label.
-        labels: under what the python version keeps the labels.
-        label_names: under what it keeps the class names.
     """
 
-    parts: dict[str, tuple[str, ...]]
+    kind: str
     binary_names: str
-    python_names: str
     label_bytes: int
-    labels: bytes
-    label_names: bytes
 
+    def reader(self, folder: Path) -> Any:
+        """Torchvision's class, for files that lie in ``folder`` itself or in the sub-folder of the archive."""
+        from torchvision import datasets
 
-@dataclass(frozen=True)
-class _Version:
-    """The files of one split: pictures with labels, and class names.
-
-    Attributes:
-        parts: files of pictures, in order.
-        names: file of the class names.
-        read: reads one of the former.
-        read_names: reads the latter.
-    """
-
-    parts: tuple[str, ...]
-    names: str
-    read: Callable[[bytes, Official], Part]
-    read_names: Callable[[bytes, Official], list[str]]
-
-    @property
-    def files(self) -> tuple[str, ...]:
-        """All of them."""
-        return (*self.parts, self.names)
+        kind = getattr(datasets, self.kind)
+        below = kind.base_folder if (folder / kind.base_folder).is_dir() else ""
+        return type(self.kind, (kind,), {"base_folder": below})
 
 
 def read_official(root: Path, split: str, official: Official) -> ImageSet | None:
-    """Read a split from whichever version is there, the binary one if both are; None where none is.
+    """Read a split from whichever version is there, the python one if both are; None where none is.
 
     Args:
         root: folder of the files, or a ``.tar.gz`` of them.
@@ -78,82 +54,76 @@ def read_official(root: Path, split: str, official: Official) -> ImageSet | None
         FileNotFoundError: some of the files are missing.
         ValueError: a file is cut short, too large, or not what its name says.
     """
-    parts = official.parts[split]
-    binary = _Version(tuple(f"{part}.bin" for part in parts), official.binary_names, _records, _lines)
-    python = _Version(parts, official.python_names, _pickled, _pickled_names)
-    found = contents(root, {*binary.files, *python.files})
-    version = max(binary, python, key=lambda version: len(found.keys() & set(version.files)))
-    missing = [name for name in version.files if name not in found]
-    if len(missing) == len(version.files):
+    if not root.is_file():
+        return _read_python(root, split, official) or _read_binary(root, split, official)
+    with TemporaryDirectory() as unpacked:
+        _unpack(root, Path(unpacked))
+        return read_official(Path(unpacked), split, official)
+
+
+def _read_python(root: Path, split: str, official: Official) -> ImageSet | None:
+    """Nothing is unpickled that is not, by its MD5, the official file: torchvision sees to it."""
+    from torchvision.datasets.utils import check_integrity
+
+    reader = official.reader(root)
+    folder, meta = root / reader.base_folder, reader.meta
+    hashes = dict([*reader.train_list, *reader.test_list, (meta["filename"], meta["md5"])])
+    if not _there(folder, list(hashes)):
         return None
-    if missing:
-        raise FileNotFoundError(f"expected {', '.join(version.files)} in {root}, found no {', '.join(missing)}")
+    try:
+        data = reader(root, train=split == "train")
+    except RuntimeError:
+        changed = [str(folder / name) for name, md5 in hashes.items() if not check_integrity(folder / name, md5)]
+        raise ValueError(
+            f"expected the official {official.kind} as {', '.join(changed)}, got other bytes (MD5); fetch it again"
+        ) from None
+    images = torch.from_numpy(data.data).permute(0, 3, 1, 2).contiguous()
+    return ImageSet(images, torch.tensor(data.targets), tuple(data.classes))
 
-    def of(name: str, read: Callable[[bytes, Official], T]) -> T:
-        try:
-            return read(found[name], official)
-        except ValueError as error:
-            raise ValueError(f"{root / name}: {error}; fetch it again") from None
 
-    images, labels = zip(*(of(name, version.read) for name in version.parts), strict=True)
+def _read_binary(folder: Path, split: str, official: Official) -> ImageSet | None:
+    reader = official.reader(folder)
+    parts = [f"{name}.bin" for name, _ in (reader.train_list if split == "train" else reader.test_list)]
+    if not _there(folder, [*parts, official.binary_names]):
+        return None
+    records = np.concatenate([_records(folder / part, official.label_bytes + PIXELS) for part in parts])
     return ImageSet(
-        torch.from_numpy(np.concatenate(images).reshape(-1, 3, 32, 32)),
-        torch.from_numpy(np.concatenate(labels).astype(np.int64)),
-        tuple(of(version.names, version.read_names)),
+        torch.from_numpy(np.ascontiguousarray(records[:, -PIXELS:]).reshape(-1, 3, 32, 32)),
+        torch.from_numpy(records[:, official.label_bytes - 1].astype(np.int64)),
+        tuple((folder / official.binary_names).read_text().split()),
     )
 
 
-def contents(root: Path, wanted: Collection[str]) -> dict[str, bytes]:
-    """Those of the wanted files that a folder or a ``.tar.gz`` holds, by name; nothing is unpacked on disk.
+def _there(folder: Path, names: Sequence[str]) -> bool:
+    """Whether the files are in the folder.
 
     Raises:
-        ValueError: one is too large, or the archive is broken.
+        FileNotFoundError: some are, and others are not.
     """
-    if root.is_file():
-        return _members(root, wanted)
-    files = [root / name for name in wanted if (root / name).is_file()]
-    if large := [file for file in files if file.stat().st_size > LARGEST]:
-        raise ValueError(f"{large[0]}: expected at most {LARGEST:,} bytes, which no official file has")
-    return {file.name: file.read_bytes() for file in files}
+    missing = [name for name in names if not (folder / name).is_file()]
+    if missing and len(missing) < len(names):
+        raise FileNotFoundError(f"expected {', '.join(names)} in {folder}, found no {', '.join(missing)}")
+    return not missing
 
 
-def _members(archive: Path, wanted: Collection[str]) -> dict[str, bytes]:
-    found: dict[str, bytes] = {}
+def _records(file: Path, length: int) -> UInt8[ndarray, "n length"]:
+    size = file.stat().st_size
+    if not size or size % length:
+        raise ValueError(f"{file}: expected records of {length:,} bytes, got {size:,} bytes in all; fetch it again")
+    return np.fromfile(file, np.uint8).reshape(-1, length)
+
+
+def _unpack(archive: Path, folder: Path) -> None:
+    """Write the files of a ``.tar.gz`` to a folder, without those that they are in."""
     size = 0
     try:
         with tarfile.open(archive, "r:gz") as opened:
             for member in opened:
                 size += member.size
-                if member.size > LARGEST or size > ARCHIVE:  # before anything of it is decompressed
+                if size > LARGEST:  # before it is decompressed
                     raise ValueError(f"{archive}: {member.name} is larger than anything in an official archive")
-                name = PurePosixPath(member.name).name
-                if member.isreg() and name in wanted and (file := opened.extractfile(member)):
-                    found[name] = file.read()
+                member.name = PurePosixPath(member.name).name
+                if member.isreg():
+                    opened.extract(member, folder, filter="data")
     except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
         raise ValueError(f"{archive}: expected a whole .tar.gz, got a broken one ({error}); fetch it again") from None
-    return found
-
-
-def _records(content: bytes, official: Official) -> Part:
-    length = official.label_bytes + PIXELS
-    if not content or len(content) % length:
-        raise ValueError(f"expected records of {length:,} bytes, got {len(content):,} bytes in all")
-    records = np.frombuffer(content, np.uint8).reshape(-1, length)
-    return records[:, -PIXELS:], records[:, official.label_bytes - 1]
-
-
-def _lines(content: bytes, official: Official) -> list[str]:
-    return content.decode().split()
-
-
-def _pickled(content: bytes, official: Official) -> Part:
-    stored = read_pickle(content)
-    labels = np.frombuffer(bytes(listed(stored, official.labels, int)), np.uint8)
-    pixels = byte_array(stored.get(b"data"))
-    if pixels.shape != (len(labels), PIXELS):
-        raise ValueError(f"expected {len(labels):,} pictures of {PIXELS:,} bytes, got {pixels.shape}")
-    return pixels, labels
-
-
-def _pickled_names(content: bytes, official: Official) -> list[str]:
-    return [name.decode() for name in listed(read_pickle(content), official.label_names, bytes)]

@@ -7,6 +7,7 @@ from numpy import ndarray
 
 from unlearnable.datasets.base import datasets
 from unlearnable.images.imageset import ImageSet
+from unlearnable.options import PositiveInt, Seed
 
 
 @datasets.register("toy")
@@ -19,9 +20,9 @@ class Toy:
         seed: of everything.
     """
 
-    count: int = 1500
-    size: int = 16
-    seed: int = 0
+    count: PositiveInt = 1500
+    size: PositiveInt = 16
+    seed: Seed = 0
 
     def load(self) -> ImageSet:
         """Draw the pictures: a disc, a square, a cross or a triangle, anywhere, light or dark."""

@@ -6,7 +6,7 @@ Grad-CAM: Selvaraju et al., ICCV 2017, arXiv 1610.02391.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isqrt
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -28,6 +28,7 @@ from unlearnable.figures.base import (
 )
 from unlearnable.figures.layout import Scale, Tile, draw_grid
 from unlearnable.images.imageset import LUMA, ImageSet
+from unlearnable.options import PositiveInt
 from unlearnable.victims.features import network_of
 
 COLOURS = "inferno"  # even to the eye and to the colour-blind; the paper's is a rainbow
@@ -65,12 +66,8 @@ class GradCam(Figure):
         on: ``test`` pictures, or the ``published`` ones, as in the paper.
     """
 
-    pictures: int = 6
-    on: str = "test"
-
-    def __post_init__(self) -> None:
-        if self.on not in FIRST or self.pictures < 1:
-            raise ValueError(f"expected on=test or on=published and at least one picture, got {self}")
+    pictures: PositiveInt = 6
+    on: Literal["test", "published"] = "test"
 
     @property
     def trains(self) -> bool:

@@ -1,6 +1,7 @@
 """What protections add to a few pictures, made visible, with the hidden image beside (paper, Figure 4)."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 from unlearnable.figures.base import (
     Drawing,
@@ -15,6 +16,7 @@ from unlearnable.figures.base import (
 from unlearnable.figures.layout import Tile, draw_grid
 from unlearnable.images.budget import difference
 from unlearnable.images.quality import GAIN, absolute, magnified
+from unlearnable.options import PositiveInt
 
 VIEWS = {"absolute": absolute, "signed": magnified}
 TITLES = {
@@ -36,12 +38,8 @@ class PerturbationMaps(Figure):
         view: ``absolute``, as in the paper, or ``signed``: magnified around grey.
     """
 
-    pictures: int = 5
-    view: str = "absolute"
-
-    def __post_init__(self) -> None:
-        if self.view not in VIEWS or self.pictures < 1:
-            raise ValueError(f"expected view=absolute or view=signed and at least one picture, got {self}")
+    pictures: PositiveInt = 5
+    view: Literal["absolute", "signed"] = "absolute"
 
     def draw(self, panels: Sequence[Panel]) -> Drawing:
         """Clean pictures above, then every protection, and below it what it hides."""

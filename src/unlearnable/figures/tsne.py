@@ -6,9 +6,11 @@ t-SNE: van der Maaten and Hinton, JMLR 9, 2008.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import cycle
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
+from annotated_types import Ge, Interval
 from jaxtyping import Float, Int64
 from numpy import ndarray
 from torch import Tensor, nn
@@ -16,6 +18,7 @@ from torch import Tensor, nn
 from unlearnable.figures.base import Drawing, Figure, Panel, Record, figures, in_turn, unit
 from unlearnable.figures.layout import FONT, INK, TITLE_FONT, WIDTH, png, wrapped
 from unlearnable.images.quality import as_picture
+from unlearnable.options import PositiveFloat, PositiveGreyLevels, Seed
 from unlearnable.victims.features import penultimate
 
 COMPONENTS = 50  # of the PCA before, as the authors of t-SNE advise
@@ -56,25 +59,23 @@ class Tsne(Figure):
 
     Attributes:
         points: pictures in a cloud, as many of each class.
-        classes: the first so many, at most 10: more colours are not told apart.
+        classes: the first so many; more colours are not told apart.
         features: ``victim``, what a trained model's last layer sees, as in the paper; or ``pixels``.
         perplexity: about how many neighbours count (scikit-learn's own 30).
         eps: grey levels that are a quarter of the range; the paper's budget.
         seed: decides which pictures are drawn; of PCA and t-SNE, too.
     """
 
-    points: int = 1000
-    classes: int = 10
-    features: str = "victim"
-    perplexity: float = 30.0
-    eps: float = 8.0
-    seed: int = 0
+    points: Annotated[int, Ge(3)] = 1000
+    classes: Annotated[int, Interval(ge=2, le=len(COLOURS))] = 10
+    features: Literal["victim", "pixels"] = "victim"
+    perplexity: PositiveFloat = 30.0
+    eps: PositiveGreyLevels = 8.0
+    seed: Seed = 0
 
     def __post_init__(self) -> None:
-        if self.features not in ("victim", "pixels"):
-            raise ValueError(f"expected features=victim or features=pixels, got {self.features!r}")
-        if not 2 <= self.classes <= len(COLOURS) or self.eps <= 0:
-            raise ValueError(f"expected 2 to {len(COLOURS)} classes and an eps above 0, got {self}")
+        if self.perplexity >= self.points:
+            raise ValueError(f"expected more points than the perplexity of {self.perplexity}, got points={self.points}")
 
     @property
     def trains(self) -> bool:

@@ -8,7 +8,7 @@ import json
 import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from unlearnable.images.budget import Budget
@@ -16,7 +16,7 @@ from unlearnable.images.quality import Quality
 from unlearnable.images.scan import MANIFEST, REPORT, Found
 from unlearnable.options import Per
 from unlearnable.storage.atomic import replacing, write
-from unlearnable.storage.records import expecting
+from unlearnable.storage.decode import check_inside, decode, expecting, from_json
 
 HIDING = "deep_hiding"
 
@@ -72,14 +72,14 @@ class ManifestEntry:
     @classmethod
     def from_line(cls, line: str) -> "ManifestEntry":
         """Read what `to_line` wrote; a path that leaves its folder is refused."""
-        fields = json.loads(line)
-        for path in filter(None, (fields["file"], fields.get("output"))):
-            if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
-                raise ValueError(f"{path!r} leaves the folder")
-        if fields["status"] == "protected":
-            measures = {name: fields.pop(name, None) for name in ("linf", "rms", "psnr", "ssim", "l0")}
-            fields["quality"] = Quality(**measures)
-        return cls(**fields | {"notes": tuple(fields.get("notes", ()))})
+        fields = from_json(line, dict)
+        if fields.get("status") == "protected":
+            measures = ("linf", "rms", "psnr", "ssim", "l0")
+            fields["quality"] = {"psnr": None} | {name: fields.pop(name) for name in measures if name in fields}
+        entry: ManifestEntry = decode(fields, cls)
+        check_inside(entry.file)
+        check_inside(entry.output or "")
+        return entry
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ class Report:
         if not file.is_file():
             raise FileNotFoundError(f"expected {REPORT} in {folder}: is it a folder that `unlearnable protect` wrote?")
         with expecting("a report of `unlearnable protect`", file):
-            report = cls(**json.loads(file.read_text()))
+            report: Report = from_json(file.read_text(), cls)
             expected = len(report.classes) if report.hides else 0
             if not expected == len(report.secret_numbers) == len(set(report.secret_numbers)):
                 raise ValueError("expected one secret number for each class, no two alike")

@@ -22,6 +22,7 @@ from unlearnable.keys import Key, default_key_file
 from unlearnable.protections.base import Streaming
 from unlearnable.protections.deep_hiding import DeepHiding
 from unlearnable.storage.atomic import PARTIAL
+from unlearnable.storage.checkpoint import forget
 from unlearnable.storage.lock import LOCK, locked
 from unlearnable.storage.provenance import __version__
 
@@ -85,7 +86,7 @@ def protect_folder(
         write_manifest(dst, entries)
         report = report.summarised(entries)
         report.save(dst)
-        (dst / CHECKPOINT).unlink(missing_ok=True)
+        forget(dst / CHECKPOINT)
     return report
 
 

@@ -4,17 +4,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
-import yaml
-
-EXPECTED = {
-    int: "a whole number",
-    float: "a number",
-    bool: "true or false",
-    str: "text",
-    tuple[int, ...]: "whole numbers as [32, 64]",
-}
+from unlearnable.options import NonNegativeFloat, PositiveFloat, PositiveGreyLevels, PositiveInt, Seed, UnitInterval
+from unlearnable.registry import check_fields
+from unlearnable.storage.decode import decode, expecting, from_yaml
 
 
 @dataclass(frozen=True)
@@ -48,32 +42,30 @@ class HiderConfig:
     """
 
     start: str = ""
-    blocks: int = 4
-    growth: int = 24
-    steps: int = 5000
-    learning_rate: float = 1e-3
-    final_rate: float = 0.02
-    warmup: int = 100
-    clip: float = 1.0
-    eps: float = 8.0
-    hiding: float = 20.0
-    low_frequency: float = 0.0
-    revealing: float = 6.0
+    blocks: PositiveInt = 4
+    growth: PositiveInt = 24
+    steps: PositiveInt = 5000
+    learning_rate: PositiveFloat = 1e-3
+    final_rate: UnitInterval = 0.02
+    warmup: PositiveInt = 100
+    clip: PositiveFloat = 1.0
+    eps: PositiveGreyLevels = 8.0
+    hiding: NonNegativeFloat = 20.0
+    low_frequency: NonNegativeFloat = 0.0
+    revealing: NonNegativeFloat = 6.0
     sizes: tuple[int, ...] = (32, 64, 128, 224)
-    pixels: int = 8 * 64 * 64
-    per_class: int = 1
-    concentration: float = 0.0
+    pixels: PositiveInt = 8 * 64 * 64
+    per_class: PositiveInt = 1
+    concentration: NonNegativeFloat = 0.0
     extractor: str = ""
     mask: bool = True
     published: bool = True
-    distorted: float = 0.85
-    surviving: float = 0.1
-    seed: int = 0
+    distorted: UnitInterval = 0.85
+    surviving: NonNegativeFloat = 0.1
+    seed: Seed = 0
 
     def __post_init__(self) -> None:
-        counts = {name: getattr(self, name) for name in ("blocks", "growth", "steps", "warmup", "pixels", "per_class")}
-        if few := [name for name, value in counts.items() if value < 1]:
-            raise ValueError(f"expected at least 1 of {', '.join(few)}")
+        check_fields(self)
         if not self.sizes or min(self.sizes) < 2 or any(size % 2 for size in self.sizes):
             raise ValueError(f"expected even sizes of at least 2 px, got {self.sizes}")
         if self.concentration and (self.per_class < 2 or not self.extractor):
@@ -87,41 +79,18 @@ class HiderConfig:
             FileNotFoundError: there is no such plan.
             ValueError: it is not YAML, or has an unknown name, or a value of another type.
         """
-        content = _mapping(Path(plan).read_text(), f"the plan {plan}") if plan else {}
+        content: dict[str, Any] = {}
+        if plan:
+            with expecting("a configuration of the hiding network", Path(plan)):
+                content = from_yaml(Path(plan).read_text())
+                decode(content, cls)
         for change in changes:
-            content |= _mapping(change.replace("=", ": ", 1), f"--set {change}")
-        kinds = get_type_hints(cls)
-        if unknown := set(content) - set(kinds):
-            raise ValueError(f"a configuration has no {', '.join(sorted(unknown))}; it has {', '.join(sorted(kinds))}")
-        return cls(**{name: _typed(value, kinds[name], name) for name, value in content.items()})
+            content |= from_yaml(change.replace("=", ": ", 1), f"--set {change}")
+        config: HiderConfig = decode(content, cls)
+        return config
 
     def rate(self, step: int) -> float:
         """The learning rate of a step: linear warm-up, then a cosine down to ``final_rate``."""
         rising = min(1.0, (step + 1) / self.warmup)
         falling = (1 + math.cos(math.pi * step / self.steps)) / 2
         return self.learning_rate * rising * (self.final_rate + (1 - self.final_rate) * falling)
-
-
-def _typed(value: Any, kind: Any, name: str) -> Any:
-    """A value of YAML as a configuration has it; YAML takes 1e-4 for a word."""
-    try:
-        if kind is float and type(value) in (int, float, str):
-            return float(value)
-    except ValueError:
-        pass
-    if kind in (int, bool, str) and type(value) is kind:
-        return value
-    if kind == tuple[int, ...] and isinstance(value, list) and all(type(item) is int for item in value):
-        return tuple(value)
-    raise ValueError(f"expected {EXPECTED[kind]} for {name}, got {value!r}")
-
-
-def _mapping(text: str, what: str) -> dict[str, Any]:
-    """YAML of names and values."""
-    try:
-        content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ValueError(f"expected YAML in {what}: {error}") from None
-    if not isinstance(content, dict) or not all(isinstance(name, str) for name in content):
-        raise ValueError(f"expected names and values in {what}, got {text[:80]!r}")
-    return content

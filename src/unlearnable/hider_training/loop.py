@@ -9,14 +9,10 @@ state and halves the rate.
 import json
 import math
 import time
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Int64
-from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from unlearnable.compute.devices import DivergedError, fastest_dtype, seeded
@@ -33,14 +29,13 @@ from unlearnable.hider_training.losses import (
 from unlearnable.hider_training.publication import Publication
 from unlearnable.hiding.network import DenseBlock, Hider, latent_noise
 from unlearnable.images.imageset import Images
-from unlearnable.storage.atomic import replacing
-from unlearnable.storage.checkpoint import FORMAT, State, put_back, state_of
+from unlearnable.storage.checkpoint import Checkpoint, Saved, State, restore, state_of
+from unlearnable.storage.decode import from_json
 
 SNAPSHOT_SECONDS = 15
 SNAPSHOT_STEPS = 50
 MAX_ROLLBACKS = 12
 
-Snapshot = tuple[dict[str, Any], State]  # notes, and what belongs to them
 Labels = Int64[Tensor, " n"]
 
 
@@ -67,11 +62,10 @@ class HiderTraining:
     Args:
         config: network, losses and schedule.
         device: of the network.
-        pictures: names what it is trained on.
     """
 
-    def __init__(self, config: HiderConfig, device: torch.device, pictures: str = "") -> None:
-        self.config, self.device, self.pictures = config, device, pictures
+    def __init__(self, config: HiderConfig, device: torch.device) -> None:
+        self.config, self.device = config, device
         with seeded(config.seed, device):
             hider = _initial_hider(config)
             self.extractor = Extractor.named(config.extractor).to(device) if config.concentration else None
@@ -86,55 +80,31 @@ class HiderTraining:
         self.history: list[dict[str, float]] = []
         self.snapshot, self.snapshot_time = self.state(), time.monotonic()
 
-    def state(self) -> Snapshot:
+    def state(self) -> Saved:
         """A copy of everything that a resumed training needs."""
-        notes = {
-            "format": FORMAT,
-            "config": asdict(self.config),
-            "pictures": self.pictures,
-            "step": self.step,
-            "rate_factor": self.rate_factor,
-            "rollbacks": self.rollbacks,
-            "mean_loss": self.mean_loss,
-            "history": list(self.history),
-        }
-        return notes, self.tensors()
+        noted = {name: getattr(self, name) for name in ("step", "rate_factor", "rollbacks", "mean_loss", "history")}
+        return Saved(self.tensors(), {name: json.dumps(value) for name, value in noted.items()})
 
     def tensors(self) -> State:
         """A copy of weights and Adam's moments under flat names."""
         state = state_of(self.hider, self.optimizer)
         return {name: tensor.detach().clone().contiguous() for name, tensor in state.items()}
 
-    def restore(self, tensors: State) -> None:
-        """Put back what `tensors` copied."""
-        put_back(tensors, self.hider, self.optimizer)
+    def save(self, checkpoint: Checkpoint) -> None:
+        """Write the last state whose loss and gradient were good."""
+        checkpoint.save(self.snapshot.state, **self.snapshot.notes)
 
-    def save(self, file: Path) -> None:
-        """Write the last state whose loss and gradient were good, atomically, without pickle."""
-        notes, tensors = self.snapshot
-        with replacing(file) as temporary:
-            save_file(tensors, temporary, metadata={"run": json.dumps(notes)})
-
-    def load(self, file: Path) -> None:
-        """Resume from `save`.
-
-        Raises:
-            ValueError: the checkpoint is of another configuration, of other pictures, or by another version.
-        """
-        with safe_open(file, framework="pt", device=str(self.device)) as stored:
-            notes = json.loads(stored.metadata()["run"])
-            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
-        if notes.get("format") != FORMAT:
-            raise ValueError(f"{file.parent} holds a training by another version of this package; name another --out")
-        mine = json.loads(json.dumps(asdict(self.config)))
-        if notes["config"] != mine:
-            differing = [name for name in mine if notes["config"].get(name) != mine[name]]
-            raise ValueError(f"{file.parent} holds a training with other {', '.join(differing)}; name another --out")
-        if notes.get("pictures") != self.pictures:
-            raise ValueError(f"{file.parent} holds a training on other covers or secrets; name another --out")
-        self.restore(tensors)
-        self.step, self.rate_factor, self.rollbacks = notes["step"], notes["rate_factor"], notes["rollbacks"]
-        self.mean_loss, self.history = notes["mean_loss"], notes["history"]
+    def resume(self, checkpoint: Checkpoint) -> None:
+        """Go on from what was saved, if anything was; see `Checkpoint.load`."""
+        saved = checkpoint.load()
+        if saved is None:
+            return
+        restore(saved.state, self.hider, self.optimizer)
+        self.step, self.rollbacks = (from_json(saved.notes[name], int) for name in ("step", "rollbacks"))
+        self.rate_factor, self.mean_loss = (
+            from_json(saved.notes[name], float) for name in ("rate_factor", "mean_loss")
+        )
+        self.history = from_json(saved.notes["history"], list[dict[str, float]])
         self.snapshot = self.state()
 
     def advance(self, cover: Images, secret: Images, labels: Labels) -> StepProgress:
@@ -150,7 +120,7 @@ class HiderTraining:
             self.rate_factor /= 2
             if self.rollbacks > MAX_ROLLBACKS:
                 raise DivergedError(f"{explosion} after {MAX_ROLLBACKS} rollbacks; lower the learning rate") from None
-            self.restore(self.snapshot[1])
+            restore(self.snapshot.state, self.hider, self.optimizer)
             nothing = float("nan")
             progress = StepProgress(self.step, self.config.steps, nothing, nothing, nothing, nothing, self.rollbacks)
         self.step += 1

@@ -1,7 +1,6 @@
 """Train the hiding network on random crops, resumable at any moment."""
 
 import math
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
@@ -17,6 +16,7 @@ from unlearnable.compute.devices import device_named
 from unlearnable.hider_training.config import HiderConfig
 from unlearnable.hider_training.crops import CropSource, FolderCrops, RandomSecrets
 from unlearnable.hider_training.loop import HiderTraining, StepProgress
+from unlearnable.storage.checkpoint import Checkpoint
 
 
 def draw_curve(history: Sequence[Mapping[str, float]], file: Path) -> None:
@@ -36,7 +36,6 @@ def draw_curve(history: Sequence[Mapping[str, float]], file: Path) -> None:
 
 
 CHECKPOINT = "checkpoint.safetensors"
-CHECKPOINT_SECONDS = 30  # together with a snapshot's age: a kill loses less than a minute
 RECORD_STEPS = 20
 
 Batch = tuple[Tensor, Tensor, Tensor]  # covers, secrets and the secrets' classes
@@ -61,26 +60,26 @@ def train(
     Raises:
         FileNotFoundError: a folder holds no pictures.
         ValueError: ``out`` holds a training of another configuration, or on other pictures.
+        OSError: its checkpoint cannot be read.
         DivergedError: the training keeps exploding.
     """
     out = Path(out)
     hidden = RandomSecrets(config.seed) if secrets == "render" else FolderCrops(*secrets)
     sources = FolderCrops(*covers), hidden
-    run = HiderTraining(config, device_named(device), " ".join(source.fingerprint for source in sources))
+    pictures = {"covers or secrets": [source.fingerprint for source in sources]}
+    run = HiderTraining(config, device_named(device))
     out.mkdir(parents=True, exist_ok=True)
-    if (out / CHECKPOINT).exists():
-        run.load(out / CHECKPOINT)
-    saved = time.monotonic()
+    checkpoint = Checkpoint(out / CHECKPOINT, asdict(config) | pictures)
+    run.resume(checkpoint)
     for batch in _batches(config, sources, run.step):
         progress = run.advance(*(part.to(run.device) for part in batch))
         if progress.step % RECORD_STEPS == 0 and math.isfinite(progress.loss):
             run.history.append(asdict(progress))
-        if time.monotonic() - saved > CHECKPOINT_SECONDS:
-            run.save(out / CHECKPOINT)
-            saved = time.monotonic()
+        if checkpoint.due:
+            run.save(checkpoint)
         yield progress
     run.snapshot = run.state()
-    run.save(out / CHECKPOINT)
+    run.save(checkpoint)
     run.hider.save(out)
     draw_curve(run.history, out / "training.png")
 

@@ -22,6 +22,7 @@ from unlearnable.hiding.masking import masked
 from unlearnable.hiding.wavelet import haar, inverse_haar
 from unlearnable.images.imageset import Images
 from unlearnable.storage.atomic import replacing, write
+from unlearnable.storage.decode import from_json
 
 Bands = Float[Tensor, "n 12 h2 w2"]
 
@@ -185,7 +186,7 @@ class Hider(nn.Module):
         """
         folder = weights_folder(source)
         try:
-            hider = cls(**json.loads((folder / CONFIG).read_text()))
+            hider = cls(**from_json((folder / CONFIG).read_text(), dict))
             hider.load_state_dict(load_file(folder / WEIGHTS))
         except (SafetensorError, TypeError, ValueError, RuntimeError) as error:
             raise ValueError(

@@ -9,6 +9,9 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from numpy import ndarray
 
+from unlearnable.options import PositiveFloat
+from unlearnable.registry import check_fields
+
 Pixels = UInt8[ndarray, "h w c"]
 Change = Float[ndarray, "h w c"]
 Norm = Literal["rms", "linf", "l0"]
@@ -27,10 +30,11 @@ class Budget:
     """
 
     norm: Norm = "rms"
-    radius: float = 8.0
+    radius: PositiveFloat = 8.0
 
     def __post_init__(self) -> None:
-        smallest, largest = {"rms": (math.ulp(0.0), 255), "linf": (1, 255), "l0": (1, math.inf)}[self.norm]
+        check_fields(self)
+        smallest, largest = {"rms": (0, 255), "linf": (1, 255), "l0": (1, math.inf)}[self.norm]
         if not smallest <= self.radius <= largest or (self.norm == "l0" and self.radius != int(self.radius)):
             raise ValueError(
                 "expected a radius up to 255 grey levels, above 0 (linf: from 1), or whole pixels (l0: from 1); "

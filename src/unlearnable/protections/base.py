@@ -16,6 +16,7 @@ from torch import Tensor
 
 from unlearnable.images.budget import Budget
 from unlearnable.images.imageset import ImageSet
+from unlearnable.options import Per
 from unlearnable.registry import Registry
 from unlearnable.storage.provenance import check_files
 
@@ -122,25 +123,10 @@ class Streaming(Protection):
         return self.perturber(len(data.classes), seed)(data.images, data.labels, torch.arange(len(data)))
 
 
-def variations(labels: Int64[Tensor, " n"], numbers: Int64[Tensor, " n"], per: str) -> list[tuple[int, int]]:
-    """Class and variation of every picture: 0 in all of a class, or sample by sample its own number.
-
-    Raises:
-        ValueError: ``per`` is neither ``class`` nor ``sample``.
-    """
-    own = is_samplewise(per)
+def variations(labels: Int64[Tensor, " n"], numbers: Int64[Tensor, " n"], per: Per) -> list[tuple[int, int]]:
+    """Class and variation of every picture: 0 in all of a class, or sample by sample its own number."""
+    own = per == "sample"
     return [(label, number if own else 0) for label, number in zip(labels.tolist(), numbers.tolist(), strict=True)]
-
-
-def is_samplewise(per: str) -> bool:
-    """Whether ``per`` is ``sample`` and not ``class``.
-
-    Raises:
-        ValueError: it is neither.
-    """
-    if per not in ("class", "sample"):
-        raise ValueError(f"expected per=class or per=sample, got {per!r}")
-    return per == "sample"
 
 
 def stacked(draw: Callable[[int, int], np.ndarray], pairs: Sequence[tuple[int, int]]) -> Shaped[Tensor, "n 3 h w"]:

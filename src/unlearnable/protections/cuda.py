@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from unlearnable.keys import Key
+from unlearnable.options import UnitInterval
 from unlearnable.protections.base import Perturber, Streaming, protections
 
 
@@ -22,13 +23,8 @@ class CUDA(Streaming):
         budget: ``linf:255``, no bound, as the authors have none.
     """
 
-    blur: float = 0.3
+    blur: UnitInterval = 0.3
     budget: str = "linf:255"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not 0 <= self.blur < np.inf:
-            raise ValueError(f"expected a blur of 0 or more, got {self.blur}")
 
     def perturber(self, classes: int, seed: int) -> Perturber:
         """Filter with kernels from a key made from ``seed``."""

@@ -6,7 +6,6 @@ secrets are `semantics.secrets`.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import get_args
 
 import torch
 from jaxtyping import Float, UInt8
@@ -18,8 +17,8 @@ from unlearnable.hiding.stamp import stamped
 from unlearnable.images.budget import Budget
 from unlearnable.images.imageset import ImageSet
 from unlearnable.keys import Key
-from unlearnable.options import Deal
-from unlearnable.protections.base import Protection, is_samplewise, protections, stacked, variations
+from unlearnable.options import BelowOne, Deal, Per
+from unlearnable.protections.base import Protection, protections, stacked, variations
 from unlearnable.semantics.assignment import contrary, evenly, mean_spectrum, spectrum
 from unlearnable.semantics.bank import BANK
 from unlearnable.semantics.secrets import RENDER, Secrets, secrets_named
@@ -43,20 +42,12 @@ class DeepHiding(Protection):
             away what is left of it then.
     """
 
-    per: str = "class"
+    per: Per = "class"
     budget: str = "rms:8"
     weights: str = ""
     secrets: str = RENDER
-    deal: str = "contrary"
-    stamp: float = 0.0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        is_samplewise(self.per)
-        if self.deal not in get_args(Deal):
-            raise ValueError(f"expected deal=contrary or deal=order, got {self.deal!r}")
-        if not 0 <= self.stamp < 1:
-            raise ValueError(f"expected a stamp of at least 0 and below 1, got {self.stamp}")
+    deal: Deal = "contrary"
+    stamp: BelowOne = 0.0
 
     def find_files(self) -> tuple[Path, ...]:
         """The network's weights, and what says the content of every picture of a bank."""

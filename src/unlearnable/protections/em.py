@@ -7,6 +7,7 @@ is right nearly everywhere.
 
 import warnings
 from dataclasses import replace
+from typing import Literal
 
 import torch
 from jaxtyping import Float, Int64
@@ -14,7 +15,16 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from unlearnable.images.imageset import Images, ImageSet
-from unlearnable.protections.base import is_samplewise, protections
+from unlearnable.options import (
+    NonNegativeInt,
+    Per,
+    PositiveFloat,
+    PositiveGreyLevels,
+    PositiveInt,
+    Share,
+    UnitInterval,
+)
+from unlearnable.protections.base import protections
 from unlearnable.protections.optimised import Optimisation
 from unlearnable.protections.surrogate import OnSurrogate, Surrogate
 from unlearnable.storage.checkpoint import State
@@ -42,7 +52,7 @@ class EM(OnSurrogate):
         train_steps: of the surrogate in a round, M (authors: 10 on CIFAR-10, 20 on CIFAR-100, 100 on ImageNet).
         steps: of PGD in a round; 0 for the authors', 20 sample by sample and 1 class by class.
         step: of PGD, in grey levels of 255 (authors: 0.8, on ImageNet 1.6).
-        stop: the surrogate's error, in [0, 1], at which the search ends (authors: 0.01, on ImageNet 0.1).
+        stop: the surrogate's error at which the search ends (authors: 0.01, on ImageNet 0.1).
         rounds: at most so many; a warning tells when they do not suffice. The authors go on until they do, which takes
             about 10 on CIFAR-10.
         subset: part of each class's pictures on which a class-wise noise is sought (authors: 0.2).
@@ -53,28 +63,18 @@ class EM(OnSurrogate):
         budget: authors: 8/255 in L-inf, on ImageNet 16/255; the search's L-inf ball has the radius `strength`.
     """
 
-    per: str = "sample"
+    per: Per = "sample"
     surrogate: str = "resnet18"
-    train_steps: int = 10
-    steps: int = 0
-    step: float = 0.8
-    stop: float = 0.01
-    rounds: int = 50
-    subset: float = 0.2
-    batch_size: int = 512
-    learning_rate: float = 0.1
-    compat: str = "signed"
+    train_steps: PositiveInt = 10
+    steps: NonNegativeInt = 0
+    step: PositiveGreyLevels = 0.8
+    stop: UnitInterval = 0.01
+    rounds: PositiveInt = 50
+    subset: Share = 0.2
+    batch_size: PositiveInt = 512
+    learning_rate: PositiveFloat = 0.1
+    compat: Literal["signed", "positive"] = "signed"
     budget: str = "linf:8"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        is_samplewise(self.per)
-        if self.compat not in ("signed", "positive"):
-            raise ValueError(f"expected compat=signed or compat=positive, got {self.compat!r}")
-        if min(self.train_steps, self.rounds, self.batch_size) < 1 or self.steps < 0:
-            raise ValueError(f"expected at least one round, step of training and picture a batch, got {self}")
-        if not (self.step > 0 and self.learning_rate > 0 and 0 < self.subset <= 1 and 0 <= self.stop <= 1):
-            raise ValueError(f"expected step, learning_rate and subset above 0, subset and stop up to 1, got {self}")
 
     @property
     def attack(self) -> PGD:

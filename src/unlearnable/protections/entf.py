@@ -5,6 +5,7 @@ Zhang, ICLR 2023.
 """
 
 import math
+from typing import Literal
 
 import torch
 from jaxtyping import Float, Int64
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 
 from unlearnable.compute.devices import at_once, fast
 from unlearnable.images.imageset import Images, ImageSet
+from unlearnable.options import PositiveGreyLevels, PositiveInt, Share
 from unlearnable.protections.base import protections
 from unlearnable.protections.sign_steps import Objective, SignStepped, SignSteps
 from unlearnable.training.adversarial import AdversarialTraining
@@ -37,20 +39,13 @@ class EntF(SignStepped):
         budget: authors: 8/255 in L-inf; the search's L-inf ball has the radius `strength`.
     """
 
-    goal: str = "push"
+    goal: Literal["push", "pull"] = "push"
     surrogate: str = "resnet18"
     recipe: str = "paper:epochs=100"
-    reference_radius: float = 4.0
-    passes: int = 300
-    step: float = 0.05
+    reference_radius: PositiveGreyLevels = 4.0
+    passes: PositiveInt = 300
+    step: Share = 0.05
     budget: str = "linf:8"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.goal not in ("push", "pull"):
-            raise ValueError(f"expected goal=push or goal=pull, got {self.goal!r}")
-        if not self.reference_radius > 0:
-            raise ValueError(f"expected a reference_radius above 0, got {self.reference_radius}")
 
     def optimisation(self, data: ImageSet, seed: int) -> SignSteps:
         """Adversarial training, then the steps of the features."""

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from unlearnable.images.imageset import ImageSet
 from unlearnable.keys import Key
+from unlearnable.options import PositiveInt
 from unlearnable.protections.base import Perturber, Streaming, protections
 from unlearnable.protections.patterns import by_class, normals
 
@@ -39,13 +40,8 @@ class LSP(Streaming):
             here they are rounded.
     """
 
-    patch: int = 8
+    patch: PositiveInt = 8
     budget: str = "rms:6"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.patch < 1:
-            raise ValueError(f"expected a patch of 1 px or more, got {self.patch}")
 
     def perturber(self, classes: int, seed: int) -> Perturber:
         """Points of clusters that come from a key made from ``seed``, as blocks."""

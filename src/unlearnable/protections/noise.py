@@ -12,7 +12,8 @@ from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
 from unlearnable.keys import Key
-from unlearnable.protections.base import Perturber, Streaming, is_samplewise, protections, stacked, variations
+from unlearnable.options import Per
+from unlearnable.protections.base import Perturber, Streaming, protections, stacked, variations
 
 
 @protections.register("noise")
@@ -24,12 +25,8 @@ class Noise(Streaming):
         budget: the RMS is that of ``rms``; the tails beyond a radius of ``linf`` are cut.
     """
 
-    per: str = "class"
+    per: Per = "class"
     budget: str = "rms:8"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        is_samplewise(self.per)
 
     def perturber(self, classes: int, seed: int) -> Perturber:
         """Draw the noise of every picture from a key made from ``seed``."""

@@ -1,9 +1,8 @@
 """Protections that are optimised over the whole set, step by step: progress, checkpoints, one way to resume."""
 
-import json
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from torch import Tensor
 from unlearnable.compute.devices import DivergedError, best_device, fastest_dtype, seeded
 from unlearnable.images.imageset import ImageSet, fingerprint
 from unlearnable.protections.base import Protection
+from unlearnable.registry import identity
 from unlearnable.storage.checkpoint import Checkpoint, State
 from unlearnable.storage.provenance import __version__, file_fingerprint
 
@@ -99,6 +99,7 @@ class Optimised(Protection):
 
         Raises:
             ValueError: the checkpoint is of another run.
+            OSError: it cannot be read.
             DivergedError: a loss was not finite.
         """
         device = device or best_device()
@@ -106,22 +107,29 @@ class Optimised(Protection):
             optimisation = self.optimisation(data.to(device), seed)
             return run(optimisation, seed, self._identity(data, seed, device), checkpoint, on_step).float().cpu()
 
-    def _identity(self, data: ImageSet, seed: int, device: torch.device) -> str:
+    def _identity(self, data: ImageSet, seed: int, device: torch.device) -> dict[str, object]:
         """All on which the result depends; a run that went on under another torch would be nobody's run."""
-        made_by = [__version__, torch.__version__, device.type, str(fastest_dtype(device))]
-        return json.dumps([repr(self), seed, *made_by, fingerprint(data), file_fingerprint(self.find_files())])
+        return {
+            "protection": identity(self),
+            "weights": file_fingerprint(self.find_files()),
+            "seed": seed,
+            "version of this package": __version__,
+            "version of torch": torch.__version__,
+            "device": [device.type, str(fastest_dtype(device))],
+            "pictures or classes": fingerprint(data),
+        }
 
 
 def run(
     optimisation: Optimisation,
     seed: int,
-    identity: str,
+    identity: Mapping[str, object],
     checkpoint: Path | None = None,
     on_step: Callable[[OptimisationStep], None] | None = None,
 ) -> Float[Tensor, "n 3 h w"]:
     """Take ``optimisation`` to its end; see `Optimised.optimised`. ``identity`` names the run in its checkpoint."""
-    file = Checkpoint(checkpoint, identity) if checkpoint else None
-    if file and (saved := file.load()):
+    stored = Checkpoint(checkpoint, identity) if checkpoint else None
+    if stored and (saved := stored.load()):
         optimisation.restore(saved.state)
         optimisation.done = int(saved.notes["done"])
     while not optimisation.finished:
@@ -132,6 +140,6 @@ def run(
             raise DivergedError(f"the surrogate's loss is {loss} at step {optimisation.done}; lower its learning rate")
         if on_step:
             on_step(OptimisationStep(optimisation.done, optimisation.steps, loss))
-        if file and (optimisation.finished or file.due):
-            file.save(optimisation.state(), done=str(optimisation.done))
+        if stored and (optimisation.finished or stored.due):
+            stored.save(optimisation.state(), done=str(optimisation.done))
     return optimisation.change()

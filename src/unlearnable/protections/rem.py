@@ -13,6 +13,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from unlearnable.images.imageset import Images, ImageSet
+from unlearnable.options import GreyLevels, NonNegativeInt, PositiveFloat, PositiveGreyLevels, PositiveInt
 from unlearnable.protections.base import protections
 from unlearnable.protections.optimised import Optimisation
 from unlearnable.protections.surrogate import OnSurrogate, Surrogate
@@ -48,24 +49,17 @@ class REM(OnSurrogate):
     """
 
     surrogate: str = "resnet18"
-    iterations: int = 5000
-    batch_size: int = 128
-    learning_rate: float = 0.1
-    decay: int = 2000
-    steps: int = 10
-    step: float = 1.6
-    draws: int = 5
-    adversary: float = 4.0
-    adversary_steps: int = 10
-    adversary_step: float = 0.8
+    iterations: PositiveInt = 5000
+    batch_size: PositiveInt = 128
+    learning_rate: PositiveFloat = 0.1
+    decay: PositiveInt = 2000
+    steps: PositiveInt = 10
+    step: PositiveGreyLevels = 1.6
+    draws: PositiveInt = 5
+    adversary: GreyLevels = 4.0
+    adversary_steps: NonNegativeInt = 10
+    adversary_step: GreyLevels = 0.8
     budget: str = "linf:8"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if min(self.iterations, self.batch_size, self.decay, self.steps, self.draws) < 1 or self.adversary_steps < 0:
-            raise ValueError(f"expected iterations, batch_size, decay, steps and draws above 0, got {self}")
-        if not (self.learning_rate > 0 and self.step > 0 and self.adversary >= 0 and self.adversary_step >= 0):
-            raise ValueError(f"expected learning_rate and step above 0, and no negative adversary, got {self}")
 
     @property
     def defence(self) -> PGD:

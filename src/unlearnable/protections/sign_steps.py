@@ -154,8 +154,6 @@ class SignStepped(OnSurrogate):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.passes < 1 or not self.step > 0:
-            raise ValueError(f"expected at least one pass and a step above 0, got {self}")
         recipe_named(self.recipe)
 
     @abstractmethod

@@ -11,10 +11,10 @@ from torch.nn import functional as F
 from unlearnable.compute.devices import fast
 from unlearnable.images.imageset import Images, ImageSet
 from unlearnable.protections.optimised import Optimised
-from unlearnable.storage.checkpoint import State, put_back, state_of
+from unlearnable.storage.checkpoint import State, restore, state_of
 from unlearnable.training.pgd import loss_gradient
 from unlearnable.training.recipes import Recipe
-from unlearnable.victims.architectures import check_takes, victim_named
+from unlearnable.victims.architectures import built_for, victim_named
 
 
 @dataclass
@@ -67,7 +67,7 @@ class Surrogate:
 
     def restore(self, state: State) -> None:
         """Put back what `state` gave; other names are passed over."""
-        put_back(state, self.model, self.optimizer)
+        restore(state, self.model, self.optimizer)
 
 
 def built(victim: str, data: ImageSet) -> nn.Module:
@@ -82,9 +82,7 @@ def built(victim: str, data: ImageSet) -> nn.Module:
             "a surrogate has nothing to tell apart; take a protection that needs none"
         )
     height, width = data.images.shape[-2:]
-    model = victim_named(victim).build(len(data.classes), width)
-    check_takes(model, victim_named(victim), height, width)
-    return model
+    return built_for(victim_named(victim), len(data.classes), height, width)
 
 
 class OnSurrogate(Optimised):

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from unlearnable.images.imageset import Images, ImageSet
+from unlearnable.options import PositiveInt, Share
 from unlearnable.protections.base import protections
 from unlearnable.protections.sign_steps import Objective, SignStepped, SignSteps
 from unlearnable.training.countermeasure import Vanilla
@@ -36,15 +37,10 @@ class TAP(SignStepped):
     targeted: bool = True
     surrogate: str = "resnet18"
     recipe: str = "paper:epochs=40,nesterov=true"
-    passes: int = 250
-    step: float = 0.05
-    restarts: int = 8
+    passes: PositiveInt = 250
+    step: Share = 0.05
+    restarts: PositiveInt = 8
     budget: str = "linf:8"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.restarts < 1:
-            raise ValueError(f"expected at least one restart, got {self.restarts}")
 
     def optimisation(self, data: ImageSet, seed: int) -> SignSteps:
         """Ordinary training, then the attack."""

@@ -1,14 +1,15 @@
 """Everything that a report shows, gathered from records alone."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from unlearnable.bench.cell import Cell, Result
-from unlearnable.bench.entry import PlannedCell, TrainingSet
+from unlearnable.bench.failure import Failure
 from unlearnable.bench.figure import figure_key
 from unlearnable.bench.plan import Plan
-from unlearnable.bench.sets import Measured, SetRecord
+from unlearnable.bench.planned_cell import PlannedCell, TrainingSet
+from unlearnable.bench.sets import SetQuality, SetRecord
 from unlearnable.bench.store import RunFolder
 from unlearnable.report.leaderboard import Leaderboard, leaderboards
 from unlearnable.report.tables import Table, tables
@@ -45,7 +46,7 @@ class ProtectedSet:
     row: str
     data: str
     record: SetRecord
-    measured: Measured
+    measured: SetQuality
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,7 @@ def report_content(plans: Sequence[Plan], runs: RunFolder) -> ReportContent:
     trained_cells: dict[str, TrainedCell] = {}
     protected_sets: dict[str, ProtectedSet] = {}
     for plan in plans:
-        for entry in plan.entries:
+        for entry in plan.cells:
             made = record(entry.training)
             if made is None:
                 continue
@@ -131,17 +132,27 @@ def report_content(plans: Sequence[Plan], runs: RunFolder) -> ReportContent:
                 row = f"{entry.row}, {entry.budget}" if entry.budget else entry.row
                 protected_sets.setdefault(made.key, ProtectedSet(row, entry.table, made, made.measured))
     drawing = [plan for plan in plans if plan.figure]  # these have no table
+    measured = [table for plan in plans if plan not in drawing for table in tables(plan, result, record)]
     return ReportContent(
-        tuple(table for plan in plans if plan not in drawing for table in tables(plan, result, record)),
+        tuple(replace(table, failures=_failures(table, runs)) for table in measured),
         trained_cells,
         tuple(protected_sets.values()),
         tuple(filter(None, (_illustration(plan, runs, result) for plan in drawing))),
     )
 
 
+def _failures(table: Table, runs: RunFolder) -> tuple[Failure, ...]:
+    """What was thrown where a training of the table has no result."""
+    found = []
+    for field in table.fields.values():
+        done = {result.cell.seed for result in field.results}
+        found += [runs.failures.load(planned.key) for planned in field.entries if planned.seed not in done]
+    return tuple(filter(None, found))
+
+
 def _illustration(plan: Plan, runs: RunFolder, result: Callable[[PlannedCell], Result | None]) -> Illustration | None:
     """A plan's figure; None where it is not there, or shows other sets and trainings than there are now."""
-    results = {entry: found for entry in plan.entries if plan.trains and (found := result(entry))}
+    results = {entry: found for entry in plan.cells if plan.trains and (found := result(entry))}
 
     def trained_cell(entry: PlannedCell) -> Cell | None:
         return results[entry].cell if entry in results else None

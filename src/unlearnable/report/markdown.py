@@ -25,6 +25,7 @@ def caveats(table: Table) -> list[str]:
     found = []
     if missing := table.planned - table.measured:
         found.append(f"{missing} of {table.planned} trainings are not done; their places show {MISSING}.")
+    found += [f"Not done: {failure.name}: {failure.reason}." for failure in table.failures]
     if departures := table.departures():
         below = [table.below_clean(row, column) for row, column in table.fields]
         compared = "; what can be is how far each is below clean pictures" if any(ours for ours, _ in below) else ""

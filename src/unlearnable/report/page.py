@@ -7,7 +7,7 @@ from functools import cache
 from jinja2 import Template
 from markupsafe import Markup, escape
 
-from unlearnable.bench.entry import protecting
+from unlearnable.bench.planned_cell import protecting
 from unlearnable.pages.curves import Curve, curve
 from unlearnable.pages.html import data_uri, html_environment
 from unlearnable.pages.text import MISSING, as_utf8, duration, percent, points, score

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from unlearnable.bench.entry import protecting
 from unlearnable.bench.paper import RECIPE, SETTINGS, SIZES, VICTIM, PaperTable, paper_table
+from unlearnable.bench.planned_cell import protecting
 from unlearnable.bench.sets import SetRecord
 from unlearnable.countermeasures import countermeasure_named
 from unlearnable.protections import protection_named

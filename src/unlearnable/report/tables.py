@@ -5,8 +5,9 @@ from dataclasses import dataclass, fields, replace
 from statistics import fmean
 
 from unlearnable.bench.cell import Result
-from unlearnable.bench.entry import CLEAN, PlannedCell, TrainingSet, protecting
+from unlearnable.bench.failure import Failure
 from unlearnable.bench.plan import Plan
+from unlearnable.bench.planned_cell import CLEAN, PlannedCell, TrainingSet, protecting
 from unlearnable.bench.sets import SetRecord
 from unlearnable.pages.score import Score
 from unlearnable.report.paper_comparison import Column, Comparison
@@ -101,6 +102,7 @@ class Table:
         train, test: the clean sets; None where they have not been made.
         rows, columns: in the order of the plan.
         fields: whatever the plan asks for, whether measured or not.
+        failures: of trainings that are not done.
     """
 
     plan: str
@@ -113,6 +115,7 @@ class Table:
     rows: tuple[TableRow, ...]
     columns: tuple[Column, ...]
     fields: dict[tuple[TableRow, Column], Field]
+    failures: tuple[Failure, ...] = ()
 
     @property
     def planned(self) -> int:
@@ -210,7 +213,7 @@ def tables(
         made: what is known of a set, if anything is.
     """
     by_data: dict[tuple[str, str, str], list[PlannedCell]] = {}
-    for entry in plan.entries:
+    for entry in plan.cells:
         by_data.setdefault((entry.table, entry.training.data, entry.test), []).append(entry)
     return [
         _table(plan, entries, result, made(TrainingSet(train)), made(TrainingSet(test)))

@@ -8,7 +8,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from io import BytesIO
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from PIL import Image
 from unlearnable.images.photos import UnreadablePhotoError, read_limited, read_photo
 from unlearnable.semantics.thumbnails import standardised, thumbnail
 from unlearnable.storage.atomic import write
-from unlearnable.storage.records import expecting
+from unlearnable.storage.decode import check_inside, decode, expecting, from_json
 
 BANK = "bank.json"
 SHEET = "sheet.png"
@@ -114,11 +114,13 @@ class Bank:
         if not file.is_file():
             raise FileNotFoundError(f"expected {BANK} in {folder}: is it a bank that `semantics build` wrote?")
         with expecting("a bank of `unlearnable semantics build`", file):
-            stored = json.loads(file.read_text())
-            if (version := stored.pop("version")) != VERSION:
+            stored = from_json(file.read_text(), dict)
+            if (version := stored.pop("version", None)) != VERSION:
                 raise ValueError(f"expected version {VERSION}, got {version}")
-            classes = tuple(map(_class_of, stored.pop("classes")))
-            return cls(folder, classes=classes, **stored)
+            bank: Bank = decode(stored | {"folder": str(folder)}, cls)
+            for picture in (picture for of_class in bank.classes for picture in of_class.pictures):
+                check_inside(picture.file)
+            return bank
 
     def save(self) -> None:
         """Write ``bank.json`` atomically."""
@@ -176,11 +178,3 @@ def _shape(folder: Path, pictures: tuple[BankPicture, ...]) -> Float[ndarray, "s
     ]
     mean: Float[ndarray, "side side"] = np.mean(small, axis=0)
     return mean
-
-
-def _class_of(stored: dict[str, Any]) -> BankClass:
-    pictures = tuple(BankPicture(**picture) for picture in stored.pop("pictures"))
-    for path in (PurePosixPath(picture.file) for picture in pictures):
-        if path.is_absolute() or ".." in path.parts:
-            raise ValueError(f"{str(path)!r} leaves the folder")
-    return BankClass(**stored, pictures=pictures)

@@ -5,10 +5,11 @@ Fiotto-Kaufman and Bau, ICCV 2023), a CSV file; JSON of the form ``{picture: [ca
 """
 
 import csv
-import json
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+
+from unlearnable.storage.decode import check_inside, from_json
 
 COCO_NAMES = ("{:012}.jpg", "COCO_val2014_{:012}.jpg")  # of the pictures of COCO 2017 and 2014
 
@@ -71,7 +72,7 @@ def read_captions(file: Path, folder: Path) -> Captions:
     try:
         text = file.read_text(encoding="utf-8-sig")
         pairs = _from_csv(text) if file.suffix.lower() == ".csv" else _from_json(text)
-    except (ValueError, TypeError, AttributeError, KeyError, csv.Error) as error:
+    except (ValueError, TypeError, KeyError, csv.Error) as error:
         expected = 'JSON {"picture.jpg": ["caption", …]} or CSV with the columns image_id and prompt'
         raise ValueError(f"expected {expected} in {file}, got something else: {error!r}") from None
     found: dict[tuple[str, ...], str | None] = {}
@@ -88,11 +89,8 @@ def read_captions(file: Path, folder: Path) -> Captions:
 def _from_json(text: str) -> list[tuple[tuple[str, ...], str]]:
     """Possible names of the photograph, and caption."""
     pairs: list[tuple[tuple[str, ...], str]] = []
-    for name, sentences in json.loads(text).items():
-        if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
-            raise ValueError(f"{name!r} leaves the folder")
-        if not isinstance(sentences, list) or not all(isinstance(sentence, str) for sentence in sentences):
-            raise TypeError(f"{name!r} has no list of captions")
+    for name, sentences in from_json(text, dict[str, tuple[str, ...]]).items():
+        check_inside(name)
         pairs += [((name,), sentence.strip()) for sentence in sentences if sentence.strip()]
     return pairs
 

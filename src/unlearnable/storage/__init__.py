@@ -1,1 +1,1 @@
-"""What is kept and how: atomic files, records, checkpoints, provenance."""
+"""What is stored, and how: atomic files, typed values, records, checkpoints, provenance."""

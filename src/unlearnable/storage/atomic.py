@@ -3,12 +3,14 @@
 import hashlib
 import os
 import platform
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
 PARTIAL = ".partial"
+ABANDONED = 24 * 60 * 60  # seconds after which no file is written to any more, whoever began it
 
 
 @contextmanager
@@ -20,7 +22,7 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     _sweep(path.parent)
     name = _digest(os.fsencode(path.name))  # its own name may be as long as names can be
-    temporary = path.with_name(f".{name}-{_machine()}-{os.getpid()}{PARTIAL}")
+    temporary = path.with_name(f".{name}-{_place()}-{os.getpid()}{PARTIAL}")
     try:
         yield temporary
         with temporary.open("rb") as file:
@@ -38,10 +40,16 @@ def write(path: Path, content: str | bytes) -> None:
 
 @cache
 def _sweep(folder: Path) -> None:
-    """Remove, once in the life of this process, what killed processes of this machine left in a folder."""
-    for left in folder.glob(f".*-{_machine()}-*{PARTIAL}"):
-        if not _runs(int(left.stem.rpartition("-")[2])):
-            left.unlink(missing_ok=True)
+    """Remove, once in the life of this process, what killed processes left in a folder.
+
+    What processes began that cannot be seen from here, of another machine or another container, goes after a day.
+    """
+    for left in folder.glob(f".*-*-*{PARTIAL}"):
+        _, place, process = left.stem.split("-")
+        with suppress(FileNotFoundError):  # it was finished, or another process sweeps, too
+            old = time.time() - left.stat().st_mtime > ABANDONED
+            if old or (place == _place() and not _runs(int(process))):
+                left.unlink()
 
 
 def _runs(process: int) -> bool:
@@ -55,9 +63,12 @@ def _runs(process: int) -> bool:
 
 
 @cache
-def _machine() -> str:
-    """Its name, of which others that see the same folder have another."""
-    return _digest(platform.node().encode())
+def _place() -> str:
+    """Where a number stands for one process: this machine since it was started; on Linux, this container of it."""
+    names = [platform.node()]
+    with suppress(OSError):  # no Linux
+        names += [Path("/proc/sys/kernel/random/boot_id").read_text(), str(Path("/proc/self/ns/pid").readlink())]
+    return _digest(" ".join(names).encode())
 
 
 def _digest(name: bytes) -> str:

@@ -4,7 +4,6 @@ The operating system holds the lock, on a shared folder too where it is mounted 
 the process ends, however it ends. So neither ages nor process numbers are judged, which containers may share.
 """
 
-import fcntl
 import json
 import os
 import platform
@@ -14,7 +13,10 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 LOCK = ".lock"
+PATIENCE = 1.0  # s; for a holder that is just ending
 
 
 class LockedError(OSError):
@@ -31,64 +33,42 @@ def locked(folder: Path) -> Iterator[None]:
         LockedError: another process holds it; the message says which, since when, and what to do.
     """
     made = [path for path in (folder, *folder.parents) if not path.exists()]
+    file = folder / LOCK
+    lock = FileLock(file, timeout=PATIENCE, poll_interval=PATIENCE / 10)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        descriptor = _acquire(folder / LOCK)
+        _acquire(lock, file)
         try:
             yield
         finally:
-            (folder / LOCK).unlink(missing_ok=True)  # while it is held: nobody else's
-            os.close(descriptor)
+            with suppress(OSError):  # where an open file cannot be removed, releasing it does
+                file.unlink(missing_ok=True)  # while it is held: nobody else's
+            lock.release()
     finally:
         for path in made:
             with suppress(OSError):  # it is in use, or was never made
                 path.rmdir()
 
 
-def _acquire(file: Path) -> int:
-    """Lock the file, and write into it who holds it; its descriptor."""
-    while True:
-        descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            _lock(descriptor, file)
-            if _is_at(descriptor, file):
-                os.truncate(descriptor, 0)
-                os.pwrite(descriptor, _holder().encode(), 0)
-                return descriptor
-        except BaseException:
-            os.close(descriptor)
-            raise
-        os.close(descriptor)  # its last holder has just removed it
-
-
-def _lock(descriptor: int, file: Path) -> None:
+def _acquire(lock: FileLock, file: Path) -> None:
+    """Take the lock, and write into its file who holds it."""
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+        lock.acquire()
+    except Timeout:
         raise LockedError(
-            f"{file.parent} is being written by another run ({_said(descriptor)}); wait until that one has ended, or "
+            f"{file.parent} is being written by another run ({_holder_of(file)}); wait until that one has ended, or "
             "stop it, or name another folder"
         ) from None
     except OSError as error:
-        warnings.warn(f"{file.parent} cannot be locked ({error}): see that no other run writes to it", stacklevel=2)
-
-
-def _is_at(descriptor: int, file: Path) -> bool:
-    """Whether the open file is still the one of that name."""
-    try:
-        return os.path.samestat(os.fstat(descriptor), file.stat())
-    except FileNotFoundError:
-        return False
-
-
-def _holder() -> str:
+        warnings.warn(f"{file.parent} cannot be locked ({error}): see that no other run writes to it", stacklevel=4)
     since = datetime.now().astimezone().isoformat(" ", "seconds")
-    return json.dumps({"host": platform.node(), "process": os.getpid(), "since": since}) + "\n"
+    with suppress(OSError):  # where a locked file cannot be written: the lock holds, and does not say for whom
+        file.write_text(json.dumps({"host": platform.node(), "process": os.getpid(), "since": since}) + "\n")
 
 
-def _said(descriptor: int) -> str:
+def _holder_of(file: Path) -> str:
     """Who holds the lock, as its file says."""
     try:
-        return ", ".join(f"{name} {value}" for name, value in json.loads(os.pread(descriptor, 4096, 0)).items())
-    except ValueError:  # it was made a moment ago
-        return "which has just begun"
+        return ", ".join(f"{name} {value}" for name, value in json.loads(file.read_text()).items())
+    except (OSError, ValueError):  # it was made a moment ago, or its system lets nobody read it
+        return "which does not say who it is"

@@ -1,4 +1,4 @@
-"""The version, once."""
+"""What made a result: versions of this package and of others, and fingerprints of files."""
 
 import hashlib
 import platform

@@ -1,26 +1,25 @@
 """Files that a command stored and another reads: they may be broken, or somebody else's."""
 
+import hashlib
 import json
-import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
-from functools import cache
+from functools import cached_property
 from itertools import chain, count
 from pathlib import Path
-from types import NoneType, UnionType
-from typing import Any, ClassVar, Generic, TypeVar, get_args, get_origin, get_type_hints
-
-from safetensors import SafetensorError, safe_open
+from typing import Any, ClassVar, Generic, TypeVar
 
 from unlearnable.storage.atomic import write
+from unlearnable.storage.decode import UnknownNameError, decode, from_json
 from unlearnable.storage.provenance import __version__
 
 CORRUPT = ".corrupt"
-PLAIN: dict[Any, set[type]] = {str: {str}, bool: {bool}, int: {int}, float: {float, int}}  # as JSON has them
 
 R = TypeVar("R", bound="Record")
+
+
+class OtherVersionError(ValueError):
+    """A record by another version of this package, which cannot be read here."""
 
 
 class Record(ABC):
@@ -49,18 +48,30 @@ class Record(ABC):
         """Read what `to_json` wrote.
 
         Raises:
+            OtherVersionError: another version of this package wrote it, and it has other fields here.
             ValueError: it is no such record.
         """
+        content = from_json(text, dict)
         try:
-            record: R = typed(json.loads(text), cls)
+            record: R = decode(content, cls)
             _ = record.key  # nobody can look up what has none
-        except (TypeError, KeyError, ValueError) as error:
-            raise ValueError(f"not {cls.named}: {error!r}") from None
+        except ValueError as error:
+            if isinstance(error, UnknownNameError) or cls.version_in(content) not in (None, __version__):
+                raise OtherVersionError(f"{cls.named} by another version of this package: {error}") from None
+            raise
         return record
+
+    @classmethod
+    def version_in(cls, content: dict[str, Any]) -> Any:
+        """What the content of a record, maybe of other fields, says of the version; None for nothing."""
+        return content.get("version")
 
 
 class Store(Generic[R]):
     """Records of one kind in a folder, one file each.
+
+    A record is what it says it is. Files are named after the keys of their records, so that one is found at once; a
+    file that has another name, given by an older rule, is found by what it holds.
 
     Args:
         folder: made on the first save.
@@ -71,21 +82,9 @@ class Store(Generic[R]):
         self.folder, self.kind = folder, kind
 
     def load(self, key: str) -> R | None:
-        """The record of this key, or None; a file that holds no such record is set aside under another name.
-
-        One of another version of this package that can be read but has another key today stays where it is.
-        """
-        file = self.file(key)
-        if not file.is_file():
-            return None
-        try:
-            record: R = self.kind.from_json(file.read_text())
-            if record.key != key and record.version == __version__:
-                raise ValueError("the record of another key")
-        except ValueError:
-            set_aside(file)
-            return None
-        return record if record.key == key else None
+        """The record of this key, or None; a file that holds no record is set aside under another name."""
+        record = self._read(self.file(key))
+        return record if record and record.key == key else self._named_otherwise.get(key)
 
     def file(self, key: str) -> Path:
         """Where the record of this key is, or will be."""
@@ -93,8 +92,7 @@ class Store(Generic[R]):
 
     def all(self) -> list[R]:
         """Every record, in the order of the keys."""
-        records = [self.load(file.stem) for file in sorted(self.folder.glob("*.json"))]
-        return [record for record in records if record is not None]
+        return [record for _, record in sorted(self._by_key().items())]
 
     def save(self, record: R) -> None:
         """Write a record, whole or not at all."""
@@ -105,56 +103,34 @@ class Store(Generic[R]):
         """Files that were set aside."""
         return sorted(self.folder.glob(f"*{CORRUPT}"))
 
+    @cached_property
+    def _named_otherwise(self) -> dict[str, R]:
+        """Records whose files are not named after their keys: none is written any more."""
+        return {key: record for key, record in self._by_key().items() if not self.file(key).is_file()}
 
-def set_aside(file: Path) -> None:
+    def _by_key(self) -> dict[str, R]:
+        read = {file.stem: record for file in sorted(self.folder.glob("*.json")) if (record := self._read(file))}
+        found = {record.key: record for record in read.values()}
+        return found | {key: read[key] for key in found.keys() & read.keys() if read[key].key == key}
+
+    def _read(self, file: Path) -> R | None:
+        if not file.is_file():
+            return None
+        try:
+            return self.kind.from_json(file.read_text())
+        except OtherVersionError:
+            return None
+        except ValueError:
+            set_aside(file)
+            return None
+
+
+def key_of(*parts: object) -> str:
+    """Names what ``parts`` say; they are written as JSON."""
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:24]
+
+
+def set_aside(file: Path) -> Path:
     """Give a file that holds nothing legible a name that nothing has yet, so that it is neither read nor lost."""
     names = (file.with_suffix(f".{number}{CORRUPT}") for number in count(1))
-    file.replace(next(name for name in chain([file.with_suffix(CORRUPT)], names) if not name.exists()))
-
-
-def is_whole(file: Path) -> bool:
-    """Whether there is a safetensors file of the length that it says; the tensors themselves are not read."""
-    try:
-        with safe_open(file, framework="pt"):
-            return True
-    except FileNotFoundError:
-        return False
-    except (SafetensorError, OSError) as error:
-        warnings.warn(f"{file} is damaged ({error}) and counts as missing", stacklevel=2)
-        return False
-
-
-def typed(value: Any, kind: Any) -> Any:
-    """What a JSON value is as a ``kind``: a dataclass, a list as a tuple, or as it is, with everything in it checked.
-
-    Raises:
-        TypeError: it is none.
-        KeyError: a dataclass has no such field.
-        ValueError: a dataclass refuses a field.
-    """
-    origin, parts = get_origin(kind), get_args(kind)
-    if origin is UnionType:
-        return None if value is None and NoneType in parts else typed(value, parts[0])
-    if isinstance(kind, type) and is_dataclass(kind) and isinstance(value, dict):
-        kinds = _kinds(kind)
-        return kind(**{name: typed(part, kinds[name]) for name, part in value.items()})
-    if origin is dict and isinstance(value, dict):
-        return {typed(name, parts[0]): typed(part, parts[1]) for name, part in value.items()}
-    if origin is tuple and isinstance(value, list):
-        plain = set(map(type, value)) <= PLAIN.get(parts[0], set())  # all at once: matrices have thousands
-        return tuple(value) if plain else tuple(typed(part, parts[0]) for part in value)
-    if type(value) in PLAIN.get(kind, ()):
-        return value
-    raise TypeError(f"expected {kind}, got {value!r:.80}")
-
-
-_kinds = cache(get_type_hints)
-
-
-@contextmanager
-def expecting(what: str, file: Path) -> Iterator[None]:
-    """Whatever does not fit while ``file`` is read is said of the file: it is not ``what``."""
-    try:
-        yield
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise ValueError(f"{file} is not {what}: {error!r}") from None
+    return file.replace(next(name for name in chain([file.with_suffix(CORRUPT)], names) if not name.exists()))

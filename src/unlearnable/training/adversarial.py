@@ -3,6 +3,7 @@
 from torch import Tensor, nn
 
 from unlearnable.images.imageset import Images
+from unlearnable.options import GreyLevels, NonNegativeInt
 from unlearnable.training.countermeasure import Countermeasure, Targets, countermeasures
 from unlearnable.training.pgd import PGD, loss_gradient
 from unlearnable.training.recipes import Recipe
@@ -23,13 +24,9 @@ class AdversarialTraining(Countermeasure):
         steps: of the attack (paper: 10; others take 5 on ImageNet).
     """
 
-    radius: float = 8.0
-    step: float = 2.0
-    steps: int = 10
-
-    def __post_init__(self) -> None:
-        if min(self.steps, self.radius, self.step) < 0:
-            raise ValueError(f"expected a radius, a step and steps that are not negative, got {self}")
+    radius: GreyLevels = 8.0
+    step: GreyLevels = 2.0
+    steps: NonNegativeInt = 10
 
     @property
     def effort(self) -> float:

@@ -7,9 +7,9 @@ import torch
 from jaxtyping import Int64
 from torch import Tensor, nn
 
-from unlearnable.compute.devices import draw_on, generators
-from unlearnable.storage.checkpoint import Checkpoint, put_back, state_of
-from unlearnable.storage.records import typed
+from unlearnable.compute.devices import generator_states, restore_generators
+from unlearnable.storage.checkpoint import Checkpoint, restore, state_of
+from unlearnable.storage.decode import from_json
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class History:
     def save(self, checkpoint: Checkpoint) -> None:
         """Write all that `resume` needs: what is drawn next is decided by where the generators stand."""
         confusions = {"confusion": self.confusion, "peak_confusion": self.peak_confusion}
-        state = state_of(self.model, self.optimizer) | generators(self.device) | confusions
+        state = state_of(self.model, self.optimizer) | generator_states(self.device) | confusions
         checkpoint.save(state, epochs=json.dumps([asdict(epoch) for epoch in self.epochs]))
 
     def resume(self, checkpoint: Checkpoint) -> None:
@@ -74,7 +74,7 @@ class History:
         saved = checkpoint.load()
         if saved is None:
             return
-        put_back(saved.state, self.model, self.optimizer)
-        draw_on(saved.state, self.device)
+        restore(saved.state, self.model, self.optimizer)
+        restore_generators(saved.state, self.device)
         self.confusion, self.peak_confusion = saved.state["confusion"], saved.state["peak_confusion"]
-        self.epochs = list(typed(json.loads(saved.notes["epochs"]), tuple[Epoch, ...]))
+        self.epochs = from_json(saved.notes["epochs"], list[Epoch])

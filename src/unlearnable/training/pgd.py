@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from unlearnable.images.imageset import Images
+from unlearnable.options import GreyLevels, NonNegativeInt
+from unlearnable.registry import check_fields
 
 Change = Float[Tensor, "n 3 h w"]  # in the pictures' unit
 Gradient = Callable[[Images], Float[Tensor, "n 3 h w"]]
@@ -24,9 +26,12 @@ class PGD:
         steps: how many.
     """
 
-    radius: float
-    step: float
-    steps: int
+    radius: GreyLevels
+    step: GreyLevels
+    steps: NonNegativeInt
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     def start(self, images: Images) -> Change:
         """Anywhere in the ball."""

@@ -3,12 +3,13 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal, get_args
+from typing import ClassVar, Literal
 
 import torch
 from torch import nn
 
 from unlearnable.images.imageset import ImageSet
+from unlearnable.options import BelowOne, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 from unlearnable.registry import Registry
 from unlearnable.victims.architectures import SMALL_SIDE
 
@@ -36,21 +37,19 @@ class Recipe:
 
     algorithm: ClassVar[str] = "SGD"
 
-    epochs: int
-    long_epochs: int
-    batch_size: int
-    learning_rate: float
-    momentum: float
+    epochs: PositiveInt
+    long_epochs: NonNegativeInt
+    batch_size: PositiveInt
+    learning_rate: PositiveFloat
+    momentum: BelowOne
     nesterov: bool
-    weight_decay: float
-    label_smoothing: float
-    schedule: str
+    weight_decay: NonNegativeFloat
+    label_smoothing: BelowOne
+    schedule: Schedule
 
     def __post_init__(self) -> None:
-        if self.schedule not in get_args(Schedule):
-            raise ValueError(f"expected schedule=cosine or schedule=onecycle, got {self.schedule!r}")
-        if min(self.epochs, self.batch_size) < 1 or self.long_epochs < 0:
-            raise ValueError("expected at least one epoch and one picture a batch")
+        if self.nesterov and not self.momentum:
+            raise ValueError("expected a momentum above 0 with nesterov=true, got momentum=0; take nesterov=false")
 
     def optimizer(self, model: nn.Module) -> torch.optim.Optimizer:
         """Of whatever in ``model`` learns."""
@@ -103,15 +102,15 @@ class Paper(Recipe):
         schedule: cosine.
     """
 
-    epochs: int = 60
-    long_epochs: int = 100
-    batch_size: int = 128
-    learning_rate: float = 0.1
-    momentum: float = 0.9
+    epochs: PositiveInt = 60
+    long_epochs: NonNegativeInt = 100
+    batch_size: PositiveInt = 128
+    learning_rate: PositiveFloat = 0.1
+    momentum: BelowOne = 0.9
     nesterov: bool = False
-    weight_decay: float = 5e-4
-    label_smoothing: float = 0.0
-    schedule: str = "cosine"
+    weight_decay: NonNegativeFloat = 5e-4
+    label_smoothing: BelowOne = 0.0
+    schedule: Schedule = "cosine"
 
 
 @recipes.register("quick")
@@ -130,15 +129,15 @@ class Quick(Recipe):
         schedule: onecycle.
     """
 
-    epochs: int = 10
-    long_epochs: int = 0
-    batch_size: int = 64
-    learning_rate: float = 0.1
-    momentum: float = 0.9
+    epochs: PositiveInt = 10
+    long_epochs: NonNegativeInt = 0
+    batch_size: PositiveInt = 64
+    learning_rate: PositiveFloat = 0.1
+    momentum: BelowOne = 0.9
     nesterov: bool = True
-    weight_decay: float = 5e-4
-    label_smoothing: float = 0.0
-    schedule: str = "onecycle"
+    weight_decay: NonNegativeFloat = 5e-4
+    label_smoothing: BelowOne = 0.0
+    schedule: Schedule = "onecycle"
 
 
 @recipes.register("transformer")
@@ -159,15 +158,15 @@ class Transformer(Recipe):
 
     algorithm = "AdamW"
 
-    epochs: int = 60
-    long_epochs: int = 100
-    batch_size: int = 128
-    learning_rate: float = 1e-3
-    momentum: float = 0.9
+    epochs: PositiveInt = 60
+    long_epochs: NonNegativeInt = 100
+    batch_size: PositiveInt = 128
+    learning_rate: PositiveFloat = 1e-3
+    momentum: BelowOne = 0.9
     nesterov: bool = False
-    weight_decay: float = 0.05
-    label_smoothing: float = 0.0
-    schedule: str = "onecycle"
+    weight_decay: NonNegativeFloat = 0.05
+    label_smoothing: BelowOne = 0.0
+    schedule: Schedule = "onecycle"
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from unlearnable.options import NonNegativeInt, PositiveInt, Share
 from unlearnable.registry import Registry
 from unlearnable.victims.features import Frozen, evaluating, load_backbone
 from unlearnable.victims.resnet9 import ResNet9
@@ -84,7 +85,7 @@ class ResNet9Victim(Victim):
         width: channels of the first layer.
     """
 
-    width: int = 16
+    width: PositiveInt = 16
 
     def network(self, classes: int, size: int) -> nn.Module:
         """See `ResNet9`; pictures above 64 px are halved first."""
@@ -96,14 +97,10 @@ class Scalable(Victim):
     """A victim that can be had narrower.
 
     Attributes:
-        multiplier: of the channels of most layers, above 0, at most 1; every victim says of which.
+        multiplier: of the channels of most layers; every victim says of which.
     """
 
-    multiplier: float = field(default=1.0, kw_only=True)
-
-    def __post_init__(self) -> None:
-        if not 0 < self.multiplier <= 1:
-            raise ValueError(f"expected a multiplier above 0 and up to 1, got {self.multiplier}")
+    multiplier: Share = field(default=1.0, kw_only=True)
 
     def scaled(self, channels: int) -> int:
         """So many channels, or the part of them that is to be, at least one."""
@@ -197,7 +194,7 @@ class ViT(Scalable):
         patch: side of a token in pixels; 0 for 4 up to 64 px and 16 above.
     """
 
-    patch: int = 0
+    patch: NonNegativeInt = 0
 
     def network(self, classes: int, size: int) -> nn.Module:
         """Timm's for pictures of ``size``."""
@@ -233,25 +230,29 @@ class Timm(Victim):
 
         if not timm.is_model(self.model):
             raise ValueError(f"timm knows no model {self.model!r}; see timm.list_models()")
-        try:
-            return timm.create_model(self.model, num_classes=classes, img_size=size)
-        except TypeError:  # most convolutional networks take any size
-            return timm.create_model(self.model, num_classes=classes)
+        known = timm.get_pretrained_cfg(self.model)
+        fixed = known is not None and known.fixed_input_size  # others take pictures of any size
+        shape: dict[str, Any] = {"img_size": size} if fixed else {}
+        return timm.create_model(self.model, num_classes=classes, **shape)
 
 
-@torch.inference_mode()
-def check_takes(model: nn.Module, victim: Victim, height: int, width: int) -> None:
-    """Show a built ``victim`` a picture of so many pixels.
+def built_for(victim: Victim, classes: int, height: int, width: int) -> nn.Module:
+    """The network as training finds it, once it has been shown a picture of so many pixels.
 
     Raises:
-        ValueError: it cannot take it.
+        ValueError: it cannot be built, or cannot take the picture.
     """
-    parameter = next(model.parameters())
     try:
-        with evaluating(model):
-            model(torch.zeros(1, 3, height, width, device=parameter.device))
-    except RuntimeError as error:
-        raise ValueError(f"expected pictures that {victim} can take, got {width}x{height} px: {error}") from None
+        model = victim.build(classes, width)
+        with torch.inference_mode(), evaluating(model):
+            model(torch.zeros(1, 3, height, width))
+    except (ValueError, OSError):
+        raise
+    except Exception as error:  # whatever the network's author checks, or does not
+        raise ValueError(
+            f"expected pictures that {victim} can take, got {width}x{height} px: {str(error) or repr(error)}"
+        ) from error
+    return model
 
 
 def _resnet(victim: Scalable, name: str, classes: int, size: int) -> nn.Module:

@@ -3,10 +3,10 @@ from dataclasses import replace
 import pytest
 
 from plans import TOY, ran, read
-from unlearnable.bench.entry import TrainingSet
 from unlearnable.bench.estimate import Estimate
-from unlearnable.bench.run import steps_of
-from unlearnable.bench.steps import MakeSet, Train
+from unlearnable.bench.plan_steps import MakeSet, steps_of
+from unlearnable.bench.planned_cell import TrainingSet
+from unlearnable.bench.steps import Train
 from unlearnable.bench.store import RunFolder
 from unlearnable.bench.timing import StepTimes, TimeEstimate, Workload
 from unlearnable.compute.devices import device_named, name_of
@@ -56,7 +56,7 @@ def load(result) -> Workload:
 
 @pytest.fixture
 def clean(plan, done):
-    return done.sets.load(plan.entries[0].clean.key)
+    return done.sets.load(plan.cells[0].clean.key)
 
 
 def test_a_training_like_one_that_has_been_measured_takes_as_long_an_epoch(times, load):
@@ -96,7 +96,7 @@ def test_the_likest_that_has_been_measured_tells(sets, result, load):
 
 def test_what_is_left_of_a_set_is_trained_in_less_time(times, tmp_path):
     left = read(tmp_path, PLAN.replace("{Noise: noise}", "{Left: remainder}\nshares: [0.75]"), "left")
-    (train,) = [job for job in steps_of(left, RunFolder(tmp_path / "runs")) if isinstance(job, Train)]
+    (train,) = [step for step in steps_of(left, RunFolder(tmp_path / "runs")) if isinstance(step, Train)]
     assert train.guess(times).seconds == pytest.approx(10 * (3 * 16 + 40) / (3 * 64 + 40))
 
 
@@ -107,7 +107,7 @@ def test_nothing_is_known_of_another_device_nor_by_pictures_of_which_nothing_is_
 
 
 def test_a_set_takes_what_it_took_and_another_in_proportion_to_its_pixels(plan, times, clean):
-    what = plan.entries[0].training
+    what = plan.cells[0].training
     assert times.making(what, clean, HERE) == TimeEstimate(3.0, alike=True)
     other, more = replace(what, data="toy:count=128"), replace(clean, count=2 * clean.count)
     assert times.making(other, more, HERE) == TimeEstimate(6.0, alike=False)
@@ -117,7 +117,7 @@ def test_a_set_takes_what_it_took_and_another_in_proportion_to_its_pixels(plan, 
 
 
 def test_a_whole_set_and_a_share_of_it_tell_nothing_of_each_other(plan, times, sets, clean):
-    whole = plan.entries[0].training
+    whole = plan.cells[0].training
     part = replace(whole, share=0.5)
     assert times.making(part, clean, HERE) is None
     (made,) = [made for made in sets if made.what == whole]
@@ -128,11 +128,11 @@ def test_a_whole_set_and_a_share_of_it_tell_nothing_of_each_other(plan, times, s
 
 def test_what_a_checkpoint_holds_need_not_be_done_again(plan, times, tmp_path, monkeypatch):
     runs = RunFolder(tmp_path)
-    (making,) = [job for job in steps_of(plan, runs) if isinstance(job, MakeSet)]
+    (making,) = [step for step in steps_of(plan, runs) if isinstance(step, MakeSet)]
     assert making.guess(times).seconds == 3.0
     save_weights(victim_named("resnet9:width=4").build(4, 16), runs.checkpoint(making.what))
-    for spent, left in ((1.0, 2.0), (5.0, 0.0)):
-        monkeypatch.setattr("unlearnable.bench.timing.spent", lambda file, spent=spent: spent)
+    for elapsed, left in ((1.0, 2.0), (5.0, 0.0)):
+        monkeypatch.setattr("unlearnable.bench.timing.elapsed_seconds", lambda file, elapsed=elapsed: elapsed)
         assert making.guess(times).seconds == left
 
 
@@ -141,23 +141,23 @@ def test_what_is_left_of_a_training(plan, done, times, tmp_path):
     runs = RunFolder(tmp_path)
     for made in done.sets.all():
         runs.sets.save(made)
-    job = next(job for job in steps_of(plan, runs) if isinstance(job, Train))
-    assert job.guess(times).seconds == pytest.approx(10)
-    kept = Checkpoint(runs.cell(job.entry).training(runs.cache, device_named(None)), "it")
+    step = next(step for step in steps_of(plan, runs) if isinstance(step, Train))
+    assert step.guess(times).seconds == pytest.approx(10)
+    kept = Checkpoint(step.find_cell().training(runs.cells.folder, device_named(None)), {})
     kept._begun -= 2
     kept.save({})
-    assert job.guess(times).seconds == pytest.approx(8, abs=0.1)
+    assert step.guess(times).seconds == pytest.approx(8, abs=0.1)
 
 
 def test_what_is_said_before_a_plan_begins(times, tmp_path):
     more = read(tmp_path, PLAN.replace("count=64", "count=640").replace("count=40", "count=400"), "more")
-    jobs = steps_of(more, RunFolder(tmp_path / "runs"))
-    estimate = Estimate.of(jobs, times)
+    steps = steps_of(more, RunFolder(tmp_path / "runs"))
+    estimate = Estimate.of(steps, times)
     assert (estimate.asked, estimate.cells, estimate.sets, estimate.rough, estimate.unknown) == (True, 1, 1, 2, 0)
     assert (estimate.seconds, estimate.longest) == (pytest.approx(130), pytest.approx(100))
     told = "1 cell to train, 1 set to make: about 0 h 2 min, judged by what has been measured"
-    assert estimate.told(1) == f"{told} (2 of them by other victims or pictures, in proportion)"
-    assert estimate.told(100) == estimate.told(1)  # however many there are, one does the longest
-    assert Estimate.of(jobs, StepTimes([])).told(1).endswith("as nothing like it has been measured here")
-    assert replace(estimate, unknown=1).told(2).endswith("; nothing is known of 1, which come on top")
-    assert Estimate.of([], times).told(1) == "no cell is asked for"
+    assert estimate.line(1) == f"{told} (2 of them by other victims or pictures, in proportion)"
+    assert estimate.line(100) == estimate.line(1)  # however many there are, one does the longest
+    assert Estimate.of(steps, StepTimes([])).line(1).endswith("as nothing like it has been measured here")
+    assert replace(estimate, unknown=1).line(2).endswith("; nothing is known of 1, which come on top")
+    assert Estimate.of([], times).line(1) == "no cell is asked for"

@@ -1,10 +1,10 @@
 """One cell of a plan, and the training set that it names, before anything is loaded."""
 
-import hashlib
-import json
 from dataclasses import dataclass, replace
 
 from unlearnable.protections import Protection, protection_named
+from unlearnable.registry import identity
+from unlearnable.storage.records import key_of
 
 CLEAN, REMAINDER = "clean", "remainder"  # in a protection's place: no picture protected, protected ones left out
 
@@ -32,14 +32,13 @@ class TrainingSet:
 
     @property
     def key(self) -> str:
-        """Names it, however the same protection is spelled."""
-        text = json.dumps([self.data, self.spelled, self.seed, self.share])
-        return hashlib.sha256(text.encode()).hexdigest()[:24]
+        """Names it, however the same protection is spelled; which version made it, its record says."""
+        return key_of(self.data, self.canonical, self.seed, self.share)
 
     @property
-    def spelled(self) -> str:
-        """Its protection with all parameters, the same for all ways of writing it."""
-        return self.protection if self.protecting is None else repr(self.protecting)
+    def canonical(self) -> str:
+        """Its protection, the same for all ways of writing it; see `identity`."""
+        return self.protection if self.protecting is None else identity(self.protecting)
 
     @property
     def protecting(self) -> Protection | None:
@@ -47,8 +46,8 @@ class TrainingSet:
         return protecting(self.protection)
 
     @property
-    def whole(self) -> "TrainingSet | None":
-        """The same with all pictures protected, where protected pictures are taken from; None unless it is a share."""
+    def fully_protected(self) -> "TrainingSet | None":
+        """The same with all pictures protected, where those of a share are taken from; None unless it is a share."""
         return replace(self, share=1.0) if self.share < 1 and self.protecting else None
 
 
@@ -75,6 +74,11 @@ class PlannedCell:
     countermeasure: str
     recipe: str
     seed: int
+
+    @property
+    def key(self) -> str:
+        """Names it before its sets are made."""
+        return key_of(self.training.key, self.test, self.victim, self.countermeasure, self.recipe, self.seed)
 
     @property
     def clean(self) -> TrainingSet:

@@ -1,0 +1,106 @@
+"""The published files as they were written: how far each is from its original, and a few of them to look at."""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path, PurePosixPath
+
+from unlearnable.audit.outcome import PublishedFolder, Sample
+from unlearnable.compute.threads import map_ahead
+from unlearnable.folder.manifest import Report, read_manifest
+from unlearnable.images.budget import Budget
+from unlearnable.images.decode import square
+from unlearnable.images.imageset import ImageSet
+from unlearnable.images.photos import UnreadablePhotoError, read_limited, read_photo
+from unlearnable.images.quality import Quality, measure
+from unlearnable.images.scan import REPORT
+
+SAMPLES = 10
+SHOWN = 128  # px of the middle of each, pixel for pixel: reducing a picture would hide what was done to it
+
+
+def measured(
+    folder: Path, published: Sequence[str], clean: Path, originals: Sequence[str], data: ImageSet
+) -> PublishedFolder:
+    """Measure every published file whose original is among the clean training pictures.
+
+    Args:
+        folder: of the published pictures.
+        published: their names in it, in the order of ``data``.
+        clean: folder of the clean training pictures.
+        originals: their names in it; empty where they are no folder.
+        data: the published set.
+    """
+    manifest = {entry.output: entry.file for entry in read_manifest(folder).values() if entry.output}
+    names, ambiguous = originals_of(published, originals, manifest)
+    pairs = {name: (clean / original, folder / name) for name, original in names.items()}
+    with ThreadPoolExecutor() as pool:
+        qualities = tuple(quality for quality in map_ahead(pool, _quality, pairs.values(), width=8) if quality)
+    budget = Report.load(folder).options["budget"] if (folder / REPORT).is_file() else None
+    return PublishedFolder(
+        count=len(data),
+        qualities=qualities,
+        budget=budget,
+        over_budget=sum(quality.exceeds(Budget.parse(budget)) for quality in qualities) if budget else 0,
+        samples=_samples(published, pairs, data),
+        ambiguous=ambiguous,
+    )
+
+
+def originals_of(
+    published: Sequence[str], originals: Sequence[str], manifest: Mapping[str, str]
+) -> tuple[dict[str, str], tuple[str, ...]]:
+    """The original of every published file that has one, and the files of which it cannot be told.
+
+    A file's original is the one that the manifest names; where that does not know the file, it is the one of the same
+    name, else of this name without its last suffix (``a.jpg`` of ``a.jpg.png``), else the one of the same name but for
+    the suffix, where no other file has that.
+
+    Args:
+        published: names of the published files.
+        originals: names of the clean ones.
+        manifest: by the name of the published file that of the clean one.
+    """
+    known, pairs, ambiguous = set(originals), {}, []
+    by_stem = defaultdict(list)
+    for original in originals:
+        by_stem[_stem(original)].append(original)
+    stems = Counter(map(_stem, published))
+    for name in published:
+        alike = by_stem[_stem(name)]
+        named = [manifest[name]] if name in manifest else [name, _stem(name)]
+        if found := [original for original in named if original in known]:
+            pairs[name] = found[0]
+        elif name not in manifest and len(alike) == stems[_stem(name)] == 1:
+            pairs[name] = alike[0]
+        elif name not in manifest and alike:
+            ambiguous.append(name)
+    return pairs, tuple(ambiguous)
+
+
+def _stem(name: str) -> str:
+    return str(PurePosixPath(name).with_suffix(""))
+
+
+def _quality(pair: tuple[Path, Path]) -> Quality | None:
+    try:
+        before, after = (read_photo(read_limited(file)) for file in pair)
+    except UnreadablePhotoError:
+        return None
+    return measure(before.rgb, after.rgb) if before.pixels.shape[:2] == after.pixels.shape[:2] else None
+
+
+def _samples(published: Sequence[str], pairs: Mapping[str, tuple[Path, Path]], data: ImageSet) -> tuple[Sample, ...]:
+    """Pictures from all over the set, before and after, at the size at which is trained."""
+    paired = [index for index, name in enumerate(published) if name in pairs]
+    size = data.images.shape[-1]
+    start = max(0, size - SHOWN) // 2
+    middle = (slice(start, start + SHOWN), slice(start, start + SHOWN))
+    return tuple(
+        Sample(
+            name=published[index],
+            original=square(pairs[published[index]][0], size)[middle],
+            published=data.images[index].permute(1, 2, 0).numpy()[middle],
+        )
+        for index in [paired[number * len(paired) // SAMPLES] for number in range(min(SAMPLES, len(paired)))]
+    )
