@@ -10,6 +10,7 @@ from banks import small_bank
 from unlearnable import Key, protect_folder
 from unlearnable.folder.manifest import ManifestEntry, Report
 from unlearnable.images.quality import Quality
+from unlearnable.images.visibility import Visibility
 from unlearnable.semantics.bank import VERSION, Bank
 from unlearnable.semantics.options import BankOptions
 from unlearnable.semantics.secrets import RenderedSecrets
@@ -39,20 +40,21 @@ def reports(photos, tmp_path, weights):
     """A run that hides and writes PNG, and one that does not and writes JPEG within a budget of pixels."""
     key = tmp_path / "key"
     return [
-        protect_folder(photos, tmp_path / "hiding", key=key, weights=weights),
+        protect_folder(photos, tmp_path / "hiding", key=key, weights=weights, visibility=True),
         protect_folder(photos, tmp_path / "noise", key=key, method="noise", format="jpeg", budget="l0:2"),
     ]
 
 
 def test_manifest_and_report_have_the_fields_of_the_documentation(reports):
     entry, report, option = tables("manifest.md")
-    assert names(entry) == sorted(of(ManifestEntry) - {"quality"} | of(Quality))
+    assert names(entry) == sorted(of(ManifestEntry) - {"quality", "visibility"} | of(Quality) | of(Visibility))
     assert names(report) == sorted(of(Report))
     assert names(option) == sorted({name for report in reports for name in report.options})
     hiding = sorted(name for row, text in option if text.startswith("of `deep_hiding`") for name in row)
     assert hiding == sorted(reports[0].options.keys() - reports[1].options.keys())
     (summary,) = (text for row, text in report if row == ["summary"])
     written = {name for report in reports for name in report.summary} | reports[0].summary["rms"].keys()
+    written |= reports[0].summary["visibility"].keys()
     assert written - {"l0"} == set(re.findall(r"`(\w+)`", summary)) - {"l0"}
 
 

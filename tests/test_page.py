@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from unlearnable.audit.outcome import AuditRow, Outcome, PublishedFolder, Sample
+from unlearnable.audit.outcome import AuditRow, Outcome, PublishedFolder, Sample, Wipe
 from unlearnable.audit.page import audit_page, markdown_table
 from unlearnable.bench.cell import Cell, Result
 from unlearnable.images.quality import Quality
+from unlearnable.images.visibility import Visibility
 from unlearnable.training.history import Epoch
 
 NASTY = '<script>alert("x")</script>&.png'
@@ -352,3 +353,32 @@ def test_a_browser_shows_it_on_a_phone(tmp_path):
     assert found["sorted"]["countermeasure"] == ["vanilla", "jpeg:quality=10", "early"]
     assert found["sorted"]["clean peak"] == ["vanilla", "jpeg:quality=10", "early"]
     assert found["sorted"]["published peak"] == ["early", "jpeg:quality=10", "vanilla"]
+
+
+def test_the_wipe_is_moved_by_the_keyboard(tmp_path):
+    if not CHROMIUM:
+        pytest.skip("needs chromium on the path")
+    api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+    file, shown = tmp_path / "audit.html", sample(NASTY, 100)
+    wipe = Wipe(shown.name, -20.0, shown.original, shown.published)
+    published = replace(PUBLISHED, visibilities=(Visibility(10.0, -20.0, 0.1),), wipes=(wipe,))
+    file.write_text(audit_page(replace(NORMAL, published=published)), encoding="utf-8")
+    with api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        page = browser.new_page()
+        page.goto(file.as_uri())
+        page.locator(".wipe input").focus()
+        cut = [page.locator(".wipe .over").evaluate("over => getComputedStyle(over).clipPath")]
+        page.keyboard.press("Home")
+        cut.append(page.locator(".wipe .over").evaluate("over => getComputedStyle(over).clipPath"))
+        box = page.locator(".wipe .over").bounding_box()
+        browser.close()
+    assert "50%" in cut[0] and "50%" not in cut[1]
+    assert (box["width"], box["height"]) == (100, 100)
+
+
+def test_what_people_see_is_said_in_words_and_figures():
+    seen = replace(PUBLISHED, visibilities=(Visibility(57.0, -60.0, 0.1), Visibility(57.0, 50.0, 0.2)))
+    for text in (audit_page(replace(NORMAL, published=seen)), markdown_table(replace(NORMAL, published=seen))):
+        assert "about as visible as JPEG 50" in text and "more visible than JPEG 10" in text and "mean 0.150" in text
+    assert seen.summary["visibility"]["worst_crop_min"] == -60.0

@@ -7,6 +7,7 @@ from unlearnable.bench.cell import Result
 from unlearnable.countermeasures import countermeasure_named
 from unlearnable.images.budget import Pixels
 from unlearnable.images.quality import Quality
+from unlearnable.images.visibility import Visibility, VisibilitySummary
 from unlearnable.pages.score import Score
 
 
@@ -71,6 +72,22 @@ class Sample:
 
 
 @dataclass(frozen=True)
+class Wipe:
+    """The most visible crop of a file at 100 %, before and after.
+
+    Attributes:
+        name: the file.
+        ssimulacra2: of the crop, the lowest of the file's.
+        original, published: 8-bit pictures of one shape.
+    """
+
+    name: str
+    ssimulacra2: float
+    original: Pixels
+    published: Pixels
+
+
+@dataclass(frozen=True)
 class Spread:
     """A measure over files: RMS and L-inf in grey levels, PSNR in dB."""
 
@@ -89,6 +106,8 @@ class PublishedFolder:
         over_budget: how many files break that promise.
         samples: a few pictures.
         ambiguous: files that were not measured, as their originals cannot be told by their names.
+        visibilities: what people see of the files of a sample.
+        wipes: the most visible of them.
     """
 
     count: int
@@ -97,6 +116,13 @@ class PublishedFolder:
     over_budget: int
     samples: tuple[Sample, ...]
     ambiguous: tuple[str, ...] = ()
+    visibilities: tuple[Visibility, ...] = ()
+    wipes: tuple[Wipe, ...] = ()
+
+    @property
+    def visibility(self) -> VisibilitySummary | None:
+        """Over the sample."""
+        return VisibilitySummary.of(self.visibilities)
 
     def spread(self, measure: str) -> Spread | None:
         """Of ``rms``, ``linf``, ``psnr`` or ``ssim`` over the files that have it."""
@@ -114,6 +140,7 @@ class PublishedFolder:
             "measured": len(self.qualities),
             "over_budget": self.over_budget,
             **{measure: asdict(spread) if spread else None for measure, spread in spreads.items()},
+            "visibility": asdict(self.visibility) if self.visibility else None,
         }
 
 

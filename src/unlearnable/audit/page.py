@@ -16,6 +16,7 @@ from unlearnable.bench.cell import Result
 from unlearnable.datasets.checks import some
 from unlearnable.images.budget import Pixels
 from unlearnable.images.quality import GAIN, magnified
+from unlearnable.images.visibility import in_words
 from unlearnable.pages.curves import Curve, curve
 from unlearnable.pages.html import data_uri, html_environment
 from unlearnable.pages.score import Score
@@ -104,6 +105,7 @@ def _template() -> Template:
         "display_width": _display_width,
         "named_classes": NAMED_CLASSES,
         "small_picture": SMALL_PICTURE,
+        "in_words": in_words,
     }
     return environment.get_template("page.html.j2")
 
@@ -186,6 +188,25 @@ def _quality_facts(published: PublishedFolder) -> list[tuple[str, str]]:
         ("L-inf, grey levels", f"highest {linf.worst:g}"),
         ("PSNR, dB", psnrs + (f" (without {unchanged:,} unchanged)" if unchanged else "")),
         ("SSIM", f"mean {ssim.mean:.4f}, lowest {ssim.worst:.4f}"),
+        *_visibility_facts(published),
+    ]
+
+
+def _visibility_facts(published: PublishedFolder) -> list[tuple[str, str]]:
+    """What people see of the sample, in figures and in words."""
+    seen = published.visibility
+    if seen is None:
+        return []
+    return [
+        ("Files of which visibility was measured", f"{seen.files:,}, from all over the set"),
+        ("To the eye, on average", in_words(seen.ssimulacra2_mean)),
+        (
+            "SSIMULACRA2",
+            f"mean {seen.ssimulacra2_mean:.1f}, tenth percentile {seen.ssimulacra2_p10:.1f}, "
+            f"lowest {seen.ssimulacra2_min:.1f}",
+        ),
+        ("Worst crop at 100 %", f"{seen.worst_crop_min:.1f}, {in_words(seen.worst_crop_min)}"),
+        ("FLIP", f"mean {seen.flip_mean:.3f}"),
     ]
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 
-from unlearnable.audit.outcome import PublishedFolder, Sample
+from unlearnable.audit.outcome import PublishedFolder, Sample, Wipe
 from unlearnable.compute.threads import map_ahead
 from unlearnable.folder.manifest import Report, read_manifest
 from unlearnable.images.budget import Budget
@@ -14,8 +14,10 @@ from unlearnable.images.imageset import ImageSet
 from unlearnable.images.photos import UnreadablePhotoError, read_limited, read_photo
 from unlearnable.images.quality import Quality, measure
 from unlearnable.images.scan import REPORT
+from unlearnable.images.visibility import Visibility, spread_out, visibility_of_files, worst_crop
 
 SAMPLES = 10
+WIPES = 3
 SHOWN = 128  # px of the middle of each, pixel for pixel: reducing a picture would hide what was done to it
 
 
@@ -36,6 +38,10 @@ def measured(
     pairs = {name: (clean / original, folder / name) for name, original in names.items()}
     with ThreadPoolExecutor() as pool:
         qualities = tuple(quality for quality in map_ahead(pool, _quality, pairs.values(), width=8) if quality)
+        sample = spread_out([name for name in published if name in pairs])
+        visibilities = dict(zip(sample, pool.map(_visibility, [pairs[name] for name in sample]), strict=True))
+    seen = {name: visibility for name, visibility in visibilities.items() if visibility}
+    most_visible = sorted(seen, key=lambda name: seen[name].worst_crop)[:WIPES]
     budget = Report.load(folder).options["budget"] if (folder / REPORT).is_file() else None
     return PublishedFolder(
         count=len(data),
@@ -44,6 +50,8 @@ def measured(
         over_budget=sum(quality.exceeds(Budget.parse(budget)) for quality in qualities) if budget else 0,
         samples=_samples(published, pairs, data),
         ambiguous=ambiguous,
+        visibilities=tuple(seen.values()),
+        wipes=tuple(_wipe(name, seen[name], *pairs[name]) for name in most_visible),
     )
 
 
@@ -88,6 +96,18 @@ def _quality(pair: tuple[Path, Path]) -> Quality | None:
     except UnreadablePhotoError:
         return None
     return measure(before.rgb, after.rgb) if before.pixels.shape[:2] == after.pixels.shape[:2] else None
+
+
+def _visibility(pair: tuple[Path, Path]) -> Visibility | None:
+    try:
+        return visibility_of_files(*pair)
+    except UnreadablePhotoError:
+        return None
+
+
+def _wipe(name: str, seen: Visibility, original: Path, published: Path) -> Wipe:
+    before, after = (read_photo(read_limited(file)).rgb for file in (original, published))
+    return Wipe(name, seen.worst_crop, *worst_crop(before, after))
 
 
 def _samples(published: Sequence[str], pairs: Mapping[str, tuple[Path, Path]], data: ImageSet) -> tuple[Sample, ...]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from unlearnable.audit.outcome import AuditRow, Outcome
+from unlearnable.images.visibility import described
 
 Status = Literal["holds", "weakened", "gone", "undecided", "control"]
 
@@ -79,6 +80,7 @@ def _sentences(outcome: Outcome) -> Iterator[str]:
         yield from _collapse(outcome)
     yield from _missing(outcome)
     yield from _budget(outcome)
+    yield from _visibility(outcome)
     if best is not None:
         yield _seeds(outcome)
 
@@ -189,6 +191,11 @@ def _budget(outcome: Outcome) -> Iterator[str]:
             f"The budget is broken: {published.over_budget:,} of {_counted(measured, 'file')} measured changed more "
             f"than the promised {published.budget}."
         )
+
+
+def _visibility(outcome: Outcome) -> Iterator[str]:
+    if seen := outcome.published.visibility:
+        yield f"To the eye: {described(seen)}."
 
 
 def _seeds(outcome: Outcome) -> str:

@@ -27,6 +27,7 @@ from unlearnable.cli.console import (
 from unlearnable.options import Deal, Format, Per
 
 LISTED = 20
+WORST = 3
 
 
 # Options of protect whose defaults depend on the method.
@@ -71,6 +72,9 @@ def protect(
     device: Device = None,
     ray: Ray = False,
     ray_address: RayAddress = None,
+    visibility: Annotated[
+        bool, typer.Option("--visibility", help="Measure also what people see, of 8 of the files.")
+    ] = False,
 ) -> None:
     """Write copies that look the same and teach a classifier something else, and proof of the budget.
 
@@ -79,6 +83,7 @@ def protect(
     from unlearnable.compute.devices import DivergedError
     from unlearnable.folder.options import ProtectOptions
     from unlearnable.folder.protect import protect_folder
+    from unlearnable.images.visibility import VisibilitySummary, described
 
     if format == "jpeg":
         say("Warning: JPEG alters the pictures after the budget was enforced; it is measured on the files.")
@@ -90,6 +95,7 @@ def protect(
             key=key,
             device=device,
             ray=ray_address or ray,
+            visibility=visibility,
             on_file=partial(on_stage, "protecting"),
             on_stage=on_stage,
         )
@@ -98,6 +104,8 @@ def protect(
     if len(report.skipped) > LISTED:
         say(f"… and {len(report.skipped) - LISTED} more; all are in {dst / 'report.json'}")
     say(_summary(report.summary, dst))
+    if seen := report.summary.get("visibility"):
+        say(f"Seen: {described(VisibilitySummary(**seen))}")
     say(f"key {report.key}, " + (f"weights {report.weights[:16]}" if report.hides else f"method {report.method}"))
     if not report.summary["protected"]:
         say(f"No picture in {src} could be read.")
@@ -109,20 +117,33 @@ def protect(
 def verify(
     dst: Annotated[Path, typer.Argument(help="A folder that protect wrote.")],
     original: Annotated[Path, typer.Option(help="The folder it was made from.")],
+    visibility: Annotated[
+        bool,
+        typer.Option("--visibility", help="Measure also what people see, of every file; a large photo takes seconds."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Recompute every figure of the manifest from the files, and say what does not hold."""
     from unlearnable.folder.verify import verify_folder
+    from unlearnable.images.visibility import VisibilitySummary, described, in_words
 
     with errors(), progress("verifying") as on_file:
-        verification = verify_folder(dst, original, on_file=on_file)
+        verification = verify_folder(dst, original, visibility=visibility, on_file=on_file)
+    summary = VisibilitySummary.of(list(verification.visibility.values()))
     if as_json:
-        print_json(asdict(verification) | {"ok": verification.ok})
+        print_json(
+            asdict(verification) | {"ok": verification.ok, "visibility_summary": asdict(summary) if summary else None}
+        )
     else:
         for file, problems in verification.violations.items():
             for problem in problems:
                 say(f"{file}: {problem}")
         say(f"{verification.checked} files checked, {len(verification.violations)} with violations")
+        if summary:
+            say(f"Seen: {described(summary)}. Most visible:")
+        for file in verification.most_visible[:WORST]:
+            score = verification.visibility[file].worst_crop
+            say(f"{file}: {in_words(score)} (SSIMULACRA2 at 100 % {score:.1f})")
     if not verification.ok:
         raise typer.Exit(PROBLEM)
 

@@ -14,6 +14,7 @@ from typing import Any
 from unlearnable.images.budget import Budget
 from unlearnable.images.quality import Quality
 from unlearnable.images.scan import MANIFEST, REPORT, Found
+from unlearnable.images.visibility import Visibility, VisibilitySummary
 from unlearnable.options import Per
 from unlearnable.storage.atomic import replacing, write
 from unlearnable.storage.decode import check_inside, decode, expecting, from_json
@@ -35,6 +36,7 @@ class ManifestEntry:
         width, height: of the copy, in pixels; ``working_width`` and ``working_height`` of the picture that was
             perturbed.
         quality: measured on the copy as written, against the original as decoded.
+        visibility: the same, of the files of a sample where it was asked for.
         notes: what decoding had to change.
     """
 
@@ -53,6 +55,7 @@ class ManifestEntry:
     working_width: int | None = None
     working_height: int | None = None
     quality: Quality | None = None
+    visibility: Visibility | None = None
     notes: tuple[str, ...] = ()
 
     @classmethod
@@ -61,10 +64,10 @@ class ManifestEntry:
         return cls(file, "skipped", reason)
 
     def to_line(self) -> str:
-        """One line of JSON, ASCII, with ``quality`` unfolded."""
+        """One line of JSON, ASCII, with ``quality`` and ``visibility`` unfolded."""
         fields = asdict(self)
-        quality = fields.pop("quality") or {}
-        given = {name: value for name, value in (fields | quality).items() if value not in (None, ())}
+        measures = (fields.pop("quality") or {}) | (fields.pop("visibility") or {})
+        given = {name: value for name, value in (fields | measures).items() if value not in (None, ())}
         if self.status == "protected":
             given.setdefault("secret_number", None)  # null says that nothing is hidden
         return json.dumps(given)
@@ -76,6 +79,8 @@ class ManifestEntry:
         if fields.get("status") == "protected":
             measures = ("linf", "rms", "psnr", "ssim", "l0")
             fields["quality"] = {"psnr": None} | {name: fields.pop(name) for name in measures if name in fields}
+            seen = ("ssimulacra2", "worst_crop", "flip")
+            fields["visibility"] = {name: fields.pop(name) for name in seen if name in fields} or None
         entry: ManifestEntry = decode(fields, cls)
         check_inside(entry.file)
         check_inside(entry.output or "")
@@ -176,6 +181,8 @@ class Report:
                 "psnr": _spread(q.psnr for q in qualities if q.psnr is not None),
                 "ssim": _spread(q.ssim for q in qualities),
             }
+            if seen := VisibilitySummary.of([entry.visibility for entry in entries if entry.visibility]):
+                summary["visibility"] = asdict(seen)
             if budget.norm == "l0":
                 summary["l0_max"] = max((q.l0 for q in qualities if q.l0 is not None), default=None)
         return replace(self, complete=True, summary=summary, skipped=skipped)

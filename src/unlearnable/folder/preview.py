@@ -16,6 +16,7 @@ from unlearnable.hiding.inference import prepare, shipped_weights
 from unlearnable.hiding.network import Hider, weights_folder
 from unlearnable.images.photos import read_limited, read_photo
 from unlearnable.images.quality import GAIN, magnified
+from unlearnable.images.visibility import in_words, visibility_of_files
 from unlearnable.keys import Key
 from unlearnable.semantics.secrets import RENDER, Secrets
 
@@ -65,6 +66,7 @@ def side_by_side(
     figure = Figure(figsize=(2.6 * len(columns), 2.5 * len(selected)), layout="constrained")
     for row, entry in zip(figure.subplots(len(selected), len(columns), squeeze=False), selected, strict=True):
         pictures = _row(entry, src, dst, hidden, working_size)
+        seen = visibility_of_files(src / entry.file, dst / str(entry.output))
         for axes, title, picture in zip(row, columns, pictures, strict=True):
             axes.imshow(picture)
             axes.set(xticks=[], yticks=[], title=title)
@@ -72,6 +74,9 @@ def side_by_side(
             psnr = "PSNR inf" if quality.psnr is None else f"PSNR {quality.psnr:.2f} dB"
             label = f"RMS {quality.rms:.2f}   L-inf {quality.linf}\n{psnr}   SSIM {quality.ssim:.3f}"
             row[1].set_xlabel(label, fontsize=8)
+        if seen:
+            label = f"SSIMULACRA2 {seen.ssimulacra2:.1f}   FLIP {seen.flip:.3f}\nat 100 % {seen.worst_crop:.1f}"
+            row[2].set_xlabel(f"{label}: {in_words(seen.worst_crop)}", fontsize=8)
         row[0].set_xlabel(f"{entry.file}\n{entry.width} x {entry.height} px", fontsize=8)
     figure.savefig(out, dpi=110)
 

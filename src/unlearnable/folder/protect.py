@@ -1,7 +1,8 @@
 """Protect a folder: check that the job may begin, run it or resume it, and sum it up."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -12,12 +13,13 @@ import torch
 from unlearnable.compute.devices import best_device, device_named
 from unlearnable.folder import ray as cluster
 from unlearnable.folder.job import FolderJob, run
-from unlearnable.folder.manifest import Report, write_manifest
+from unlearnable.folder.manifest import ManifestEntry, Report, write_manifest
 from unlearnable.folder.method import WORKING_SIZE, Method, OnStage, RefusedError
 from unlearnable.folder.methods import Hiding, OneByOne
 from unlearnable.folder.options import ProtectOptions
 from unlearnable.folder.whole_set import WholeSet
 from unlearnable.images.scan import CHECKPOINT, REPORT, ROOT_CLASS, Found, scan
+from unlearnable.images.visibility import spread_out, visibility_of_files
 from unlearnable.keys import Key, default_key_file
 from unlearnable.protections.base import Streaming
 from unlearnable.protections.deep_hiding import DeepHiding
@@ -35,6 +37,7 @@ def protect_folder(
     key: str | Path | None = None,
     device: str | None = None,
     ray: bool | str = False,
+    visibility: bool = False,
     on_file: Callable[[int, int], None] | None = None,
     on_stage: OnStage | None = None,
     **keywords: Any,
@@ -52,6 +55,7 @@ def protect_folder(
         device: torch device of the network that hides, or of an optimisation; CUDA where there is one when None.
         ray: let a Ray cluster do it: that of this address; when True that of ``RAY_ADDRESS``, else one of this
             machine alone (`folder.ray`). All its nodes must see both folders.
+        visibility: measure also what people see, of `SAMPLE` files (`images.visibility`).
         on_file: called with (files done, files in all) after every file.
         on_stage: called with what is done (``reading`` or ``optimising``), files or steps done, and how many there are
             at most, while a method looks at the whole set.
@@ -83,6 +87,8 @@ def protect_folder(
             report = _begun(_report(src, owner, options, method, classes), method, owner, dst, earlier)
             job = FolderJob(src.resolve(), dst.resolve(), report, method)
             entries = run(job, found, cluster.run if ray else FolderJob.run, on_file)
+        if visibility:
+            entries = _with_visibility(entries, src, dst)
         write_manifest(dst, entries)
         report = report.summarised(entries)
         report.save(dst)
@@ -138,6 +144,17 @@ def _begun(report: Report, method: Method, owner: Key, dst: Path, earlier: Repor
     report = replace(report, secret_numbers=method.begin(owner, report, dst, taken))
     report.save(dst)
     return report
+
+
+def _with_visibility(entries: Iterable[ManifestEntry], src: Path, dst: Path) -> list[ManifestEntry]:
+    """The entries in the order of their files, with what people see of a sample of those that are protected."""
+    by_name = {entry.file: entry for entry in sorted(entries, key=lambda entry: entry.file)}
+    sample = spread_out([entry for entry in by_name.values() if entry.status == "protected"])
+    with ThreadPoolExecutor(2) as pool:
+        seen = pool.map(lambda entry: visibility_of_files(src / entry.file, dst / str(entry.output)), sample)
+        measured = {entry.file: replace(entry, visibility=found) for entry, found in zip(sample, seen, strict=True)}
+    others = {name: replace(entry, visibility=None) for name, entry in by_name.items()}
+    return list((others | measured).values())
 
 
 def _check_places(src: Path, dst: Path, key_file: Path, method: Method) -> None:

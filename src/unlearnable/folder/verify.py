@@ -15,6 +15,8 @@ from unlearnable.images.budget import Budget
 from unlearnable.images.photos import UnreadablePhotoError, read_limited, read_photo
 from unlearnable.images.quality import measure
 from unlearnable.images.scan import BESIDE, REPORT, scan
+from unlearnable.images.visibility import Visibility
+from unlearnable.images.visibility import visibility as measure_visibility
 
 
 @dataclass
@@ -24,10 +26,12 @@ class Verification:
     Attributes:
         checked: number of protected files recomputed.
         violations: file name to what does not hold, in words.
+        visibility: what people see of each protected file; empty unless it was asked for.
     """
 
     checked: int = 0
     violations: dict[str, list[str]] = field(default_factory=dict)
+    visibility: dict[str, Visibility] = field(default_factory=dict)
 
     def add(self, file: str, violations: list[str]) -> None:
         """Note what does not hold of a file."""
@@ -39,15 +43,25 @@ class Verification:
         """Whether everything holds."""
         return not self.violations
 
+    @property
+    def most_visible(self) -> list[str]:
+        """The files whose change is seen, the worst crop first."""
+        return sorted(self.visibility, key=lambda name: self.visibility[name].worst_crop)
+
 
 def verify_folder(
-    dst: str | Path, original: str | Path, *, on_file: Callable[[int, int], None] | None = None
+    dst: str | Path,
+    original: str | Path,
+    *,
+    visibility: bool = False,
+    on_file: Callable[[int, int], None] | None = None,
 ) -> Verification:
     """Recompute every figure of a manifest from the pictures, and look for files that it does not know.
 
     Args:
         dst: what `protect_folder` wrote.
         original: the source folder.
+        visibility: measure what people see of every file, too: a large photo takes seconds.
         on_file: called with (files done, files in all) after every file.
 
     Raises:
@@ -71,10 +85,12 @@ def verify_folder(
             verification.add(file.name, ["a file that is not in the manifest"])
     protected = [entry for entry in entries.values() if entry.status == "protected"]
     with ThreadPoolExecutor(2) as pool:
-        checks = map_ahead(pool, lambda entry: _violations(entry, dst, original, report), protected)
-        for entry, violations in zip(protected, checks, strict=True):
+        checks = map_ahead(pool, lambda entry: _check(entry, dst, original, report, visibility), protected)
+        for entry, (violations, seen) in zip(protected, checks, strict=True):
             verification.checked += 1
             verification.add(str(entry.output), violations)
+            if seen and visibility:
+                verification.visibility[str(entry.output)] = seen
             if on_file:
                 on_file(verification.checked, len(protected))
     return verification
@@ -89,7 +105,8 @@ def _expected(entry: ManifestEntry, report: Report, height: int, width: int) -> 
 
 
 def _disagreements(computed: dict[str, Any], entry: ManifestEntry) -> list[str]:
-    stated = asdict(entry) | (asdict(entry.quality) if entry.quality else {})
+    measures = [asdict(measured) for measured in (entry.quality, entry.visibility) if measured]
+    stated = asdict(entry) | {name: value for measured in measures for name, value in measured.items()}
     return [
         f"{name} is {value}, the manifest says {stated.get(name)}"
         for name, value in computed.items()
@@ -104,26 +121,31 @@ def _agree(value: float | str | None, stated: float | str | None) -> bool:
     return value == stated
 
 
-def _violations(entry: ManifestEntry, dst: Path, original: Path, report: Report) -> list[str]:
+def _check(
+    entry: ManifestEntry, dst: Path, original: Path, report: Report, visible: bool
+) -> tuple[list[str], Visibility | None]:
+    """What does not hold of a file; and what people see of it, where that is asked for or the manifest states it."""
     try:
         before, after = read_limited(original / entry.file), read_limited(dst / str(entry.output))
-        found = []
-        if hashlib.sha256(before).hexdigest() != entry.sha256_input:
-            found.append("the original has changed since it was protected")
-        if hashlib.sha256(after).hexdigest() != entry.sha256_output:
-            found.append("the protected file has changed since it was written")
         photos = read_photo(before), read_photo(after)
     except UnreadablePhotoError as unreadable:
-        return [f"missing or unreadable, original or copy: {unreadable}"]
+        return [f"missing or unreadable, original or copy: {unreadable}"], None
+    found = []
+    if hashlib.sha256(before).hexdigest() != entry.sha256_input:
+        found.append("the original has changed since it was protected")
+    if hashlib.sha256(after).hexdigest() != entry.sha256_output:
+        found.append("the protected file has changed since it was written")
     clean, published = (photo.pixels for photo in photos)
     if clean.shape[:2] != published.shape[:2]:
-        return [*found, f"its size is {published.shape[:2]}, the original's {clean.shape[:2]}"]
+        return [*found, f"its size is {published.shape[:2]}, the original's {clean.shape[:2]}"], None
     if clean.shape != published.shape:  # WebP and JPEG may hold a grey photo as RGB
         clean, published = (photo.rgb for photo in photos)
     quality = measure(clean, published)
+    seen = measure_visibility(clean, published) if visible or entry.visibility else None
+    stated_again = asdict(seen) if seen and entry.visibility else {}
     height, width = published.shape[:2]
-    found += _disagreements(asdict(quality) | _expected(entry, report, height, width), entry)
+    found += _disagreements(asdict(quality) | stated_again | _expected(entry, report, height, width), entry)
     budget = Budget.parse(report.options["budget"])
     if report.options["format"] != "jpeg" and not budget.holds(clean, published):
         found.append(f"outside its budget {budget}: rms {quality.rms}, linf {quality.linf}, l0 {quality.l0}")
-    return found
+    return found, seen
