@@ -131,9 +131,9 @@ def verify(
         verification = verify_folder(dst, original, visibility=visibility, on_file=on_file)
     summary = VisibilitySummary.of(list(verification.visibility.values()))
     if as_json:
-        print_json(
-            asdict(verification) | {"ok": verification.ok, "visibility_summary": asdict(summary) if summary else None}
-        )
+        found = asdict(verification) | {"ok": verification.ok}
+        seen = {"visibility": found.pop("visibility"), "visibility_summary": summary and asdict(summary)}
+        print_json(found | (seen if visibility else {}))
     else:
         for file, problems in verification.violations.items():
             for problem in problems:
