@@ -97,7 +97,7 @@ class Scheduler:
                 raise NoTimeError(late)
             function, arguments = step.call()
         except Exception as error:  # such as a file that was there when the run began
-            self._fail(step, error)
+            self._fail(step, errors[0] if errors else error)
             return
         self._tell(step, "begun")
         executor = InProcess() if step.in_this_process else self.executor
