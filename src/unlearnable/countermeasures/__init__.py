@@ -8,6 +8,7 @@ from unlearnable.countermeasures import (
     orthogonal,
     preprocess,
     pretrained,
+    probe,
     reveal,
     ueraser,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "orthogonal",
     "preprocess",
     "pretrained",
+    "probe",
     "reveal",
     "ueraser",
 ]
