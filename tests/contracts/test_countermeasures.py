@@ -17,7 +17,7 @@ from unlearnable.training.recipes import recipes
 from unlearnable.victims.architectures import victim_named
 from unlearnable.victims.features import save_weights
 
-HOOKS = ("purify", "deploy", "adjust_victim", "adjust_recipe", "prepare", "augment", "loss")
+HOOKS = ("purify", "deploy", "adjust_victim", "adjust_recipe", "prepare", "augment", "solve", "loss")
 TINY = {
     "inverse": "steps=2,per_class=2,keys=1,channels=4",
     "ueraser": "repeats=2",
@@ -59,7 +59,7 @@ def tiny(name: str, backbone: Path, ddpm: Path) -> str:
     parameters = countermeasures.parameters(name)
     chosen = TINY.get(name, "per_class=2" if "per_class" in parameters else "")
     if "weights" in parameters and parameters["weights"].default is None:
-        chosen = f"weights={backbone}"
+        chosen = f"weights={backbone}" + (f",{chosen}" if chosen else "")
     if name == "avatar":
         chosen = f"model={ddpm},step=2"
     return f"{name}:{chosen}" if chosen else name
@@ -147,6 +147,8 @@ def test_one_hook_each(countermeasure):
     if isinstance(countermeasure, Preprocess):
         assert own == {"purify", "deploy"}
         assert type(countermeasure).purify is Preprocess.purify and type(countermeasure).deploy is Preprocess.deploy
+    elif "solve" in own:  # on a network of its own, and on as many pictures as it was told
+        assert own == {"purify", "adjust_victim", "adjust_recipe", "solve"}
     elif len(own) > 1:
         assert len(own - {"adjust_recipe"}) == 1  # what it does may call for other epochs or steps
     else:
@@ -184,8 +186,9 @@ def test_a_chain_keeps_the_order(data, knowledge):
 @pytest.mark.parametrize("other", list(countermeasures))
 def test_either_order_trains_the_same_victim_as_long(spec, other, recipe, backbone, ddpm):
     links = spec, tiny(other, backbone, ddpm)
-    if all(type(countermeasure_named(link)).loss is not Countermeasure.loss for link in links):
-        return  # a chain has one loss of its own, see below
+    for hook in ("loss", "adjust_victim"):
+        if all(getattr(type(countermeasure_named(link)), hook) is not getattr(Countermeasure, hook) for link in links):
+            return  # a chain has one such of its own, see below
     trained = [
         (chain.adjust_recipe(recipes.make(recipe)), chain.adjust_victim(victim_named(VICTIM)), chain.effort)
         for chain in map(countermeasure_named, ("+".join(links), "+".join(links[::-1])))
@@ -202,6 +205,11 @@ def test_a_chain_has_one_loss_of_its_own():
     for text in ("at+ueraser", "ueraser+gray+at", "at+at"):
         with pytest.raises(ValueError, match="chain at most one"):
             countermeasure_named(text)
+
+
+def test_a_chain_has_one_backbone():
+    with pytest.raises(ValueError, match="two of these countermeasures choose the victim's weights"):
+        countermeasure_named("pretrained:weights=a+probe:weights=b")
 
 
 @pytest.mark.parametrize("text", ["", "+", "gray+", "gray+unheard_of"])

@@ -30,14 +30,15 @@ def fast(device: torch.device) -> torch.autocast:
     return torch.autocast(device.type, torch.bfloat16, enabled=has_fast_bf16(device))
 
 
-def at_once(images: Shaped[Tensor | ndarray, "n 3 h w"], pixels: int = 1 << 19) -> int:
+def at_once(images: Shaped[Tensor | ndarray, "n 3 h w"], pixels: int = 1 << 19, side: int = 0) -> int:
     """How many of such pictures to compute with at once; what a network in evaluation mode answers hangs on no others.
 
     Args:
         images: of any number.
         pixels: of all of them, about; 512 pictures of 32 px keep a GPU busy, and a victim's features small.
+        side: to which the network enlarges smaller ones.
     """
-    return max(1, pixels // math.prod(images.shape[-2:]))
+    return max(1, pixels // max(math.prod(images.shape[-2:]), side**2))
 
 
 @contextmanager

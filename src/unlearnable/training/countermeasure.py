@@ -166,6 +166,13 @@ class Countermeasure:
         """A batch, after crop and flip, at every step."""
         return images, targets
 
+    def solve(self, model: nn.Module, data: ImageSet) -> tuple[float, float] | None:
+        """Train ``model`` on ``data`` at once in place of an epoch's steps: mean loss, training accuracy.
+
+        None, as here, leaves it to the steps. Crop, flip and `augment` are theirs: nothing is drawn.
+        """
+        return None
+
     def loss(self, model: nn.Module, images: Images, targets: Targets, smoothing: float) -> tuple[Tensor, Tensor]:
         """The loss of a step and the logits from which the training accuracy is counted."""
         logits = model(images)
@@ -183,8 +190,10 @@ class Chain(Countermeasure):
     links: tuple[Countermeasure, ...]
 
     def __post_init__(self) -> None:
-        if len(self._with_own_loss()) > 1:
+        if len(self._with_own("loss")) > 1:
             raise ValueError("two of these countermeasures replace the loss; chain at most one such")
+        if len(set(self._with_own("adjust_victim"))) > 1:
+            raise ValueError("two of these countermeasures choose the victim's weights; chain at most one such")
 
     @property
     def changes_nothing(self) -> bool:
@@ -220,9 +229,11 @@ class Chain(Countermeasure):
                 clean = replace(clean, images=arrived.expand(len(clean), -1, -1, -1))
 
     def check_trains(self, victim: Victim) -> None:
-        """Each link's."""
+        """Each link's; what is solved at once has no steps in which another link could do anything."""
         for link in self.links:
             link.check_trains(victim)
+        if self._with_own("solve") and (idle := self._with_own("augment") + self._with_own("loss")):
+            raise ValueError(f"expected no {idle[0]} beside what is solved in one step: it would do nothing")
 
     def purify(self, data: ImageSet, knowledge: Knowledge) -> ImageSet:
         """Each link's, in order; what it brings to another size, it brings the trainer's clean pictures to, too."""
@@ -254,14 +265,18 @@ class Chain(Countermeasure):
         """Each link's, in order."""
         return reduce(lambda batch, link: link.augment(*batch), self.links, (images, targets))
 
+    def solve(self, model: nn.Module, data: ImageSet) -> tuple[float, float] | None:
+        """That of the one link that does."""
+        return next((solved for link in self.links if (solved := link.solve(model, data))), None)
+
     def loss(self, model: nn.Module, images: Images, targets: Targets, smoothing: float) -> tuple[Tensor, Tensor]:
         """That of the one link that has its own."""
-        for link in self._with_own_loss():
+        for link in self._with_own("loss"):
             return link.loss(model, images, targets, smoothing)
         return super().loss(model, images, targets, smoothing)
 
-    def _with_own_loss(self) -> list[Countermeasure]:
-        return [link for link in self.links if type(link).loss is not Countermeasure.loss]
+    def _with_own(self, hook: str) -> list[Countermeasure]:
+        return [link for link in self.links if getattr(type(link), hook) is not getattr(Countermeasure, hook)]
 
 
 countermeasures: Registry[Countermeasure] = Registry("countermeasures")

@@ -21,6 +21,7 @@ from unlearnable.training.crops import random_crop, split_batches
 from unlearnable.training.history import Epoch, History
 from unlearnable.training.recipes import Recipe
 from unlearnable.victims.architectures import Victim
+from unlearnable.victims.features import intake_of
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,8 @@ def fit(
         if checkpoint:
             history.resume(checkpoint)
         for number in range(len(history.epochs), recipe.epochs):
-            loss, accuracy = train_epoch(model, history.optimizer, data, countermeasure, recipe, number)
+            solved = countermeasure.solve(model, data)
+            loss, accuracy = solved or train_epoch(model, history.optimizer, data, countermeasure, recipe, number)
             epoch = history.add(loss, accuracy, confusion_matrix(model, deployed))
             if checkpoint and checkpoint.due:
                 history.save(checkpoint)
@@ -132,7 +134,7 @@ def confusion_matrix(model: nn.Module, data: ImageSet) -> Int64[Tensor, "k k"]:
     """How often each class (rows) is taken for each (columns); on the CPU."""
     model.eval()
     classes = len(data.classes)
-    batches = data.images.split(at_once(data.images))
+    batches = data.images.split(at_once(data.images, side=intake_of(model).side))
     predicted = torch.cat([_logits(model, _unit(images)).argmax(1) for images in batches])
     counts = torch.bincount(data.labels * classes + predicted, minlength=classes**2)
     return counts.view(classes, classes).cpu()

@@ -15,7 +15,7 @@ from torch import nn
 
 from unlearnable.options import NonNegativeInt, PositiveInt, Share
 from unlearnable.registry import Registry
-from unlearnable.victims.features import Frozen, evaluating, load_backbone
+from unlearnable.victims.features import Frozen, Intake, evaluating, load_backbone, stated_intake
 from unlearnable.victims.resnet9 import ResNet9
 
 SMALL_SIDE = 64  # pictures up to this side are cropped as CIFAR is, larger ones as ImageNet is
@@ -50,10 +50,24 @@ class Victim(ABC):
         """
         model = self.network(classes, size)
         if self.pretrained:
-            load_backbone(model, Path(self.pretrained))
+            self.load(model)
         elif self.frozen:
             raise ValueError("a frozen victim needs pretrained=FILE: its random features would never be trained")
         return Frozen(model) if self.frozen else model
+
+    def load(self, model: nn.Module) -> None:
+        """Fill the network with the weights of ``pretrained``, and have it take pictures as they were trained.
+
+        Raises:
+            ValueError: they are not weights of this network.
+        """
+        file = Path(self.pretrained)
+        load_backbone(model, file)
+        (stated_intake(file) or self.usual_intake()).install(model)
+
+    def usual_intake(self) -> Intake:
+        """How weights take pictures whose file does not say so: in [0, 1], as all that was trained here."""
+        return Intake()
 
 
 victims: Registry[Victim] = Registry("victims")
@@ -234,6 +248,13 @@ class Timm(Victim):
         fixed = known is not None and known.fixed_input_size  # others take pictures of any size
         shape: dict[str, Any] = {"img_size": size} if fixed else {}
         return timm.create_model(self.model, num_classes=classes, **shape)
+
+    def usual_intake(self) -> Intake:
+        """What timm states of the network's own weights."""
+        import timm
+
+        known = timm.get_pretrained_cfg(self.model)
+        return Intake(tuple(known.mean), tuple(known.std)) if known else Intake()
 
 
 def built_for(victim: Victim, classes: int, height: int, width: int) -> nn.Module:

@@ -1,16 +1,58 @@
 """What is done with any victim's network: a look at its features, its weights in a file, training its head alone."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from jaxtyping import Float
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from unlearnable.storage.atomic import replacing
+
+
+@dataclass(frozen=True)
+class Intake:
+    """How a network takes pictures, which come in [0, 1]: what it was trained on decides.
+
+    Attributes:
+        mean: of each colour, subtracted.
+        std: of each colour, by which the rest is divided.
+        side: smaller pictures are enlarged to so many pixels, bilinearly; 0 for none.
+    """
+
+    mean: tuple[float, ...] = (0.0, 0.0, 0.0)
+    std: tuple[float, ...] = (1.0, 1.0, 1.0)
+    side: int = 0
+
+    def install(self, model: nn.Module) -> None:
+        """Have ``model`` take pictures so, before its first convolution: its weights keep their names.
+
+        Raises:
+            ValueError: it has not one convolution alone that takes three colours.
+        """
+        model.intake = self  # type: ignore[assignment]
+        if self == Intake():
+            return
+        first = [layer for layer in model.modules() if isinstance(layer, nn.Conv2d) and layer.in_channels == 3]
+        if len(first) != 1:
+            raise ValueError(
+                f"expected a network with one convolution of three colours, before which pictures are normalised, as "
+                f"its weights ask; got {len(first)} such"
+            )
+        first[0].register_forward_pre_hook(lambda _, inputs: self(inputs[0]))
+
+    def __call__(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n 3 _ _"]:
+        """Pictures as the first convolution takes them."""
+        if max(images.shape[-2:]) < self.side:
+            images = F.interpolate(images, size=(self.side, self.side), mode="bilinear", antialias=False)
+        mean, std = (images.new_tensor(values)[:, None, None] for values in (self.mean, self.std))
+        return (images - mean) / std
 
 
 class Frozen(nn.Module):
@@ -58,10 +100,24 @@ def penultimate(model: nn.Module, images: Float[Tensor, "n 3 h w"]) -> Float[Ten
 
 
 def save_weights(model: nn.Module, file: Path) -> None:
-    """Write a victim's weights for ``pretrained=``, atomically and without pickle."""
+    """Write a victim's weights for ``pretrained=``, and how it takes pictures, atomically and without pickle."""
     inner = network_of(model)
+    stated = {"intake": json.dumps(asdict(intake_of(model)))}
     with replacing(file) as temporary:
-        save_file({name: tensor.contiguous() for name, tensor in inner.state_dict().items()}, temporary)
+        save_file({name: tensor.contiguous() for name, tensor in inner.state_dict().items()}, temporary, stated)
+
+
+def intake_of(model: nn.Module) -> Intake:
+    """How a victim takes pictures."""
+    intake: Intake = getattr(network_of(model), "intake", Intake())
+    return intake
+
+
+def stated_intake(file: Path) -> Intake | None:
+    """How the network of a file that `save_weights` wrote takes pictures; None where the file does not say."""
+    with safe_open(file, "pt") as stored:
+        stated = json.loads((stored.metadata() or {}).get("intake", "null"))
+    return stated and Intake(tuple(stated["mean"]), tuple(stated["std"]), stated["side"])
 
 
 def load_backbone(model: Any, file: Path) -> None:
