@@ -1,6 +1,6 @@
 """The columns of a table: those of Table 1, others, and what a list of names and groups stands for."""
 
-from unlearnable.training.countermeasure import countermeasure_named, split_chain
+from unlearnable.training.chain import countermeasure_named, split_chain
 
 TABLE1 = (
     "vanilla",

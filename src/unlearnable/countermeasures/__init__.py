@@ -21,13 +21,8 @@ from unlearnable.countermeasures import (
     ueraser,
 )
 from unlearnable.training import adversarial
-from unlearnable.training.countermeasure import (
-    Chain,
-    Countermeasure,
-    Knowledge,
-    countermeasure_named,
-    countermeasures,
-)
+from unlearnable.training.chain import Chain, countermeasure_named
+from unlearnable.training.countermeasure import Countermeasure, Knowledge, countermeasures
 
 __all__ = [
     "Chain",

@@ -18,7 +18,8 @@ from unlearnable.countermeasures.preprocess import Preprocess
 from unlearnable.countermeasures.presets import PLATFORMS, SCRAPERS, Picture, PlatformName, Preset, ScraperName
 from unlearnable.images.imageset import Images8
 from unlearnable.options import NonNegativeInt
-from unlearnable.training.countermeasure import countermeasures, split_chain
+from unlearnable.training.chain import split_chain
+from unlearnable.training.countermeasure import countermeasures
 
 WAY = ("platform", "scrape")
 
