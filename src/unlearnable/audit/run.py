@@ -147,9 +147,10 @@ def _stored(sets: Sets, trainings: AuditTrainings, runs: RunFolder) -> Iterator[
         if result := step.result:  # a kill may have come between storing it and forgetting its training
             result.cell.forget(runs.cells.folder)
     stored = {runs.stored_set(fingerprint(data)): data for data in (sets.clean, sets.protected, sets.test)}
+    finished = all(step.done for step in trainings.steps.values())
     try:
         for place, data in stored.items():
-            if not (place.intact or all(step.done for step in trainings.steps.values())):
+            if not (finished or place.intact):
                 place.save(data)
         yield
     finally:
