@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from unlearnable.audit.markdown import markdown_table
 from unlearnable.audit.outcome import AuditRow, Outcome, PublishedFolder, Sample, Wipe
-from unlearnable.audit.page import audit_page, markdown_table
+from unlearnable.audit.page import audit_page
 from unlearnable.bench.cell import Cell, Result
 from unlearnable.images.quality import Quality
 from unlearnable.images.visibility import Visibility
@@ -278,7 +279,7 @@ def test_names_are_text_and_never_markup():
         rows=(row("vanilla", 0.86, 0.15), row(NASTY_COUNTERMEASURE, 0.8, 0.7)),
         missing={NASTY: NASTY},
         command=NASTY,
-        victim=NASTY,
+        victim=f"resnet9:pretrained={NASTY}",
         published=replace(PUBLISHED, samples=(sample(NASTY),), budget=NASTY, over_budget=1),
     )
     page = audit_page(outcome)
@@ -302,6 +303,10 @@ def test_markdown():
         "| vanilla | 86.0 | 86.0 | 15.0 | 15.0 | 71.0 | holds |\n"
         "| a\\|b | – | – | – | – | – | not measured: none were \\<given> |\n"
         "| mean of 3 | 77.0 | 77.0 | 47.7 | 47.7 | 29.3 | |\n"
+        "\n"
+        "| a trainer with | worst countermeasure | published peak | clean peak | % of clean |\n"
+        "|---|---|---:|---:|---:|\n"
+        "| the published pictures alone | early | 67.0 | 70.0 | 95.7 |\n"
         "\n"
         "Training pictures: 5,000; Test pictures: 1,000, clean; Published pictures: 5,000; Classes: 10; Picture size: "
         "32 × 32 px; Victim: resnet9; Recipe: quick, 8 epochs; Trainings a row and set: 1 (seed 0); Hardware: a "

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from commands import run
-from reporting import CONTROLS, DRAWING, PEAK, SWEEP, filled, plan_in
+from reporting import CONTROLS, DRAWING, PEAK, SWEEP, WORST, filled, plan_in
 from unlearnable.bench.figure import figure_key
 from unlearnable.bench.plan import Plan
 from unlearnable.bench.planned_cell import TrainingSet
@@ -249,8 +249,57 @@ def test_markdown_shows_every_figure(content):
     assert lsp[2] == "20.0 (1 of 2 seeds)"
     below = [line for line in lines if line[:2] == ["", "below clean"]]
     assert below[1][2:6] == ["+68.0", "+56.0", "+30.0", "–"]
-    assert "| 1 | Deep Hiding (C) | 14.0 | 19.0 | 15.0 | 20.0 | gray | 10.0 |  |" in text
-    assert "| CIFAR-10 | LSP | 100% | rms:8 | 3 | 5.25 | 7.50 | 21 | 1024 | 33.25 | 0.9625 | 75 s |" in text
+    assert "| 1 | Deep Hiding (C) | 20.0 ± 1.4 (26.3 % of clean), gray | 20.2 | 14.0 | 19.0 | 10.0 |  |" in text
+    assert "| PSNR | SSIM | SSIMULACRA2 | its p10 | lowest | FLIP | made in |" in text
+    figures = "| CIFAR-10 | {} | 100% | rms:8 | 3 | 5.25 | 7.50 | 21 | 1024 | 33.25 | 0.9625 | {} | 75 s |"
+    assert figures.format("LSP", "60.5 | 50.5 | 40.5 | 0.125") in text and figures.format("EM", "– | – | – | –") in text
+
+
+def test_who_is_seen_less_comes_first_where_the_worst_case_is_the_same(tmp_path):
+    plan = Plan.read(plan_in(tmp_path, WORST, "worst"))
+    content = report_content([plan], filled(plan, tmp_path / "runs"))
+    (board,) = content.leaderboards()
+    assert [row.name for row, _ in board.ranked] == ["Deep Hiding (C)", "LSP", "Even"]
+    assert board.advantages == ("none", "clean")
+    worst = {row.name: summary.worst_cases for row, summary in board.ranked}
+    assert worst["LSP"]["none"].countermeasure == "jpeg:quality=50"
+    assert worst["LSP"]["none"].peak.mean == pytest.approx(0.33 + PEAK)
+    assert worst["LSP"]["none"].share == pytest.approx((0.33 + PEAK) / (0.65 + PEAK))
+    assert worst["LSP"]["clean"].share == pytest.approx((0.60 + PEAK) / (0.80 + PEAK))
+    assert [(point.row.name, point.seen) for point in board.frontier] == [
+        ("Deep Hiding (C)", 20.25),
+        ("LSP", 60.5),
+        ("Even", 50.5),
+    ]
+    text = report_markdown(content)
+    assert "| worst peak with the published pictures alone | worst peak with clean pictures of his own | SSIM" in text
+    assert (
+        "| 2 | LSP | 38.0 (54.3 % of clean), jpeg:quality=50 | 65.0 (76.5 % of clean), mix | 60.5 | 25.0 |" not in text
+    )
+    assert "](<frontier-worst-cifar-10-4.svg>)" in text
+    run("report", plan.file, "--runs", tmp_path / "runs", "--out", tmp_path / "out")
+    assert b"Even" in (tmp_path / "out" / "frontier-worst-cifar-10-4.svg").read_bytes()
+    (line,) = [
+        line for line in csv.DictReader(csv_files(content)["leaderboards.csv"].splitlines()) if line["rank"] == "2"
+    ]
+    assert (line["worst_clean"], line["worst_clean_in"], line["worst_pairs"], line["ssimulacra2"]) == (
+        "65.000",
+        "mix",
+        "",
+        "60.500",
+    )
+
+
+def test_there_is_no_frontier_where_nobody_measured_what_people_see(tmp_path):
+    plan = Plan.read(plan_in(tmp_path, WORST, "worst"))
+    runs = filled(plan, tmp_path / "runs")
+    for made in runs.sets.all():
+        if made.measured:
+            runs.sets.save(replace(made, measured=replace(made.measured, visibility=None)))
+    content = report_content([plan], runs)
+    (board,) = content.leaderboards()
+    assert not board.frontier and not board.seen
+    assert "SSIMULACRA2" not in report_markdown(content) and "(<frontier-" not in report_markdown(content)
 
 
 def test_csv_files_leave_empty_what_is_missing(content, table):

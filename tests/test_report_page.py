@@ -135,11 +135,12 @@ def test_in_a_browser_it_says_and_fetches_nothing(seen):
 
 
 def test_in_a_browser_every_part_is_there_and_not_empty(seen, content):
+    frontiers = sum(bool(board.frontier) for board in content.leaderboards())
     counts = {
         "table.board": 3 + 1,
         "table.figures": len(content.tables),
         "table.sets": 1,
-        ".plot": 3 + 1,
+        ".plot": 3 + 1 + frontiers,
         ".drawn": 1,
         ".record": len(content.trained_cells),
     }
@@ -152,7 +153,7 @@ def test_in_a_browser_every_part_is_there_and_not_empty(seen, content):
             if selector != ".record":
                 assert contrast(part.screenshot()) > 5, selector
     sizes = seen.page.evaluate("[...document.images].map((image) => [image.complete, image.naturalWidth])")
-    assert len(sizes) == 5 and all(complete and width > 300 for complete, width in sizes)
+    assert len(sizes) == 5 + frontiers and all(complete and width > 300 for complete, width in sizes)
 
 
 def test_in_a_browser_tables_are_sorted_by_click_and_by_key(seen):

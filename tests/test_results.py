@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from unlearnable.audit.markdown import markdown_table
 from unlearnable.audit.outcome import AuditRow, Outcome, PublishedFolder
-from unlearnable.audit.page import markdown_table
 from unlearnable.audit.verdict import verdict
 from unlearnable.bench.cell import Result
 from unlearnable.bench.figure import figure_key

@@ -1,5 +1,6 @@
 """What every registered countermeasure promises."""
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -107,6 +108,23 @@ def test_purify_is_deterministic_in_the_seed(countermeasure, data, knowledge):
     torch.manual_seed(2)
     second = countermeasure.purify(data, knowledge)
     assert torch.equal(first.images, second.images) and torch.equal(first.labels, second.labels)
+
+
+def test_who_needs_clean_pictures_says_so(countermeasure, data):
+    """And nobody else does: what stands among those with the published pictures alone can do without."""
+    alone = countermeasure.advantage in ("none", "pretrained")
+    with nullcontext() if alone else pytest.raises(ValueError, match="clean pictures of the trainer's own"):
+        countermeasure.purify(data, Knowledge(None, seed=5))
+
+
+def test_who_begins_with_a_network_of_somebody_elses_says_so(countermeasure, spec):
+    begins = countermeasure.adjust_victim(victim_named(VICTIM)).pretrained or spec.startswith("avatar")
+    assert (countermeasure.advantage == "pretrained") == bool(begins)
+
+
+def test_a_chain_needs_the_most_that_a_link_needs():
+    assert countermeasure_named("gray+bridge:pairs=2+mix").advantage == "pairs"
+    assert countermeasure_named("gray+jpeg").advantage == "none"
 
 
 def test_deploy_keeps_the_kind_of_pictures(countermeasure, data):

@@ -4,11 +4,13 @@ from dataclasses import asdict, dataclass
 from statistics import fmean
 
 from unlearnable.bench.cell import Result
+from unlearnable.bench.worst import WorstCase, advantage_of, worst_cases
 from unlearnable.countermeasures import countermeasure_named
 from unlearnable.images.budget import Pixels
 from unlearnable.images.quality import Quality
 from unlearnable.images.visibility import Visibility, VisibilitySummary
 from unlearnable.pages.score import Score
+from unlearnable.training.countermeasure import Advantage
 
 
 @dataclass(frozen=True)
@@ -192,6 +194,14 @@ class Outcome:
         """Over the rows that count, each the same however many seeds it has; empty without any."""
         figures = ("clean_final", "clean_peak", "final", "peak")
         return {name: fmean(getattr(row, name).mean for row in self.counted) for name in figures if self.counted}
+
+    @property
+    def worst_cases(self) -> dict[Advantage, WorstCase]:
+        """What the most successful trainer got, by what he has beside the published pictures; controls do not count."""
+        return worst_cases(
+            WorstCase(advantage_of(row.countermeasure, self.victim), row.countermeasure, row.peak, row.clean_peak)
+            for row in self.counted
+        )
 
     def worst_first(self) -> list[AuditRow]:
         """Rows by how much of the content a trainer gets, the most first."""

@@ -8,8 +8,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from unlearnable.audit.large import check_large, usual_trained
+from unlearnable.audit.markdown import markdown_table
 from unlearnable.audit.outcome import Outcome
-from unlearnable.audit.page import audit_page, markdown_table
+from unlearnable.audit.page import audit_page
 from unlearnable.audit.progress import AuditProgress, CallerError, ProgressMeter
 from unlearnable.audit.sets import Sets, load_sets
 from unlearnable.audit.trainings import AuditTrainings, in_full
@@ -173,6 +174,7 @@ def summary(outcome: Outcome) -> dict[str, object]:
     return {
         **{name: getattr(outcome, name) for name in settings.split()},
         "rows": rows,
+        "worst": {advantage: asdict(case) | {"share": case.share} for advantage, case in outcome.worst_cases.items()},
         "means": outcome.means,
         "missing": outcome.missing,
         "published": outcome.published.summary,

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from unlearnable.audit.outcome import AuditRow, Outcome
+from unlearnable.bench.worst import IN_WORDS, WorstCase
 from unlearnable.images.visibility import described
 
 Status = Literal["holds", "weakened", "gone", "undecided", "control"]
@@ -47,11 +48,6 @@ def ordinary(outcome: Outcome) -> AuditRow | None:
     return next((row for row in outcome.rows if row.countermeasure == ORDINARY), None)
 
 
-def worst_case(outcome: Outcome) -> AuditRow | None:
-    """The row in which a trainer got most out of the published pictures; controls do not count."""
-    return max(outcome.counted, key=lambda row: row.peak.mean, default=None)
-
-
 def by_status(outcome: Outcome) -> dict[Status, list[str]]:
     """Countermeasures by what they leave of the protection, the worst for it first; controls do not count."""
     found: dict[Status, list[str]] = {"holds": [], "weakened": [], "gone": [], "undecided": []}
@@ -67,21 +63,21 @@ def percent(share: float) -> str:
 
 
 def _sentences(outcome: Outcome) -> Iterator[str]:
-    best = worst_case(outcome)
-    if best is None:
+    worst = outcome.worst_cases
+    if not worst:
         yield "Nothing was measured: no training on published pictures has ended; nothing is known of the protection."
     else:
         yield from _bad_news(outcome)
-        yield _best(outcome, best)
+        yield _headline(outcome)
         yield from _owner(outcome)
-        yield from _ordinary(outcome, best)
+        yield from _ordinary(outcome)
         yield _count(outcome)
         yield from _controls(outcome)
         yield from _collapse(outcome)
     yield from _missing(outcome)
     yield from _budget(outcome)
     yield from _visibility(outcome)
-    if best is not None:
+    if worst:
         yield _seeds(outcome)
 
 
@@ -103,21 +99,31 @@ def _bad_news(outcome: Outcome) -> Iterator[str]:
         )
 
 
-def _best(outcome: Outcome, row: AuditRow) -> str:
-    way = "by ordinary training" if row.countermeasure == ORDINARY else f"with the countermeasure {row.countermeasure}"
+def _headline(outcome: Outcome) -> str:
+    """The worst case of each kind of trainer, and which kinds nobody tried."""
+    worst = outcome.worst_cases
+    cases = [f"with {IN_WORDS[case.advantage]} {_share_of_clean(case)}" for case in worst.values()]
+    untried = [words for advantage, words in IN_WORDS.items() if advantage not in worst]
     return (
-        f"The most that a trainer got out of the published pictures is {percent(row.peak.mean)} of {_tested(outcome)} "
-        f"right, at the best epoch, {way}; the same training on clean pictures gets {percent(row.clean_peak.mean)}, "
-        f"guessing {percent(outcome.chance)}."
+        f"Of what clean pictures give, a trainer gets in the worst case that was measured: {'; '.join(cases)}. These "
+        f"are the best epochs; guessing gets {percent(outcome.chance)} of {_tested(outcome)} right."
+        + (f" Not tried: a trainer with {'; with '.join(untried)}." if untried else "")
     )
 
 
-def _ordinary(outcome: Outcome, best: AuditRow) -> Iterator[str]:
+def _share_of_clean(case: WorstCase) -> str:
+    share = "a share that is not known" if case.share is None else percent(case.share)
+    clean = "not known" if case.clean is None else percent(case.clean.mean)
+    way = "ordinary training" if case.countermeasure == ORDINARY else case.countermeasure
+    return f"{share} ({way}: {percent(case.peak.mean)} right, clean {clean})"
+
+
+def _ordinary(outcome: Outcome) -> Iterator[str]:
     """The result without a countermeasure, where no other sentence gives it."""
-    row = ordinary(outcome)
+    row, named = ordinary(outcome), [case.countermeasure for case in outcome.worst_cases.values()]
     if row is None:
         yield "Ordinary training, without any countermeasure, was not measured."
-    elif row is not best and status(row, outcome.chance) in ("holds", "undecided"):
+    elif ORDINARY not in named and status(row, outcome.chance) in ("holds", "undecided"):
         yield (
             f"Ordinary training, without any countermeasure, gets {percent(row.peak.mean)} with the published pictures "
             f"and {percent(row.clean_peak.mean)} with clean ones."

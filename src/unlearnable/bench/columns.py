@@ -33,8 +33,9 @@ BEYOND = (
     "coin",
     "class_mean",
     "reveal",
-    "inverse",
-    "bridge",
+    "inverse:per_class=100",  # as many as the others that hold clean pictures
+    "bridge:pairs=20",
+    "bridge:pairs=500",
     "dvae",
     "simclr",
     "mix",

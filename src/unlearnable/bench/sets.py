@@ -14,11 +14,14 @@ from unlearnable.bench.planned_cell import REMAINDER, TrainingSet
 from unlearnable.compute.devices import device_named, name_of
 from unlearnable.images.budget import Budget
 from unlearnable.images.imageset import ImageSet, fingerprint
-from unlearnable.images.quality import Quality, measure
+from unlearnable.images.quality import measure
+from unlearnable.images.visibility import VisibilitySummary, spread_out, visibility
 from unlearnable.protections.optimised import OptimisationStep, Optimised
 from unlearnable.storage.checkpoint import elapsed_seconds
 from unlearnable.storage.provenance import __version__, file_fingerprint, versions
 from unlearnable.storage.records import Record
+
+SEEN = 20  # pictures of a set whose visibility is measured: each takes about a tenth of a second
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,7 @@ class SetQuality:
         l0_max: most pixels that differ in one picture.
         psnr: mean, in dB; None where no picture differs.
         ssim: mean.
+        visibility: what people see, of `SEEN` pictures from all over the set; None where that was not measured.
     """
 
     budget: str
@@ -43,10 +47,15 @@ class SetQuality:
     l0_max: int
     psnr: float | None
     ssim: float
+    visibility: VisibilitySummary | None = None
 
     @classmethod
-    def of(cls, budget: str, qualities: list[Quality]) -> "SetQuality":
-        """What the pictures' measures come to."""
+    def of(cls, budget: str, clean: ImageSet, made: ImageSet) -> "SetQuality":
+        """Of pictures and what was made of them."""
+        pairs = list(zip(*(data.images.permute(0, 2, 3, 1).numpy() for data in (clean, made)), strict=True))
+        with ThreadPoolExecutor() as pool:
+            qualities = list(pool.map(lambda pair: measure(*pair), pairs))
+            seen = list(pool.map(lambda pair: visibility(*pair), spread_out(pairs, SEEN)))
         psnrs = [quality.psnr for quality in qualities if quality.psnr is not None]
         return cls(
             budget=budget,
@@ -57,6 +66,7 @@ class SetQuality:
             l0_max=max(quality.l0 or 0 for quality in qualities),
             psnr=round(mean(psnrs), 2) if psnrs else None,
             ssim=round(mean(quality.ssim for quality in qualities), 4),
+            visibility=VisibilitySummary.of([one for one in seen if one]),
         )
 
 
@@ -148,7 +158,7 @@ def make(
         else:
             made = protection(clean, what.seed)
         made = replace(clean, images=torch.where(protected[:, None, None, None], made.images, clean.images))
-        measured = SetQuality.of(protection.budget, _qualities(clean[protected], made[protected]))
+        measured = SetQuality.of(protection.budget, clean[protected], made[protected])
     record = SetRecord(
         what=what,
         clean=fingerprint(clean),
@@ -168,9 +178,3 @@ def make(
 def _files(what: TrainingSet) -> str:
     """Fingerprint of the files on which the protection depends."""
     return file_fingerprint(what.protecting.find_files()) if what.protecting else ""
-
-
-def _qualities(clean: ImageSet, made: ImageSet) -> list[Quality]:
-    before, after = (data.images.permute(0, 2, 3, 1).numpy() for data in (clean, made))
-    with ThreadPoolExecutor() as pool:
-        return list(pool.map(measure, before, after))

@@ -28,6 +28,7 @@ def report(
     from unlearnable.report.csv_files import csv_files
     from unlearnable.report.markdown import report_markdown
     from unlearnable.report.page import report_page
+    from unlearnable.report.plots import frontier
     from unlearnable.storage.atomic import write
 
     with errors(), ExitStack() as kept:
@@ -42,6 +43,7 @@ def report(
         content = report_content(read, found)
         files: dict[str, str | bytes] = {"report.html": report_page(content), "report.md": report_markdown(content)}
         files |= csv_files(content) | {figure.file: figure.png for figure in content.illustrations}
+        files |= {board.frontier_file: plot for board in content.leaderboards() if (plot := frontier(board))}
         out.mkdir(parents=True, exist_ok=True)
         for name, written in files.items():
             write(out / name, written)

@@ -17,7 +17,7 @@ from torch import Tensor
 from unlearnable.compute.devices import at_once, fast
 from unlearnable.images.imageset import Images8, ImageSet, to_bytes
 from unlearnable.options import PositiveInt
-from unlearnable.training.countermeasure import Countermeasure, Knowledge, countermeasures
+from unlearnable.training.countermeasure import Advantage, Countermeasure, Knowledge, countermeasures
 
 CONFIG, WEIGHTS, SCHEDULE = "config.json", "diffusion_pytorch_model.safetensors", "scheduler_config.json"
 
@@ -42,6 +42,11 @@ class Avatar(Countermeasure):
     def changes_nothing(self) -> bool:
         """Without any noise."""
         return self.step == 0
+
+    @property
+    def advantage(self) -> Advantage:
+        """The diffusion model."""
+        return "pretrained"
 
     @property
     def effort_before(self) -> float:

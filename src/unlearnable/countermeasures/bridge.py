@@ -15,7 +15,7 @@ from unlearnable.countermeasures.leaked import leaked_pairs
 from unlearnable.countermeasures.small_networks import learn, subtracted
 from unlearnable.images.imageset import Images, ImageSet
 from unlearnable.options import PositiveFloat, PositiveInt
-from unlearnable.training.countermeasure import Countermeasure, Knowledge, countermeasures
+from unlearnable.training.countermeasure import Advantage, Countermeasure, Knowledge, countermeasures
 
 BATCH_PIXELS = 32 * 64**2  # of a step: 32 pairs up to 64 px, fewer of larger ones
 MAP = 8  # side of what is known of a class, in cells
@@ -38,6 +38,11 @@ class Bridge(Countermeasure):
     steps: PositiveInt = 600
     learning_rate: PositiveFloat = 2e-3
     channels: PositiveInt = 32
+
+    @property
+    def advantage(self) -> Advantage:
+        """Originals of published pictures."""
+        return "pairs"
 
     @property
     def effort_before(self) -> float:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from unlearnable.images.imageset import ImageSet, to_bytes
 from unlearnable.options import PositiveInt
-from unlearnable.training.countermeasure import Countermeasure, Knowledge, countermeasures
+from unlearnable.training.countermeasure import Advantage, Countermeasure, Knowledge, countermeasures
 
 
 class NeedsClean(Countermeasure):
@@ -15,6 +15,11 @@ class NeedsClean(Countermeasure):
     """
 
     per_class: PositiveInt
+
+    @property
+    def advantage(self) -> Advantage:
+        """A few clean pictures."""
+        return "clean"
 
     def check_serves(self, clean: ImageSet) -> None:
         """See `Countermeasure`."""

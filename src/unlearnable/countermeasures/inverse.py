@@ -17,7 +17,7 @@ from unlearnable.compute.devices import fast, seeded
 from unlearnable.countermeasures.small_networks import learn, subtracted
 from unlearnable.images.imageset import ImageSet
 from unlearnable.options import PositiveInt
-from unlearnable.training.countermeasure import Countermeasure, Knowledge, countermeasures
+from unlearnable.training.countermeasure import Advantage, Countermeasure, Knowledge, countermeasures
 
 PATCH = 64  # px; larger pictures are learnt from patches
 OWN_KEYS = 1 << 32  # the attacker's seeds start here, where nobody's protection is likely to have its own
@@ -47,6 +47,11 @@ class InverseNetwork(Countermeasure):
         from unlearnable.protections import protection_named
 
         protection_named(self.protection)
+
+    @property
+    def advantage(self) -> Advantage:
+        """Clean pictures, which he protects himself."""
+        return "clean"
 
     def find_files(self) -> tuple[Path, ...]:
         """The weights with which he protects."""

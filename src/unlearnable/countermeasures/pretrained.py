@@ -6,7 +6,7 @@ from typing import Annotated
 
 from annotated_types import Ge
 
-from unlearnable.training.countermeasure import Countermeasure, countermeasures
+from unlearnable.training.countermeasure import Advantage, Countermeasure, countermeasures
 from unlearnable.training.recipes import Recipe
 from unlearnable.victims.architectures import Victim
 from unlearnable.victims.backbones import BACKBONES, Backbone, weights_file
@@ -20,6 +20,11 @@ class WithBackbone(Countermeasure):
     """
 
     weights: str
+
+    @property
+    def advantage(self) -> Advantage:
+        """The backbone."""
+        return "pretrained"
 
     @property
     def trains_head_alone(self) -> bool:

@@ -3,11 +3,14 @@
 import csv
 import io
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
+from unlearnable.bench.sets import SetQuality
+from unlearnable.images.visibility import VisibilitySummary
 from unlearnable.report.content import ReportContent
 from unlearnable.report.tables import Summary, Table, TableRow
+from unlearnable.training.countermeasure import ADVANTAGES
 
 
 def csv_files(content: ReportContent) -> dict[str, str]:
@@ -52,6 +55,8 @@ def _standings(content: ReportContent) -> Iterable[dict[str, Any]]:
                 "rank": rank,
                 "columns": len(board.columns),
                 **_summary(summary, board.table),
+                **_worst_cases(summary),
+                "ssimulacra2": _known(board.table.visibility(row)),
                 "over": "; ".join(board.table.label(column) for column in board.columns),
             }
 
@@ -67,6 +72,21 @@ def _summary(summary: Summary, table: Table) -> dict[str, str]:
     }
 
 
+def _worst_cases(summary: Summary) -> dict[str, str]:
+    """Of each kind of trainer: the peak, its share of clean, and with what; empty where nobody was tried."""
+    found = {}
+    for advantage in ADVANTAGES:
+        case = summary.worst_cases.get(advantage)
+        found[f"worst_{advantage}"] = _percent(case.peak.mean if case else None)
+        found[f"worst_{advantage}_of_clean"] = _percent(case.share if case else None)
+        found[f"worst_{advantage}_in"] = case.countermeasure if case else ""
+    return found
+
+
+def _known(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
+
+
 def _sets(content: ReportContent) -> Iterable[dict[str, Any]]:
     for protected in content.protected_sets:
         yield {
@@ -74,13 +94,20 @@ def _sets(content: ReportContent) -> Iterable[dict[str, Any]]:
             "row": protected.row,
             "protection": protected.record.what.protection,
             "share": protected.record.what.share,
-            **asdict(protected.measured),
+            **_quality(protected.measured),
             "pictures": protected.record.count,
             "size": protected.record.size,
             "seconds": protected.record.seconds,
             "device": protected.record.device,
             "fingerprint": protected.record.fingerprint,
         }
+
+
+def _quality(measured: SetQuality) -> dict[str, Any]:
+    """With the measures of visibility beside the others, empty where they were not taken."""
+    found = asdict(measured)
+    seen = found.pop("visibility") or {}
+    return found | {field.name: seen.get(field.name, "") for field in fields(VisibilitySummary)}
 
 
 def _row(table: Table, row: TableRow) -> dict[str, str]:

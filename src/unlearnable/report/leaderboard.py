@@ -1,9 +1,34 @@
-"""Leaderboards: protections ranked by what a trainer gets on average, never over different columns."""
+"""Leaderboards: protections ranked by the worst case without clean pictures, then by what people see.
 
+Never over different columns.
+"""
+
+import re
 from dataclasses import dataclass
+from math import inf
 
+from unlearnable.bench.worst import WorstCase, advantage_of
+from unlearnable.pages.text import MISSING, percent, score
 from unlearnable.report.paper_comparison import Column
 from unlearnable.report.tables import Summary, Table, TableRow
+from unlearnable.training.countermeasure import ADVANTAGES, Advantage
+
+FRONTIER = "What a trainer gets from the published pictures alone, against what people see of them"
+
+
+@dataclass(frozen=True)
+class Point:
+    """A protection between two wishes.
+
+    Attributes:
+        row: of the table.
+        seen: mean SSIMULACRA2: the higher, the less is seen.
+        share: of what clean pictures give, what the worst trainer gets who has the published pictures alone.
+    """
+
+    row: TableRow
+    seen: float
+    share: float
 
 
 @dataclass(frozen=True)
@@ -13,7 +38,8 @@ class Leaderboard:
     Attributes:
         table: whose.
         columns: over which all figures are.
-        ranked: protections measured in all of them, the lowest mean first, then the lowest worst case.
+        ranked: protections measured in all of them. First comes the one from which a trainer gets least who has the
+            published pictures alone, by his highest peak; of two alike, the one that is seen less.
         unprotected: what is not protected, measured in all of them.
         incomplete: how many of the columns have been measured, of those that cannot be ranked yet.
     """
@@ -25,6 +51,33 @@ class Leaderboard:
     incomplete: dict[TableRow, int]
 
     @property
+    def advantages(self) -> tuple[Advantage, ...]:
+        """What trainers had in these columns beside the published pictures."""
+        held = {advantage_of(column.countermeasure, column.victim) for column in self.columns}
+        return tuple(advantage for advantage in ADVANTAGES if advantage in held)
+
+    @property
+    def seen(self) -> bool:
+        """Whether of any row it is known what people see."""
+        return any(self.table.visibility(row) is not None for row, _ in self.ranked)
+
+    @property
+    def frontier(self) -> tuple[Point, ...]:
+        """The ranked rows of which both is known; empty where fewer than two are."""
+        found = []
+        for row, summary in self.ranked:
+            alone, seen = summary.worst_cases.get("none"), self.table.visibility(row)
+            if alone and alone.share is not None and seen is not None:
+                found.append(Point(row, seen, alone.share))
+        return tuple(found) if len(found) > 1 else ()
+
+    @property
+    def frontier_file(self) -> str:
+        """Of its plot beside the report."""
+        where = re.sub(r"\W+", "-", f"{self.table.plan} {self.table.data} {len(self.columns)}".lower())
+        return f"frontier-{where}.svg"
+
+    @property
     def title(self) -> str:
         """Names the columns."""
         names = [self.table.label(column) for column in self.columns]
@@ -33,6 +86,11 @@ class Leaderboard:
             if len(names) == 1
             else (f"Leaderboard over {len(names)} columns ({'; '.join(names)})")
         )
+
+
+def in_figures(case: WorstCase | None) -> str:
+    """A worst case in a place of a leaderboard: the peak, its share of what clean pictures give, and with what."""
+    return f"{score(case.peak)} ({percent(case.share)} % of clean), {case.countermeasure}" if case else MISSING
 
 
 def leaderboards(table: Table) -> list[Leaderboard]:
@@ -64,5 +122,11 @@ def _leaderboard(table: Table, group: frozenset[Column]) -> Leaderboard:
             (unprotected if row.unprotected else ranked).append((row, summary))
         elif not row.unprotected and group <= set(table.columns_of(row)):
             incomplete[row] = len(summary.columns) if summary else 0
-    ranked.sort(key=lambda standing: (standing[1].final, standing[1].worst_peak))
+    ranked.sort(key=lambda standing: _place(table, *standing))
     return Leaderboard(table, columns, tuple(ranked), tuple(unprotected), incomplete)
+
+
+def _place(table: Table, row: TableRow, summary: Summary) -> tuple[float, float, float]:
+    """Where the columns have no trainer without an advantage, the worst of them all counts in his place."""
+    alone, seen = summary.worst_cases.get("none"), table.visibility(row)
+    return alone.peak.mean if alone else summary.worst_peak, -seen if seen is not None else inf, summary.final

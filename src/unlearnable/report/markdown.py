@@ -1,11 +1,13 @@
 """A report as Markdown."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import Literal
 
+from unlearnable.bench.worst import IN_WORDS
+from unlearnable.images.visibility import VisibilitySummary
 from unlearnable.pages.text import MISSING, as_utf8, duration, markdown_cell, percent, points, score
 from unlearnable.report.content import Illustration, ProtectedSet, ReportContent
-from unlearnable.report.leaderboard import Leaderboard, leaderboards
+from unlearnable.report.leaderboard import FRONTIER, Leaderboard, in_figures, leaderboards
 from unlearnable.report.tables import Field, Summary, Table, TableRow
 
 
@@ -100,30 +102,38 @@ def _overall(table: Table, summary: Summary | None, what: Literal["final", "peak
     return [f"{100 * mean:.1f} (over {len(summary.columns)} of {len(table.counted)})", f"{100 * worst:.1f}"]
 
 
-def _leaderboard(leaderboard: Leaderboard) -> str:
-    lines = [_standing(str(rank), *standing, leaderboard) for rank, standing in enumerate(leaderboard.ranked, 1)]
-    lines += [_standing("", *standing, leaderboard) for standing in leaderboard.unprotected]
+def _leaderboard(board: Leaderboard) -> str:
+    lines = [[str(rank), *_standing(board, *standing), ""] for rank, standing in enumerate(board.ranked, 1)]
+    lines += [["", *_standing(board, *standing), "not protected"] for standing in board.unprotected]
+    heads = ["", "", *(f"worst peak with {IN_WORDS[advantage]}" for advantage in board.advantages)]
+    heads += [*(["SSIMULACRA2"] if board.seen else []), "mean, final", "mean, peak", "paper's mean", ""]
     lines += [
-        ["", markdown_cell(row.label), *[MISSING] * 6, f"{count} of {len(leaderboard.columns)} columns measured"]
-        for row, count in leaderboard.incomplete.items()
+        [
+            "",
+            markdown_cell(row.label),
+            *[MISSING] * (len(heads) - 3),
+            f"{count} of {len(board.columns)} columns measured",
+        ]
+        for row, count in board.incomplete.items()
     ]
-    heads = ["", "", "mean, final", "mean, peak", "worst, final", "worst, peak", "worst peak in", "paper's mean", ""]
-    return f"### {markdown_cell(leaderboard.title)}\n\n{_grid(heads, lines, left=2)}"
+    parts = [f"### {markdown_cell(board.title)}", _grid(heads, lines, left=2)]
+    if board.frontier:
+        parts.append(f"![{FRONTIER}](<{board.frontier_file}>)")
+    return "\n\n".join(parts)
 
 
-def _standing(rank: str, row: TableRow, summary: Summary, leaderboard: Leaderboard) -> list[str]:
-    values = (summary.final, summary.peak, summary.worst_final, summary.worst_peak)
+def _standing(board: Leaderboard, row: TableRow, summary: Summary) -> list[str]:
+    seen = board.table.visibility(row)
     return [
-        rank,
         markdown_cell(row.label),
-        *(percent(value) for value in values),
-        markdown_cell(leaderboard.table.label(summary.worst)),
-        percent(summary.paper),
-        "not protected" if row.unprotected else "",
+        *(markdown_cell(in_figures(summary.worst_cases.get(advantage))) for advantage in board.advantages),
+        *([MISSING if seen is None else f"{seen:.1f}"] if board.seen else []),
+        *map(percent, (summary.final, summary.peak, summary.paper)),
     ]
 
 
-def _protected_sets(sets: Iterable[ProtectedSet]) -> str:
+def _protected_sets(sets: Collection[ProtectedSet]) -> str:
+    seen = any(one.measured.visibility for one in sets)
     heads = [
         "data",
         "",
@@ -136,6 +146,7 @@ def _protected_sets(sets: Iterable[ProtectedSet]) -> str:
         "L0 max",
         "PSNR",
         "SSIM",
+        *(["SSIMULACRA2", "its p10", "lowest", "FLIP"] if seen else []),
         "made in",
     ]
     lines = []
@@ -151,10 +162,18 @@ def _protected_sets(sets: Iterable[ProtectedSet]) -> str:
             f"{measured.l0_max}",
             MISSING if measured.psnr is None else f"{measured.psnr:.2f}",
             f"{measured.ssim:.4f}",
+            *(_seen(measured.visibility) if seen else []),
             duration(one.record.seconds),
         ]
         lines.append([markdown_cell(one.data), markdown_cell(one.row), *figures])
     return _grid(heads, lines, left=2)
+
+
+def _seen(summary: VisibilitySummary | None) -> list[str]:
+    if summary is None:
+        return [MISSING] * 4
+    scores = (summary.ssimulacra2_mean, summary.ssimulacra2_p10, summary.ssimulacra2_min)
+    return [*(f"{score:.1f}" for score in scores), f"{summary.flip_mean:.3f}"]
 
 
 def _figure(figure: Illustration) -> list[str]:

@@ -1,21 +1,22 @@
 """A report as one HTML file that needs nothing else."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
 from jinja2 import Template
 from markupsafe import Markup, escape
 
-from unlearnable.bench.planned_cell import protecting
+from unlearnable.bench.sets import SEEN
+from unlearnable.bench.worst import IN_WORDS
 from unlearnable.pages.curves import Curve, curve
 from unlearnable.pages.html import data_uri, html_environment
 from unlearnable.pages.text import MISSING, as_utf8, duration, percent, points, score
 from unlearnable.report.content import ReportContent, TrainedCell
-from unlearnable.report.leaderboard import Leaderboard, leaderboards
+from unlearnable.report.leaderboard import FRONTIER, Leaderboard, leaderboards
 from unlearnable.report.markdown import caveats
-from unlearnable.report.plots import budget_plot, sweeps
-from unlearnable.report.tables import Table, TableRow
+from unlearnable.report.plots import budget_plot, frontier, sweeps
+from unlearnable.report.tables import Table
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class TableSection:
         anchor: of its heading.
         table: of the plan.
         caveats: what to know before the figures.
-        leaderboards: with the plot of each, if there is one.
+        leaderboards: with the plots of each against budget and visibility, if there are.
         sweeps: plots by what they are along.
         comparable: whether all rows were measured in the same columns, so that their means can be sorted.
     """
@@ -34,7 +35,7 @@ class TableSection:
     anchor: str
     table: Table
     caveats: list[str]
-    leaderboards: list[tuple[Leaderboard, bytes | None]]
+    leaderboards: list[tuple[Leaderboard, bytes | None, bytes | None]]
     sweeps: dict[str, bytes]
     comparable: bool
 
@@ -42,33 +43,23 @@ class TableSection:
 def report_page(content: ReportContent) -> str:
     """One HTML document, UTF-8, without references to anything outside it; the same for the same records."""
     page = _template().render(
-        sections=[_section(f"t{number}", table, content) for number, table in enumerate(content.tables, 1)],
+        sections=[_section(f"t{number}", table) for number, table in enumerate(content.tables, 1)],
         content=content,
         summary=_summary(content),
     )
     return as_utf8(page)
 
 
-def _section(anchor: str, table: Table, content: ReportContent) -> TableSection:
-    rms = _rms(table, content)
+def _section(anchor: str, table: Table) -> TableSection:
     measured = {frozenset(summary.columns) for row in table.rows if (summary := table.summary(row))}
     return TableSection(
         anchor=anchor,
         table=table,
         caveats=caveats(table),
-        leaderboards=[(leaderboard, budget_plot(leaderboard, rms)) for leaderboard in leaderboards(table)],
+        leaderboards=[(board, budget_plot(board), frontier(board)) for board in leaderboards(table)],
         sweeps=sweeps(table),
         comparable=len(measured) < 2,
     )
-
-
-def _rms(table: Table, content: ReportContent) -> Mapping[TableRow, float]:
-    """How far each row's pictures are changed, in grey levels."""
-    data = table.train and table.train.what.data
-    sets = [protected for protected in content.protected_sets if protected.record.what.data == data]
-    found = {protected.record.what.protecting: protected.measured.rms for protected in sets}  # however it is spelled
-    named = {row: protecting(row.protection) for row in table.rows}
-    return {row: found[protection] for row, protection in named.items() if protection in found}
 
 
 @cache
@@ -84,6 +75,9 @@ def _template() -> Template:
     }
     environment.globals |= {
         "missing": MISSING,
+        "in_words": IN_WORDS,
+        "frontier": FRONTIER,
+        "seen_count": SEEN,
         "curves": _curves,
         "record": _record,
     }

@@ -1,7 +1,7 @@
-"""Plots of a report as SVG: accuracy against budget, and against the quality of JPEG or the share of protection."""
+"""Plots of a report as SVG: accuracy against budget, visibility, the quality of JPEG or the share of protection."""
 
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from unlearnable.countermeasures import countermeasure_named
 from unlearnable.countermeasures.preprocess import Jpeg
+from unlearnable.images.visibility import JPEG_SCORES, NOBODY_SEES
 from unlearnable.report.leaderboard import Leaderboard
 from unlearnable.report.paper_comparison import Column
 from unlearnable.report.tables import Table, TableRow
@@ -19,24 +20,33 @@ MARKERS = "osD^vPX*<>ph"
 FEWEST = 3  # points of a sweep
 
 
-def budget_plot(leaderboard: Leaderboard, rms: Mapping[TableRow, float]) -> bytes | None:
-    """Mean accuracy of a leaderboard against how far the pictures are changed; None where fewer than two are known.
-
-    Args:
-        leaderboard: whose means.
-        rms: mean RMS of the sets, in grey levels.
-    """
-    ranked = [(row, summary) for row, summary in leaderboard.ranked if row in rms]
+def budget_plot(board: Leaderboard) -> bytes | None:
+    """Mean accuracy against how far the pictures are changed; None where fewer than two are known."""
+    rms = {row: quality.rms for row, quality in board.table.qualities.items()}
+    ranked = [(row, summary) for row, summary in board.ranked if row in rms]
     if len(ranked) < 2:
         return None
     figure, axes = _axes("RMS of the change, grey levels of 255")
     for row, summary in ranked:
-        look = _look(leaderboard.table, row) | {"linestyle": ""}
-        axes.plot(rms[row], 100 * summary.final, markersize=8, label=row.label, **look)
-    for row, summary in leaderboard.unprotected:
+        axes.plot(rms[row], 100 * summary.final, label=row.label, **_point(board.table, row))
+    for row, summary in board.unprotected:
         axes.axhline(100 * summary.final, color="black", linestyle="--", linewidth=1, label=f"{row.label}, unchanged")
     axes.set_xlim(0, 1.08 * max(rms[row] for row, _ in ranked))
-    return _svg(figure, axes, leaderboard.table)
+    return _svg(figure, axes, board.table.chance)
+
+
+def frontier(board: Leaderboard) -> bytes | None:
+    """Share of clean accuracy in the worst case without clean pictures against visibility; None without two points."""
+    if not board.frontier:
+        return None
+    figure, axes = _axes("SSIMULACRA2, mean: the higher, the less is seen", "worst case, % of clean accuracy")
+    for point in board.frontier:
+        axes.plot(point.seen, 100 * point.share, label=point.row.label, **_point(board.table, point.row))
+    for seen, words in ((NOBODY_SEES, "nobody sees it"), (JPEG_SCORES[75], "JPEG 75"), (JPEG_SCORES[30], "JPEG 30")):
+        axes.axvline(seen, color="grey", linestyle=":", linewidth=1)
+        axes.annotate(words, (seen, 2), rotation=90, fontsize=8, color="grey", ha="right", va="bottom")
+    axes.set(xlim=(min(0.0, *(point.seen - 5 for point in board.frontier)), 100), ylim=(0, 105))
+    return _svg(figure, axes)
 
 
 def sweeps(table: Table) -> dict[str, bytes]:
@@ -65,7 +75,7 @@ def _sweep(table: Table, name: str, measure: Callable[[Column], float | None]) -
         points = [(value, 100 * field.final.mean) for value, field in fields.items() if field and field.final]
         if points:
             axes.plot(*zip(*points, strict=True), label=row.label, **_look(table, row))
-    return _svg(figure, axes, table) if axes.lines else None
+    return _svg(figure, axes, table.chance) if axes.lines else None
 
 
 def _quality(column: Column) -> float | None:
@@ -80,18 +90,23 @@ def _look(table: Table, row: TableRow) -> dict[str, Any]:
     return {"marker": MARKERS[index % len(MARKERS)], "color": colour, "linestyle": style}
 
 
-def _axes(horizontal: str) -> tuple[Figure, Axes]:
+def _point(table: Table, row: TableRow) -> dict[str, Any]:
+    """The same where a row is one point."""
+    return _look(table, row) | {"linestyle": "", "markersize": 8}
+
+
+def _axes(horizontal: str, vertical: str = "test accuracy, %") -> tuple[Figure, Axes]:
     figure = Figure(figsize=(7.6, 3.8), layout="constrained")
     axes = figure.subplots()
-    axes.set(xlabel=horizontal, ylabel="test accuracy, %", ylim=(0, 100))
+    axes.set(xlabel=horizontal, ylabel=vertical, ylim=(0, 100))
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
     return figure, axes
 
 
-def _svg(figure: Figure, axes: Axes, table: Table) -> bytes:
-    if table.chance:
-        axes.axhline(100 * table.chance, color="grey", linestyle=":", linewidth=1, label="guessing")
+def _svg(figure: Figure, axes: Axes, chance: float | None = None) -> bytes:
+    if chance:
+        axes.axhline(100 * chance, color="grey", linestyle=":", linewidth=1, label="guessing")
     figure.legend(loc="outside right upper", frameon=False, fontsize=9)
     file = io.BytesIO()
     with matplotlib.rc_context({"svg.hashsalt": "unlearnable", "font.size": 10}):  # the same bytes for the same points

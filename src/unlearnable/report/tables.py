@@ -8,9 +8,11 @@ from unlearnable.bench.cell import Result
 from unlearnable.bench.failure import Failure
 from unlearnable.bench.plan import Plan
 from unlearnable.bench.planned_cell import CLEAN, PlannedCell, TrainingSet, protecting
-from unlearnable.bench.sets import SetRecord
+from unlearnable.bench.sets import SetQuality, SetRecord
+from unlearnable.bench.worst import WorstCase, advantage_of, worst_cases
 from unlearnable.pages.score import Score
 from unlearnable.report.paper_comparison import Column, Comparison
+from unlearnable.training.countermeasure import Advantage
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,7 @@ class Summary:
         final, peak: mean accuracies after the last and after the best epoch.
         worst_final, worst_peak: the highest of each.
         worst: the column of ``worst_peak``.
+        worst_cases: the highest peak by what the trainer has beside the published pictures.
         paper: mean of the paper's over the same columns; None where it does not have all of them.
     """
 
@@ -86,6 +89,7 @@ class Summary:
     worst_final: float
     worst_peak: float
     worst: Column
+    worst_cases: dict[Advantage, WorstCase]
     paper: float | None
 
 
@@ -102,6 +106,7 @@ class Table:
         train, test: the clean sets; None where they have not been made.
         rows, columns: in the order of the plan.
         fields: whatever the plan asks for, whether measured or not.
+        qualities: of the protected sets that have been made, budget and visibility.
         failures: of trainings that are not done.
     """
 
@@ -115,6 +120,7 @@ class Table:
     rows: tuple[TableRow, ...]
     columns: tuple[Column, ...]
     fields: dict[tuple[TableRow, Column], Field]
+    qualities: dict[TableRow, SetQuality]
     failures: tuple[Failure, ...] = ()
 
     @property
@@ -166,6 +172,11 @@ class Table:
         ours = clean.final.mean - field.final.mean if clean.final and field.final else None
         return ours, clean.paper - field.paper if clean.paper is not None and field.paper is not None else None
 
+    def visibility(self, row: TableRow) -> float | None:
+        """Mean SSIMULACRA2 of its pictures, where that was measured."""
+        quality = self.qualities.get(row)
+        return quality.visibility.ssimulacra2_mean if quality and quality.visibility else None
+
     def summary(self, row: TableRow, columns: Iterable[Column] | None = None) -> Summary | None:
         """A row over ``columns``, or over all that count; what has not been measured is left out.
 
@@ -174,20 +185,26 @@ class Table:
         wanted = self.columns_of(row) if columns is None else columns
         measured = {column: field for column in wanted if (field := self.field(row, column))}
         finals = {column: field.final.mean for column, field in measured.items() if field.final}
-        peaks = {column: field.peak.mean for column, field in measured.items() if field.peak}
+        peaks = {column: field.peak for column, field in measured.items() if field.peak}
         if not finals:
             return None
-        worst = max(peaks, key=lambda column: peaks[column])
+        worst = max(peaks, key=lambda column: peaks[column].mean)
         paper = [field.paper for column, field in measured.items() if column in finals and field.paper is not None]
         return Summary(
             columns=tuple(finals),
             final=fmean(finals.values()),
-            peak=fmean(peaks.values()),
+            peak=fmean(peak.mean for peak in peaks.values()),
             worst_final=max(finals.values()),
-            worst_peak=peaks[worst],
+            worst_peak=peaks[worst].mean,
             worst=worst,
+            worst_cases=worst_cases(self._case(*found) for found in peaks.items()),
             paper=fmean(paper) if len(paper) == len(finals) else None,
         )
+
+    def _case(self, column: Column, peak: Score) -> WorstCase:
+        clean = self.clean(column)
+        advantage = advantage_of(column.countermeasure, column.victim)
+        return WorstCase(advantage, self.label(column), peak, clean.peak if clean else None)
 
     def departures(self) -> list[str]:
         """What was done otherwise than in the paper."""
@@ -216,7 +233,7 @@ def tables(
     for entry in plan.cells:
         by_data.setdefault((entry.table, entry.training.data, entry.test), []).append(entry)
     return [
-        _table(plan, entries, result, made(TrainingSet(train)), made(TrainingSet(test)))
+        _table(plan, entries, result, made, made(TrainingSet(train)), made(TrainingSet(test)))
         for (_, train, test), entries in by_data.items()
     ]
 
@@ -225,17 +242,21 @@ def _table(
     plan: Plan,
     entries: list[PlannedCell],
     result: Callable[[PlannedCell], Result | None],
+    made: Callable[[TrainingSet], SetRecord | None],
     train: SetRecord | None,
     test: SetRecord | None,
 ) -> Table:
     comparison, data = Comparison(plan.paper) if plan.paper else None, entries[0].table
     planned: dict[tuple[TableRow, Column], list[PlannedCell]] = {}
+    qualities: dict[TableRow, SetQuality] = {}
     varied = len({entry.training.share for entry in entries}) > 1
     for entry in entries:
         row = TableRow(entry.row, entry.budget, entry.training.protection)
         share = 0.0 if varied and entry.training.protection == CLEAN else entry.training.share
         column = Column(entry.countermeasure, entry.victim, share, entry.recipe)
         planned.setdefault((row, column), []).append(entry)
+        if row not in qualities and (set_made := made(entry.training)) and set_made.measured:
+            qualities[row] = set_made.measured
     filled: dict[tuple[TableRow, Column], Field] = {}
     for (row, column), cells in planned.items():
         paper = comparison.accuracy(data, row.name, column) if comparison and not row.budget else None
@@ -251,6 +272,7 @@ def _table(
         rows=tuple(dict.fromkeys(row for row, _ in planned)),
         columns=_ordered((column for _, column in planned), comparison),
         fields=filled,
+        qualities=qualities,
     )
 
 

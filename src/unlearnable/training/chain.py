@@ -9,7 +9,14 @@ from jaxtyping import UInt8
 from torch import Tensor, nn
 
 from unlearnable.images.imageset import Images, Images8, ImageSet
-from unlearnable.training.countermeasure import Countermeasure, Knowledge, Targets, countermeasures
+from unlearnable.training.countermeasure import (
+    ADVANTAGES,
+    Advantage,
+    Countermeasure,
+    Knowledge,
+    Targets,
+    countermeasures,
+)
 from unlearnable.training.recipes import Recipe
 from unlearnable.victims.architectures import Victim
 
@@ -39,6 +46,11 @@ class Chain(Countermeasure):
     def sees_published(self) -> bool:
         """No link takes them away."""
         return all(link.sees_published for link in self.links)
+
+    @property
+    def advantage(self) -> Advantage:
+        """The greatest that a link needs."""
+        return max((link.advantage for link in self.links), key=ADVANTAGES.index)
 
     @property
     def effort(self) -> float:

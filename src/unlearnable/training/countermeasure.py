@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from functools import reduce
 from pathlib import Path
-from typing import ClassVar, dataclass_transform
+from typing import ClassVar, Literal, dataclass_transform, get_args
 
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
@@ -16,6 +16,8 @@ from unlearnable.training.recipes import Recipe
 from unlearnable.victims.architectures import Victim
 
 Targets = Float[Tensor, "n k"]  # class probabilities
+Advantage = Literal["none", "clean", "pairs", "pretrained"]
+ADVANTAGES: tuple[Advantage, ...] = get_args(Advantage)  # the later, the more
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,15 @@ class Countermeasure:
     def sees_published(self) -> bool:
         """Whether any published picture is trained on."""
         return True
+
+    @property
+    def advantage(self) -> Advantage:
+        """What the trainer must have beside the published pictures.
+
+        Nothing, ``clean`` pictures of the same classes, ``pairs`` of published pictures and their originals, or a
+        network that was ``pretrained`` on other pictures.
+        """
+        return "none"
 
     @property
     def effort(self) -> float:
