@@ -1,6 +1,7 @@
 """The columns of a table: those of Table 1, others, and what a list of names and groups stands for."""
 
-from unlearnable.training.chain import countermeasure_named, split_chain
+from unlearnable.countermeasures import countermeasure_named
+from unlearnable.training.chain import split_chain
 
 TABLE1 = (
     "vanilla",
