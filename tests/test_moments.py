@@ -93,14 +93,33 @@ def test_fewer_pictures_than_pixels_give_what_the_whole_covariance_gives():
         np.testing.assert_allclose(found.values, values[:-3:-1], rtol=2e-3)
 
 
-def test_the_number_of_directions_is_where_the_eigenvalues_fall_most():
-    count = CovarianceProjection()._count
-    assert count(torch.tensor([9.0, 8.0, 3.0, 2.9, 2.0])) == 2
-    assert count(torch.tensor([9.0, 4.0, 3.9])) == 1
-    assert count(torch.tensor([*[2.0] * 20, 1.0])) == 1  # only among the largest
-    assert CovarianceProjection(directions=3)._count(torch.tensor([9.0, 8.0, 0.0])) == 2
-    assert count(torch.zeros(3)) == 0
-    assert [len(found.values) for found in CovarianceProjection().class_patterns(random_signs(400))] == [1] * 4
+def counts(data: ImageSet) -> list[int]:
+    return [len(found.values) for found in CovarianceProjection().class_patterns(data)]
+
+
+@pytest.mark.parametrize("count, side", [(400, 8), (400, 24)], ids=["more pictures than pixels", "fewer"])
+def test_the_number_of_directions_is_that_of_the_patterns(count, side):
+    data = random_signs(count, side)
+    assert counts(data) == [1] * CLASSES
+    across = (torch.arange(side) % 2 * 30 - 15).expand(side, side)
+    second = signs(count)[torch.randperm(count, generator=torch.Generator().manual_seed(5))]
+    second = second * (data.labels == 2)  # of one class a second pattern, whose signs are others
+    both = (data.images + second[:, None, None, None] * across).round().clamp(0, 255).to(torch.uint8)
+    assert counts(ImageSet(both, data.labels, data.classes)) == [1, 1, 2, 1]
+
+
+@pytest.mark.parametrize("count, side", [(400, 8), (120, 24)])
+def test_noise_has_no_patterns_whatever_its_contrast(count, side):
+    contrast = torch.tensor([10.0, 20.0, 30.0, 20.0])[torch.arange(count) % CLASSES, None, None, None]
+    noise = contrast * torch.randn(count, 3, side, side, generator=torch.Generator().manual_seed(4))
+    data = labelled((128 + noise).round().clamp(0, 255).to(torch.uint8))
+    assert sum(counts(data)) <= 1
+
+
+def test_no_more_directions_than_a_class_varies_in():
+    data = labelled(noisy(12, 5, 6))
+    found = CovarianceProjection(directions=8).class_patterns(data)
+    assert [len(of_class.values) for of_class in found] == [2] * CLASSES  # of three pictures
 
 
 def test_covariance_of_a_class_of_one_picture_leaves_it_alone():
@@ -177,26 +196,43 @@ def test_mean_power_is_that_of_numpy():
     torch.testing.assert_close(mean_power(images).double(), power(images), rtol=1e-4, atol=1)
 
 
-def ramp(height: int = 20, width: int = 24) -> torch.Tensor:
-    across = (10.0 * torch.arange(width)).expand(height, -1)
-    return across.expand(40, 3, -1, -1).to(torch.uint8).contiguous()
+def coined(images: torch.Tensor, alpha: float = 2) -> torch.Tensor:
+    torch.manual_seed(3)
+    return countermeasure_named(f"coin:alpha={alpha}").augment(images, torch.ones(len(images), 1))[0]
 
 
-def test_coin_moves_pixels_by_at_most_alpha_and_none_on_average():
-    data = labelled(ramp())
-    moved = countermeasure_named("coin:alpha=2").purify(data, Knowledge(seed=3)).images.float()
-    shift = ((moved - data.images.float()) / 10)[..., 2:-2]  # in pixels, away from the border
-    assert shift.abs().max() <= 2.05  # rounding
-    assert shift.abs().max() > 1.8
-    assert abs(shift.mean()) < 0.05
-    assert shift.var().item() == pytest.approx(4 / 3, rel=0.05)  # of the uniform distribution
+@pytest.mark.parametrize("along", [-1, -2], ids=["across", "down"])
+def test_coin_moves_pixels_by_at_most_alpha_and_none_on_average(along):
+    images = torch.arange(24.0).expand(40, 3, 24, 24)
+    images = images.transpose(-1, along).contiguous()
+    moved = coined(images)
+    shift = (moved - images).narrow(along, 2, 20)  # in pixels, away from the border
+    assert shift.abs().max() <= 2.001
+    assert shift.abs().max() > 1.9
+    assert abs(shift.mean()) < 0.02
+    assert shift.var().item() == pytest.approx(4 / 3, rel=0.03)  # of the uniform distribution
     assert torch.equal(moved[:, 0], moved[:, 1])
     assert not torch.equal(moved[0], moved[1])
+    assert not torch.equal(moved[0, 0, 3] - images[0, 0, 3], moved[0, 0, 4] - images[0, 0, 4])  # of each pixel
+
+
+@pytest.mark.parametrize("alpha", [0.5, 2, 30])
+def test_coin_goes_on_at_the_other_side_where_a_picture_ends(alpha):
+    images = torch.zeros(50, 3, 9, 11)
+    images[..., 0] = 1  # the first column
+    moved = coined(images, alpha)
+    assert (moved[..., -1] > 0.1).any() and moved.min() >= 0 and moved.max() <= 1
+    whole = moved.mean((0, 1, 2))
+    if alpha == 0.5:
+        torch.testing.assert_close(whole[[10, 1]], torch.full((2,), 1 / 8), atol=0.02, rtol=0)
+        assert (whole[2:10] == 0).all()
+    if alpha == 30:
+        torch.testing.assert_close(whole, torch.full((11,), 1 / 11), atol=0.03, rtol=0)
 
 
 def test_coin_leaves_a_flat_picture():
-    data = labelled(torch.full((4, 3, 9, 9), 77, dtype=torch.uint8))
-    assert torch.equal(countermeasure_named("coin").purify(data, Knowledge()).images, data.images)
+    flat = torch.full((4, 3, 9, 9), 0.3)
+    torch.testing.assert_close(coined(flat), flat)
     assert countermeasure_named("coin:alpha=0").changes_nothing
 
 

@@ -8,6 +8,7 @@ Topography 1990).
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cache, partial
 
 import torch
 from jaxtyping import Bool, Float
@@ -18,8 +19,8 @@ from unlearnable.options import NonNegativeInt, PositiveGreyLevels
 from unlearnable.training.countermeasure import Countermeasure, Knowledge, countermeasures
 
 CHUNK = 256
-LARGEST = 16  # eigenvalues among which the gap is looked for
 NOTHING = 1e-6  # an eigenvalue below is rounding
+DRAWS, MARGIN = 5, 1.1  # of as many pictures as a class has, whatever their labels; by how much draws differ
 JITTER = 1e-4  # of the pictures' mean energy, so that single precision leaves their Gram matrix positive
 AT_MOST = 16_384  # rows of the matrix that is factorised: a gigabyte
 
@@ -50,8 +51,9 @@ class CovarianceProjection(Countermeasure):
     unknown, so that those come as they are.
 
     Attributes:
-        directions: of each class. 0: up to the largest ratio of neighbours among a class's 16 largest eigenvalues, of
-            which a clean set is not asked.
+        directions: of each class. 0: all in which the class varies more beside the others, by a tenth, than as many
+            pictures drawn from all classes do in any: few pictures have large eigenvalues by chance. A class of more
+            contrast than the drawn ones has to exceed them by as much more, as it exceeds them in every direction.
         noise: white noise in grey levels whose variance is added to the pooled one; what varies less is passed over.
     """
 
@@ -69,34 +71,52 @@ class CovarianceProjection(Countermeasure):
     def purify(self, data: ImageSet, knowledge: Knowledge) -> ImageSet:
         """Subtract from every class its patterns."""
         images, shape = data.images.clone(), (-1, 1, *data.images.shape[-2:])
-        for found in self.class_patterns(data):
+        for found in self.class_patterns(data, knowledge.seed):
             for index, amounts in zip(found.chosen.nonzero().split(CHUNK), found.amounts.split(CHUNK), strict=True):
                 change = (amounts @ found.patterns).view(shape)
                 images[index[:, 0]] = to_bytes(data.images[index[:, 0]] - change)
         return replace(data, images=images)
 
-    def class_patterns(self, data: ImageSet) -> Iterator[ClassPatterns]:
-        """The patterns of every class that there is, the strongest first."""
+    def class_patterns(self, data: ImageSet, seed: int = 0) -> Iterator[ClassPatterns]:
+        """The patterns of every class that there is, the strongest first; ``seed`` is of what their number hangs on."""
         pictures = _luma(data.images)
         pictures -= pictures.mean(0)
         white = _whitened(pictures, self.noise)
+        by_chance = cache(partial(_by_chance, white, torch.Generator().manual_seed(seed)))
         for label in data.labels.unique():
             chosen = data.labels == label
-            within = white[chosen] - white[chosen].mean(0)
+            within = _centred(white[chosen])
             _, scales, rows = torch.linalg.svd(within, full_matrices=False)
             values = scales.square() / len(within)
-            count = self._count(values)
+            count = self.directions or _exceeding(values, len(within) / len(data), *by_chance(len(within)))
+            count = min(count, int((values > NOTHING).sum()))
             values, basis = values[:count], rows[:count].T
-            deviations = pictures[chosen] - pictures[chosen].mean(0)
-            patterns = (within @ basis / (values * len(within))).T @ deviations
+            patterns = (within @ basis / (values * len(within))).T @ _centred(pictures[chosen])
             yield ClassPatterns(chosen, values, patterns, white[chosen] @ basis)
 
-    def _count(self, values: Float[Tensor, " k"]) -> int:
-        """How many of these eigenvalues, which fall, are taken for the protection's."""
-        real = values[values > NOTHING]
-        if self.directions or len(real) < 2:
-            return min(self.directions or 1, len(real))
-        return int((real[:-1] / real[1:])[:LARGEST].argmax()) + 1
+
+def _exceeding(values: Float[Tensor, " k"], part: float, largest: float, variance: float) -> int:
+    """How many eigenvalues of a class, a ``part`` of all pictures, exceed what `_by_chance` gives."""
+    contrast = max(float(values.sum()) / max(variance, NOTHING), 1.0)
+    return int((_beside(values, part) > MARGIN * contrast * _beside(torch.tensor(largest), part)).sum())
+
+
+def _beside(values: Float[Tensor, "*k"], part: float) -> Float[Tensor, "*k"]:
+    """Variances in units of all pictures', of which one is at most 1 / ``part``, in units of the other pictures'."""
+    share = values * part
+    return share / (1 - share).clamp_min(NOTHING)
+
+
+def _by_chance(white: Float[Tensor, "n k"], generator: torch.Generator, count: int) -> tuple[float, float]:
+    """The largest eigenvalue of any of a few draws of ``count`` pictures, and the mean of all their variance."""
+    drawn = [_centred(white[torch.randperm(len(white), generator=generator)[:count]]) for _ in range(DRAWS)]
+    products = [draw @ draw.T if len(draw) < draw.shape[1] else draw.T @ draw for draw in drawn]
+    largest = max(float(torch.linalg.eigvalsh(product)[-1]) for product in products)
+    return largest / count, sum(float(product.trace()) for product in products) / count / DRAWS
+
+
+def _centred(values: Float[Tensor, "m k"]) -> Float[Tensor, "m k"]:
+    return values - values.mean(0)
 
 
 def _luma(images: Images8) -> Float[Tensor, "n pixels"]:
