@@ -25,7 +25,7 @@ TINY = {
     "at": "steps=2",
     "size": "pixels=8",
     "bridge": "pairs=2,steps=2,channels=4",
-    "dvae": "epochs=1,channels=4",
+    "dvae": "steps=1,channels=4",
     "simclr": "epochs=1",
 }
 VICTIM = "resnet9:width=4"

@@ -28,6 +28,8 @@ class RandomInterpolation(Countermeasure):
 
     def augment(self, images: Images, targets: Targets) -> tuple[Images, Targets]:
         """Draw and interpolate."""
+        if self.changes_nothing:  # to the last digit
+            return images, targets
         height, width = images.shape[-2:]
         device = images.device
         size = torch.tensor([width, height], device=device)
