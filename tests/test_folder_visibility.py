@@ -1,13 +1,15 @@
 """What people see of a protected folder: measured, stated, and checked again."""
 
+import inspect
 import json
 
 import pytest
 
 from commands import run
 from unlearnable import protect_folder, verify_folder
+from unlearnable.cli.folder import protect
 from unlearnable.folder.manifest import Report, read_manifest
-from unlearnable.images.visibility import VisibilitySummary
+from unlearnable.images.visibility import SAMPLE, VisibilitySummary
 
 
 @pytest.fixture
@@ -48,6 +50,10 @@ def test_all_files_a_number_or_none_are_measured(noisy, photos, tmp_path):
     said = run(*words, "none").output
     assert measured(noisy) == [] and f"unlearnable verify {noisy} --original {photos} --visibility" in said
     assert "a number of files, all or none, got some" in run(*words, "some", code=2).output
+
+
+def test_the_command_measures_as_many_as_the_function():
+    assert inspect.signature(protect).parameters["visibility"].default == str(SAMPLE)
 
 
 def test_what_an_earlier_run_measured_is_not_measured_again(noisy, photos, tmp_path, monkeypatch):
