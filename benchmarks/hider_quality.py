@@ -100,6 +100,7 @@ def measure_case(photos: Path, count: int, side: int, working_size: int, grey: b
             per="sample",
             working_size=working_size,
             weights=weights,
+            visibility=0,
         )
         revelation = reveal_folder(work / "protected", work / "secrets", key=work / "key", weights=weights)
         owner, hider = Key.read(work / "key"), prepare(Hider.load(weights))

@@ -4,9 +4,9 @@
 
 Copies: some of PHOTOS are protected here and then on a Ray cluster of this machine, by as many actors of as many
 threads as there is room for; a run of one file says what starting takes, and a run with noise what is left without the
-network. Keeping: a run over files that are not there, whose entries are made up, so that nothing but the run's own
-bookkeeping is left; once from nothing, once more when all is done. The last line is one JSON object, with which
-`docs/scale.md` computes.
+network. None of them measures what people see, which is of eight files, however many there are. Keeping: a run over
+files that are not there, whose entries are made up, so that nothing but the run's own bookkeeping is left; once from
+nothing, once more when all is done. The last line is one JSON object, with which `docs/scale.md` computes.
 """
 
 import argparse
@@ -35,7 +35,7 @@ Figures = dict[str, float]
 def protected(one: Path, many: Path, copies: Path, **options: object) -> Figures:
     """Seconds that starting takes, and files a second from then on."""
     starting, whole = (
-        wall_seconds(lambda: protect_folder(source, to, key=copies.parent / "key", **options))  # noqa: B023
+        wall_seconds(lambda: protect_folder(source, to, key=copies.parent / "key", visibility=0, **options))  # noqa: B023
         for source, to in ((one, copies.with_suffix(".one")), (many, copies))
     )
     files = len(read_manifest(copies)) - 1

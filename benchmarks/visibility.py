@@ -5,8 +5,8 @@
 FOLDER is what `unlearnable protect` or anything else made of ORIGINALS. All files are measured as they were written, by
 SSIMULACRA2 and FLIP (`unlearnable.images.visibility`): whole, and the worst crop at 100 %. The reference rows are the
 originals after JPEG of five qualities, and under white noise of the RMS that each file has. `ssimulacra2_unmended_mean`
-is what the package gives for a picture as it is: under 225 px without some of its scales. The last line is one JSON
-object.
+is what the package gives without our continuation of small pictures: under 225 px without some of its scales. The last
+line is one JSON object.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from unlearnable.folder.manifest import read_manifest
 from unlearnable.images.budget import Pixels, difference
 from unlearnable.images.photos import read_limited, read_photo
 from unlearnable.images.scan import scan
-from unlearnable.images.visibility import Visibility, VisibilitySummary, visibility
+from unlearnable.images.visibility import WHOLE, Visibility, VisibilitySummary, visibility
 from unlearnable.storage.atomic import write
 
 QUALITIES = (90, 75, 50, 30, 10)
@@ -50,7 +50,10 @@ def white_noise(pixels: Pixels, rms: float, generator: np.random.Generator) -> P
     return (pixels + noise).round().clip(0, 255).astype(np.uint8)
 
 
-def unmended(original: Pixels, published: Pixels) -> float:
+def unmended(original: Pixels, published: Pixels, mended: float) -> float:
+    """Without the continuation, which pictures of `WHOLE` px do not get."""
+    if min(original.shape[:2]) >= WHOLE:
+        return mended
     return float(compute_ssimulacra2(*(encoded(pixels, "BMP") for pixels in (original, published))))
 
 
@@ -71,12 +74,14 @@ def row(pairs: list[tuple[Pixels, Pixels]], change: Callable[[Pixels, Pixels], P
     changed = [(before, change(before, after)) for before, after in pairs]
     seen: list[Visibility] = [found for pair in changed if (found := visibility(*pair))]
     summary = VisibilitySummary.of(seen)
-    if summary is None:
-        raise SystemExit("expected files of at least 8 px that have originals, found none")
+    if summary is None or len(seen) < len(changed):
+        raise SystemExit("expected files that have originals, of at least 8 px each")
     return {
         **vars(summary),
         "rms_mean": round(fmean(difference(*pair)[1] for pair in changed), 2),
-        "ssimulacra2_unmended_mean": round(fmean(unmended(*pair) for pair in changed), 2),
+        "ssimulacra2_unmended_mean": round(
+            fmean(unmended(*pair, one.ssimulacra2) for pair, one in zip(changed, seen, strict=True)), 2
+        ),
     }
 
 

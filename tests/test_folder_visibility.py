@@ -1,18 +1,20 @@
 """What people see of a protected folder: measured, stated, and checked again."""
 
+import inspect
 import json
 
 import pytest
 
 from commands import run
 from unlearnable import protect_folder, verify_folder
+from unlearnable.cli.folder import protect
 from unlearnable.folder.manifest import Report, read_manifest
-from unlearnable.images.visibility import VisibilitySummary
+from unlearnable.images.visibility import SAMPLE, VisibilitySummary
 
 
 @pytest.fixture
 def noisy(photos, tmp_path):
-    protect_folder(photos, tmp_path / "out", key=tmp_path / "key", method="noise", visibility=True)
+    protect_folder(photos, tmp_path / "out", key=tmp_path / "key", method="noise")
     return tmp_path / "out"
 
 
@@ -34,8 +36,47 @@ def test_a_prettier_figure_is_found_out(noisy, photos):
     assert any("ssimulacra2 is" in problem for problem in found[pretty["output"]])
 
 
+def measured(folder):
+    return [name for name, entry in read_manifest(folder).items() if entry.visibility]
+
+
+def test_all_files_a_number_or_none_are_measured(noisy, photos, tmp_path):
+    """One after the other in one folder: each leaves what was asked for and nothing else."""
+    words = ("protect", photos, noisy, "--key", tmp_path / "key", "--method", "noise", "--visibility")
+    assert "Seen: of 2 files" in run(*words, "2").output and len(measured(noisy)) == 2
+    protected = [name for name, entry in read_manifest(noisy).items() if entry.status == "protected"]
+    run(*words, "all")
+    assert measured(noisy) == protected and len(protected) > 2
+    said = run(*words, "none").output
+    assert measured(noisy) == [] and f"unlearnable verify {noisy} --original {photos} --visibility" in said
+    assert "a number of files, all or none, got some" in run(*words, "some", code=2).output
+
+
+def test_the_command_measures_as_many_as_the_function():
+    assert inspect.signature(protect).parameters["visibility"].default == str(SAMPLE)
+
+
+def test_what_an_earlier_run_measured_is_not_measured_again(noisy, photos, tmp_path, monkeypatch):
+    stages = []
+    before = (noisy / "manifest.jsonl").read_bytes()
+    monkeypatch.setattr("unlearnable.folder.protect.visibility_of_files", lambda *_: pytest.fail("measured again"))
+    protect_folder(photos, noisy, key=tmp_path / "key", method="noise", on_stage=lambda *stage: stages.append(stage))
+    assert (noisy / "manifest.jsonl").read_bytes() == before
+    sample = len(measured(noisy))
+    assert stages[-1] == ("looking", sample, sample)
+
+
+def test_a_photo_that_is_gone_does_not_end_the_run(photos, tmp_path):
+    options = {"key": tmp_path / "key", "method": "noise", "visibility": 0}
+    protect_folder(photos, tmp_path / "out", **options)
+    gone = next(iter(read_manifest(tmp_path / "out")))
+    (photos / gone).unlink()
+    protect_folder(photos, tmp_path / "out", **options | {"visibility": None})
+    assert gone not in measured(tmp_path / "out") != []
+
+
 def test_without_it_nothing_is_stated_and_verify_measures_all(photos, tmp_path):
-    report = protect_folder(photos, tmp_path / "out", key=tmp_path / "key", method="noise")
+    report = protect_folder(photos, tmp_path / "out", key=tmp_path / "key", method="noise", visibility=0)
     assert "visibility" not in report.summary
     result = run("verify", tmp_path / "out", "--original", photos, "--visibility", "--json")
     found = json.loads(result.stdout)

@@ -269,6 +269,13 @@ def test_large_pictures_that_are_refused(folders, tmp_path, size, published, cou
     assert not (tmp_path / "out").exists()
 
 
+def test_a_file_that_is_no_picture_is_named(folders, tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "film.avif").write_bytes(b"no picture")
+    with pytest.raises(ValueError, match=r"film\.avif: not a JPEG, .*; take it out of every set"):
+        check_large([folders / "train", tmp_path], 80, 16, ["vanilla"])
+
+
 def test_more_pictures_than_memory(folders, monkeypatch):
     needed = memory_needed([folders / "train", folders / "test"], 80)
     assert needed == 2 * 32 * 3 * 80 * 80

@@ -26,8 +26,9 @@ def test_protect_imports_what_hiding_needs_alone(tmp_path):
     (tmp_path / "in").mkdir()
     picture(1).save(tmp_path / "in" / "a.png")
     program = "import sys; from unlearnable.cli import app; app(sys.argv[1:], standalone_mode=False)"
-    words = ("protect", tmp_path / "in", tmp_path / "out", "--key", tmp_path / "key")
-    assert imported(program, *words, among=("torch", "matplotlib", *HEAVY)) == "['torch']"
+    words = ("protect", tmp_path / "in", tmp_path / "out", "--key", tmp_path / "key", "--visibility")
+    assert imported(program, *words, "none", among=("torch", "matplotlib", *HEAVY)) == "['torch']"
+    assert imported(program, *words, "1", among=("torch", "matplotlib", *HEAVY)) == "['torch', 'scipy']"
     assert (tmp_path / "out" / "a.png").exists()
 
 

@@ -1,6 +1,7 @@
 """What people see of a change, by two measures from their packages."""
 
 import io
+import itertools
 
 import numpy as np
 import pytest
@@ -12,8 +13,10 @@ from sklearn.datasets import load_sample_image
 from unlearnable.images.budget import Pixels
 from unlearnable.images.visibility import (
     CROP,
+    CROPS,
     Visibility,
     VisibilitySummary,
+    _promising_crops,
     in_words,
     spread_out,
     visibility,
@@ -69,6 +72,16 @@ def test_a_scar_in_a_large_picture_is_found_at_full_size():
     before, after = worst_crop(large, scarred)
     assert before.shape == after.shape == (CROP, CROP, 3)
     assert np.count_nonzero((before != after).any(2)) == 60 * 60  # all of the scar
+
+
+def test_the_crops_of_a_picture_overlap_by_half_at_most():
+    grain = np.random.default_rng(0).integers(0, 256, (1000, 1300, 3), dtype=np.uint8)
+    crops = _promising_crops(grain, 255 - grain)
+    assert len(crops) == CROPS
+    for one, other in itertools.combinations(crops, 2):
+        covered = [np.zeros(grain.shape[:2], bool) for _ in range(2)]
+        covered[0][one], covered[1][other] = True, True
+        assert (covered[0] & covered[1]).sum() <= CROP**2 / 2
 
 
 def test_a_picture_that_fits_into_a_crop_is_its_own_worst(flower):

@@ -3,11 +3,10 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from unlearnable.audit.sets import LARGEST
+from unlearnable.audit.sets import LARGEST, short_sides
 from unlearnable.countermeasures import countermeasure_named
 from unlearnable.countermeasures.route import trained_at
 from unlearnable.datasets.folder import picture_files
-from unlearnable.images.photos import picture_size
 
 COPIES = 2  # the set, and what is read of it for a training
 
@@ -43,8 +42,9 @@ def check_large(folders: list[Path], side: int, trained: int, names: Iterable[st
             "take a smaller --published-size, or fewer pictures"
         )
     for folder in filter(Path.is_dir, folders):
-        for file in picture_files(folder):
-            if (short := min(picture_size(folder / file.name))) < side:
+        files = picture_files(folder)
+        for file, short in zip(files, short_sides(folder, files), strict=True):
+            if short < side:
                 raise ValueError(
                     f"expected pictures of at least {side} px, as nothing is enlarged, got {short} px: "
                     f"{folder / file.name}; take it out of every set, or a smaller --published-size"

@@ -36,11 +36,11 @@ def measured(
     manifest = {entry.output: entry.file for entry in read_manifest(folder).values() if entry.output}
     names, ambiguous = originals_of(published, originals, manifest)
     pairs = {name: (clean / original, folder / name) for name, original in names.items()}
-    with ThreadPoolExecutor() as pool:
+    with ThreadPoolExecutor(2) as pool:
         qualities = tuple(quality for quality in map_ahead(pool, _quality, pairs.values(), width=8) if quality)
         sample = spread_out([name for name in published if name in pairs])
-        visibilities = dict(zip(sample, pool.map(_visibility, [pairs[name] for name in sample]), strict=True))
-    seen = {name: visibility for name, visibility in visibilities.items() if visibility}
+        visibilities = map_ahead(pool, lambda name: visibility_of_files(*pairs[name]), sample)
+        seen = {name: found for name, found in zip(sample, visibilities, strict=True) if found}
     most_visible = sorted(seen, key=lambda name: seen[name].worst_crop)[:WIPES]
     budget = Report.load(folder).options["budget"] if (folder / REPORT).is_file() else None
     return PublishedFolder(
@@ -96,13 +96,6 @@ def _quality(pair: tuple[Path, Path]) -> Quality | None:
     except UnreadablePhotoError:
         return None
     return measure(before.rgb, after.rgb) if before.pixels.shape[:2] == after.pixels.shape[:2] else None
-
-
-def _visibility(pair: tuple[Path, Path]) -> Visibility | None:
-    try:
-        return visibility_of_files(*pair)
-    except UnreadablePhotoError:
-        return None
 
 
 def _wipe(name: str, seen: Visibility, original: Path, published: Path) -> Wipe:

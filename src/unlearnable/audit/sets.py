@@ -91,15 +91,20 @@ def _filled_up(published: ImageSet, clean: ImageSet, chosen: tuple[int, ...]) ->
 
 def usual_side(folder: Path, files: Sequence[Found]) -> int:
     """The median of the pictures' shorter sides in pixels, at most 224."""
-    return min(LARGEST, int(median(_short_sides(folder, files))))
+    return min(LARGEST, int(median(short_sides(folder, files))))
 
 
-def _short_sides(folder: Path, files: Sequence[Found]) -> Iterator[int]:
+def short_sides(folder: Path, files: Sequence[Found]) -> Iterator[int]:
+    """The shorter side of each picture in pixels, as its file states it.
+
+    Raises:
+        ValueError: a file is no picture.
+    """
     for file in files:
         try:
             yield min(picture_size(folder / file.name))
         except UnreadablePhotoError as unreadable:
-            raise ValueError(f"{folder / file.name}: {unreadable}; take it out of the published set") from None
+            raise ValueError(f"{folder / file.name}: {unreadable}; take it out of every set") from None
 
 
 def _load(text: str, size: int) -> ImageSet:

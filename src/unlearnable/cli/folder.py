@@ -1,5 +1,6 @@
 """Protect, verify and reveal a folder of pictures."""
 
+import shlex
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -73,8 +74,8 @@ def protect(
     ray: Ray = False,
     ray_address: RayAddress = None,
     visibility: Annotated[
-        bool, typer.Option("--visibility", help="Measure also what people see, of 8 of the files.")
-    ] = False,
+        str, typer.Option(help="Of how many files, from all over, what people see is measured: a number, all or none.")
+    ] = "8",
 ) -> None:
     """Write copies that look the same and teach a classifier something else, and proof of the budget.
 
@@ -95,7 +96,7 @@ def protect(
             key=key,
             device=device,
             ray=ray_address or ray,
-            visibility=visibility,
+            visibility=_count(visibility),
             on_file=partial(on_stage, "protecting"),
             on_stage=on_stage,
         )
@@ -106,6 +107,9 @@ def protect(
     say(_summary(report.summary, dst))
     if seen := report.summary.get("visibility"):
         say(f"Seen: {described(VisibilitySummary(**seen))}")
+    elif report.summary["protected"]:
+        measuring = shlex.join(["unlearnable", "verify", str(dst), "--original", str(src), "--visibility"])
+        say(f"What people see was not measured; to measure it: {measuring}")
     say(f"key {report.key}, " + (f"weights {report.weights[:16]}" if report.hides else f"method {report.method}"))
     if not report.summary["protected"]:
         say(f"No picture in {src} could be read.")
@@ -189,6 +193,15 @@ def reveal(
         raise typer.Exit(USAGE)
     if revelation.skipped:
         raise typer.Exit(SKIPPED)
+
+
+def _count(files: str) -> int | None:
+    """A number of files in figures or words; None for all."""
+    if files in ("all", "none"):
+        return {"all": None, "none": 0}[files]
+    if not files.isdecimal():
+        raise ValueError(f"expected of --visibility a number of files, all or none, got {files}")
+    return int(files)
 
 
 def _summary(summary: dict[str, Any], dst: Path) -> str:

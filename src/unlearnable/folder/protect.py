@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from unlearnable.compute.devices import best_device, device_named
+from unlearnable.compute.threads import map_ahead
 from unlearnable.folder import ray as cluster
 from unlearnable.folder.job import FolderJob, run
 from unlearnable.folder.manifest import ManifestEntry, Report, write_manifest
@@ -19,7 +20,7 @@ from unlearnable.folder.methods import Hiding, OneByOne
 from unlearnable.folder.options import ProtectOptions
 from unlearnable.folder.whole_set import WholeSet
 from unlearnable.images.scan import CHECKPOINT, REPORT, ROOT_CLASS, Found, scan
-from unlearnable.images.visibility import spread_out, visibility_of_files
+from unlearnable.images.visibility import SAMPLE, spread_out, visibility_of_files
 from unlearnable.keys import Key, default_key_file
 from unlearnable.protections.base import Streaming
 from unlearnable.protections.deep_hiding import DeepHiding
@@ -37,7 +38,7 @@ def protect_folder(
     key: str | Path | None = None,
     device: str | None = None,
     ray: bool | str = False,
-    visibility: bool = False,
+    visibility: int | None = SAMPLE,
     on_file: Callable[[int, int], None] | None = None,
     on_stage: OnStage | None = None,
     **keywords: Any,
@@ -55,10 +56,10 @@ def protect_folder(
         device: torch device of the network that hides, or of an optimisation; CUDA where there is one when None.
         ray: let a Ray cluster do it: that of this address; when True that of ``RAY_ADDRESS``, else one of this
             machine alone (`folder.ray`). All its nodes must see both folders.
-        visibility: measure also what people see, of `SAMPLE` files (`images.visibility`).
+        visibility: of how many files, from all over, what people see is measured (`images.visibility`); None for all.
         on_file: called with (files done, files in all) after every file.
-        on_stage: called with what is done (``reading`` or ``optimising``), files or steps done, and how many there are
-            at most, while a method looks at the whole set.
+        on_stage: called with what is done (``reading`` or ``optimising`` while a method looks at the whole set,
+            ``looking`` while what people see is measured), files or steps done, and how many there are at most.
         keywords: fields of `ProtectOptions`, in the place of those of ``options``: ``budget="linf:8"``.
 
     Raises:
@@ -87,8 +88,7 @@ def protect_folder(
             report = _begun(_report(src, owner, options, method, classes), method, owner, dst, earlier)
             job = FolderJob(src.resolve(), dst.resolve(), report, method)
             entries = run(job, found, cluster.run if ray else FolderJob.run, on_file)
-        if visibility:
-            entries = _with_visibility(entries, src, dst)
+        entries = _with_visibility(entries, src, dst, visibility, on_stage)
         write_manifest(dst, entries)
         report = report.summarised(entries)
         report.save(dst)
@@ -146,15 +146,27 @@ def _begun(report: Report, method: Method, owner: Key, dst: Path, earlier: Repor
     return report
 
 
-def _with_visibility(entries: Iterable[ManifestEntry], src: Path, dst: Path) -> list[ManifestEntry]:
+def _with_visibility(
+    entries: Iterable[ManifestEntry], src: Path, dst: Path, count: int | None, on_stage: OnStage | None
+) -> list[ManifestEntry]:
     """The entries in the order of their files, with what people see of a sample of those that are protected."""
     by_name = {entry.file: entry for entry in sorted(entries, key=lambda entry: entry.file)}
-    sample = spread_out([entry for entry in by_name.values() if entry.status == "protected"])
+    protected = [entry for entry in by_name.values() if entry.status == "protected"]
+    sample = spread_out(protected, len(protected) if count is None else count)
+    seen = {name: replace(entry, visibility=None) for name, entry in by_name.items()}
     with ThreadPoolExecutor(2) as pool:
-        seen = pool.map(lambda entry: visibility_of_files(src / entry.file, dst / str(entry.output)), sample)
-        measured = {entry.file: replace(entry, visibility=found) for entry, found in zip(sample, seen, strict=True)}
-    others = {name: replace(entry, visibility=None) for name, entry in by_name.items()}
-    return list((others | measured).values())
+        for done, entry in enumerate(map_ahead(pool, lambda entry: _seen(entry, src, dst), sample), 1):
+            seen[entry.file] = entry
+            if on_stage:
+                on_stage("looking", done, len(sample))
+    return list(seen.values())
+
+
+def _seen(entry: ManifestEntry, src: Path, dst: Path) -> ManifestEntry:
+    """The entry with what people see; an earlier run may have measured the same copy."""
+    if entry.visibility:
+        return entry
+    return replace(entry, visibility=visibility_of_files(src / entry.file, dst / str(entry.output)))
 
 
 def _check_places(src: Path, dst: Path, key_file: Path, method: Method) -> None:

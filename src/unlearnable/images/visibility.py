@@ -24,7 +24,7 @@ from numpy import ndarray
 from PIL import Image
 
 from unlearnable.images.budget import Pixels
-from unlearnable.images.photos import read_limited, read_photo
+from unlearnable.images.photos import UnreadablePhotoError, read_limited, read_photo
 
 SCREEN = 1080  # px; the long side of a photo as it is looked at whole
 CROP = 512  # px; the side of a crop at 100 %
@@ -109,12 +109,11 @@ def visibility(original: Pixels, published: Pixels) -> Visibility | None:
 
 
 def visibility_of_files(original: Path, published: Path) -> Visibility | None:
-    """Measure a file against its original; None also where their sizes differ.
-
-    Raises:
-        UnreadablePhotoError: one is no picture.
-    """
-    before, after = (read_photo(read_limited(file)).rgb for file in (original, published))
+    """Measure a file against its original; None also where one is no picture, or their sizes differ."""
+    try:
+        before, after = (read_photo(read_limited(file)).rgb for file in (original, published))
+    except UnreadablePhotoError:
+        return None
     return visibility(before, after) if before.shape == after.shape else None
 
 
@@ -173,13 +172,38 @@ def _flip(before: Pixels, after: Pixels) -> float:
 
 def _promising_crops(before: Pixels, after: Pixels) -> list[Window]:
     """Where the change is largest against the texture that could hide it: crops that overlap by half at most."""
-    change = _block_means(np.square(after.astype(np.float32) - before).mean(2))
-    texture = _block_deviations(before.mean(2, dtype=np.float32))
-    shown = np.sqrt(change) / (texture + CALM)
+    change, grey = _change_and_grey(before, after)
+    shown = np.sqrt(_block_means(change)) / (_block_deviations(grey) + CALM)
     rows, columns = (_starts(length) for length in before.shape[:2])
     windows = [(slice(top, top + CROP), slice(left, left + CROP)) for top in rows for left in columns]
     strengths = [float(np.square(shown[_in_blocks(window)]).mean()) for window in windows]
-    return [windows[index] for index in np.argsort(strengths)[::-1][:CROPS]]
+    return _apart([windows[index] for index in np.argsort(strengths)[::-1]])[:CROPS]
+
+
+def _change_and_grey(
+    before: UInt8[ndarray, "h w 3"], after: UInt8[ndarray, "h w 3"]
+) -> tuple[Float[ndarray, "h w"], Float[ndarray, "h w"]]:
+    """Means over colours: of the squared change, and of the original."""
+    change, grey = (np.zeros(before.shape[:2], np.float32) for _ in range(2))
+    for color in range(3):  # one at a time: a large photo's are hundreds of megabytes together
+        plane = before[..., color].astype(np.float32)
+        grey += plane / 3
+        change += np.square(after[..., color] - plane) / 3
+    return change, grey
+
+
+def _apart(windows: Sequence[Window]) -> list[Window]:
+    """The first, and of the others, in order, those that share half a crop at most with every one chosen before."""
+    chosen: list[Window] = []
+    for window in windows:
+        if all(_shared(window, other) <= CROP**2 / 2 for other in chosen):
+            chosen.append(window)
+    return chosen
+
+
+def _shared(one: Window, other: Window) -> int:
+    """The area of both, in pixels."""
+    return math.prod(CROP - min(CROP, abs(a.start - b.start)) for a, b in zip(one, other, strict=True))
 
 
 def _starts(length: int) -> list[int]:
