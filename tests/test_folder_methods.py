@@ -218,7 +218,7 @@ def test_killed_in_the_middle_it_resumes_to_the_same_bytes(job, squares, tmp_pat
 
     def stage(what, done, total):
         seen.append((what, done))
-        assert total == {"reading": 5, "optimising": 6, "protecting": 5}[what]
+        assert total == {"reading": 5, "optimising": 6, "protecting": 5, "looking": 5}[what]
         if (what, done) == moment:
             raise KeyboardInterrupt
 

@@ -54,9 +54,8 @@ def job(tmp_path, fp32):
     (tmp_path / "key").write_bytes(KEY.secret)
 
     def run():
-        return protect_folder(
-            tmp_path / "photos", tmp_path / "protected", key=tmp_path / "key", working_size=48, device="cpu"
-        )
+        places = {"src": tmp_path / "photos", "dst": tmp_path / "protected", "key": tmp_path / "key"}
+        return protect_folder(**places, working_size=48, device="cpu", visibility=0)  # nobody measured it then
 
     return run
 
