@@ -370,12 +370,13 @@ def test_classes_in_another_order_are_put_right(folders):
 
 def test_other_bad_input(folders):
     refused(folders, "at least 8 px", size=0)
+    refused(folders, "at least 8, got 0", published_size=0, size=0)
     refused(folders, "found none at nothing", backbone="nothing")
     refused(folders, "can take, got 16x16 px", victim="vgg19")
     refused(folders, "unknown among the recipes", recipe="slow")
     refused(folders, "unknown among the victims", victim="resnet_nine")
     refused(folders, "safetensors", victim="resnet9:pretrained=nothing")
-    refused(folders, "at least one seed", seeds=0)
+    refused(folders, "expected seeds as a whole number of at least 1, got 0", seeds=0)
     refused(folders, "at least one worker", workers=0)
     refused(folders, "expected --ray without", workers=2, ray=True)
     refused(folders, "torch device", device="abacus")

@@ -4,18 +4,19 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
-from unlearnable.audit.large import check_large, usual_trained
+from unlearnable.audit.large import check_large
 from unlearnable.audit.markdown import markdown_table
+from unlearnable.audit.options import AuditOptions
 from unlearnable.audit.outcome import Outcome
 from unlearnable.audit.page import audit_page
 from unlearnable.audit.progress import AuditProgress, CallerError, ProgressMeter
 from unlearnable.audit.sets import Sets, load_sets
 from unlearnable.audit.trainings import AuditTrainings, in_full
 from unlearnable.audit.verdict import verdict
-from unlearnable.bench.columns import columns
 from unlearnable.bench.ray import executor_for
 from unlearnable.bench.scheduler import Scheduler
 from unlearnable.bench.store import RunFolder
@@ -35,20 +36,15 @@ def audit_folder(
     clean_train: str | Path,
     clean_test: str | Path,
     out: str | Path,
+    options: AuditOptions | None = None,
     *,
-    countermeasures: str = "table1",
-    victim: str = "resnet9",
-    recipe: str = "quick",
-    seeds: int = 1,
     minutes: float | None = None,
-    size: int | None = None,
-    published_size: int | None = None,
-    backbone: str | None = None,
     workers: int = 1,
     device: str | None = None,
     ray: bool | str = False,
     command: str = "",
     on_progress: Callable[[AuditProgress], None] | None = None,
+    **keywords: Any,
 ) -> Outcome:
     """Measure what a trainer would get, and write ``audit.html``, ``audit.md``, ``audit.json`` and one JSON a cell.
 
@@ -64,22 +60,15 @@ def audit_folder(
             pictures take them from here: the case that favours them most.
         clean_test: the same for pictures that nobody trains on.
         out: folder for the results.
-        countermeasures: ``table1``, ``jpeg_sweep``, ``all``, or names with parameters, chained by ``+``, separated by
-            commas.
-        victim: see `victims`; any timm name.
-        recipe: ``quick``, ``paper`` or ``transformer``.
-        seeds: trainings a cell.
+        options: what is trained; the usual when None.
         minutes: no training starts that would not end within so many, as far as can be foreseen.
-        size: side in pixels at which is trained; that of the published pictures, at most 224, when None.
-        published_size: side in pixels at which the pictures are read, where they are to go through a platform or a
-            scraper at that size, and are brought to ``size`` after that; ``size`` when None.
-        backbone: safetensors file of pretrained weights for ``victim``.
         workers: processes that train side by side.
         device: torch device; CUDA where there is one when None.
         ray: train on a Ray cluster: that of this address, or, when True, that of ``RAY_ADDRESS``, else one of this
             machine.
         command: how it was called, for the page.
         on_progress: called when a training begins and when it ends, and after every epoch with one worker.
+        keywords: fields of `AuditOptions`, in the place of those of ``options``: ``victim="resnet18"``.
 
     Raises:
         ValueError: something does not fit; nothing has been trained.
@@ -87,20 +76,17 @@ def audit_folder(
         ClusterError: there is no Ray, or no such cluster.
         LockedError: another run writes to ``out``.
     """
-    if seeds < 1:
-        raise ValueError(f"expected at least one seed, got {seeds}")
     end = None if minutes is None else time.monotonic() + 60 * minutes
-    names, chosen, out = columns(countermeasures, recipe, backbone), executor_for(workers, ray, device), Path(out)
-    recipe_named(recipe)
-    _check_place(out, [Path(protected), Path(clean_train), Path(clean_test)])
-    trained = None
-    if published_size:
-        trained = size or usual_trained(published_size)
-        check_large([Path(protected), Path(clean_train), Path(clean_test)], published_size, trained, names)
-    sets = load_sets(Path(protected), str(clean_train), str(clean_test), published_size or size)
-    _check_victims(victim_named(victim), names, sets, trained)
+    options, out = replace(options or AuditOptions(), **keywords), Path(out)
+    chosen, names, trained = executor_for(workers, ray, device), options.names(), options.trained_at
+    folders = [Path(protected), Path(clean_train), Path(clean_test)]
+    _check_place(out, folders)
+    if options.published_size is not None and trained is not None:
+        check_large(folders, options.published_size, trained, names)
+    sets = load_sets(Path(protected), str(clean_train), str(clean_test), options.read_at)
+    _check_victims(victim_named(options.victim), names, sets, trained)
     runs = RunFolder(out.absolute())
-    trainings = AuditTrainings.of(sets, names, victim, recipe, seeds, runs, device, trained)
+    trainings = AuditTrainings.of(sets, names, options.victim, options.recipe, options.seeds, runs, device, trained)
     with locked(out), _stored(sets, trainings, runs), chosen as executor:
         scheduler = Scheduler(trainings.in_order(), executor, _times(sets, runs), end)
         if on_progress:
@@ -113,26 +99,32 @@ def audit_folder(
         except CallerError as error:
             raise error.cause from None
         finally:
-            outcome = Outcome(
-                classes=sets.clean.classes,
-                protected_classes=sets.protected_classes,
-                train_count=len(sets.protected),
-                test_count=len(sets.test),
-                size=sets.clean.images.shape[-1],
-                victim=victim,
-                recipe=recipe,
-                epochs=recipe_named(recipe)
-                .suited(len(sets.clean.classes), trained or sets.clean.images.shape[-1])
-                .epochs,
-                seeds=seeds,
-                rows=trainings.rows(sets.protected_classes),
-                missing=trainings.missing(scheduler.failed),
-                published=sets.published,
-                command=command,
-                trained=trained,
-            )
+            outcome = _outcome(options, sets, trainings, scheduler, command)
             _write(outcome, out)
     return outcome
+
+
+def _outcome(
+    options: AuditOptions, sets: Sets, trainings: AuditTrainings, scheduler: Scheduler, command: str
+) -> Outcome:
+    """What is known by now."""
+    size, trained = sets.clean.images.shape[-1], options.trained_at
+    return Outcome(
+        classes=sets.clean.classes,
+        protected_classes=sets.protected_classes,
+        train_count=len(sets.protected),
+        test_count=len(sets.test),
+        size=size,
+        victim=options.victim,
+        recipe=options.recipe,
+        epochs=recipe_named(options.recipe).suited(len(sets.clean.classes), trained or size).epochs,
+        seeds=options.seeds,
+        rows=trainings.rows(sets.protected_classes),
+        missing=trainings.missing(scheduler.failed),
+        published=sets.published,
+        command=command,
+        trained=trained,
+    )
 
 
 def _times(sets: Sets, runs: RunFolder) -> StepTimes:

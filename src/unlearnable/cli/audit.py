@@ -35,6 +35,7 @@ def audit(
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     from unlearnable.audit.large import memory_needed
+    from unlearnable.audit.options import AuditOptions
     from unlearnable.audit.progress import AuditProgress
     from unlearnable.audit.run import PAGE, audit_folder
     from unlearnable.audit.verdict import verdict
@@ -62,14 +63,8 @@ def audit(
             clean_train,
             clean_test,
             out,
-            countermeasures=countermeasures,
-            victim=victim,
-            recipe=recipe,
-            seeds=seeds,
+            AuditOptions(countermeasures, victim, recipe, seeds, size, published_size, backbone),
             minutes=minutes,
-            size=size,
-            published_size=published_size,
-            backbone=backbone,
             workers=workers,
             device=device,
             ray=ray_address or ray,
