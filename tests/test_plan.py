@@ -102,6 +102,11 @@ def test_shards_are_neighbours_and_all_together_the_plan(tmp_path, parts):
     assert sum(shards, ()) == entries
 
 
+def test_what_goes_on_before_the_first_epoch_is_work_too(tmp_path):
+    plan = read(tmp_path, SOME.replace("[vanilla", "[simclr, vanilla")).cells
+    assert shard(plan, "1/4") == plan[:1]
+
+
 @pytest.mark.parametrize("part", ["0/2", "3/2", "1", "a/b", "-1/2", "1/0", ""])
 def test_a_part_that_is_none(part):
     with pytest.raises(ValueError, match="such as 1/3"):

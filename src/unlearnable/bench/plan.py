@@ -14,7 +14,7 @@ from typing import Any
 from unlearnable.bench.columns import columns
 from unlearnable.bench.paper import paper_table
 from unlearnable.bench.planned_cell import CLEAN, REMAINDER, PlannedCell, TrainingSet, protecting
-from unlearnable.countermeasures import countermeasure_named
+from unlearnable.bench.timing import work
 from unlearnable.datasets import datasets
 from unlearnable.figures import figure_named
 from unlearnable.images.budget import Budget
@@ -182,7 +182,7 @@ def shard(cells: Sequence[PlannedCell], part: str) -> tuple[PlannedCell, ...]:
     number, _, parts = part.partition("/")
     if not (number.isdigit() and parts.isdigit() and 1 <= int(number) <= int(parts)):
         raise ValueError(f"expected a part such as 1/3, up to 3/3, got {part!r}")
-    efforts = [countermeasure_named(cell.countermeasure).effort for cell in cells]
+    efforts = [work(cell.countermeasure, recipe_named(cell.recipe).epochs) for cell in cells]
     middles = [before + effort / 2 for before, effort in zip(accumulate(efforts, initial=0.0), efforts, strict=False)]
     return tuple(
         cell
