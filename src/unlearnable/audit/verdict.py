@@ -69,6 +69,7 @@ def _sentences(outcome: Outcome) -> Iterator[str]:
     else:
         yield from _bad_news(outcome)
         yield _headline(outcome)
+        yield _details(outcome)
         yield from _owner(outcome)
         yield from _ordinary(outcome)
         yield _count(outcome)
@@ -100,22 +101,28 @@ def _bad_news(outcome: Outcome) -> Iterator[str]:
 
 
 def _headline(outcome: Outcome) -> str:
-    """The worst case of each kind of trainer, and which kinds nobody tried."""
+    """The worst case of each kind of trainer, as a share of what he would get from clean pictures."""
+    cases = [
+        f"with {IN_WORDS[case.advantage]} {'nothing' if case.share is None else percent(case.share)}"
+        for case in outcome.worst_cases.values()
+    ]
+    return f"In the worst case that was measured, a trainer gets of what clean pictures give him: {'; '.join(cases)}."
+
+
+def _details(outcome: Outcome) -> str:
+    """What the shares of the headline are of, and which kinds of trainer nobody tried."""
     worst = outcome.worst_cases
-    cases = [f"with {IN_WORDS[case.advantage]} {_share_of_clean(case)}" for case in worst.values()]
     untried = [words for advantage, words in IN_WORDS.items() if advantage not in worst]
     return (
-        f"Of what clean pictures give, a trainer gets in the worst case that was measured: {'; '.join(cases)}. These "
-        f"are the best epochs; guessing gets {percent(outcome.chance)} of {_tested(outcome)} right."
-        + (f" Not tried: a trainer with {'; with '.join(untried)}." if untried else "")
+        f"That is, of {_tested(outcome)} at the best epoch: {'; '.join(map(_of_clean, worst.values()))}. Guessing gets "
+        f"{percent(outcome.chance)}." + (f" Not tried: a trainer with {'; with '.join(untried)}." if untried else "")
     )
 
 
-def _share_of_clean(case: WorstCase) -> str:
-    share = "a share that is not known" if case.share is None else percent(case.share)
-    clean = "not known" if case.clean is None else percent(case.clean.mean)
+def _of_clean(case: WorstCase) -> str:
     way = "ordinary training" if case.countermeasure == ORDINARY else case.countermeasure
-    return f"{share} ({way}: {percent(case.peak.mean)} right, clean {clean})"
+    clean = f", clean {percent(case.clean.mean)}" if case.clean else ""
+    return f"{way} {percent(case.peak.mean)} right{clean}"
 
 
 def _ordinary(outcome: Outcome) -> Iterator[str]:
