@@ -276,9 +276,9 @@ def test_who_is_seen_less_comes_first_where_the_worst_case_is_the_same(tmp_path)
     assert (
         "| 2 | LSP | 38.0 (54.3 % of clean), jpeg:quality=50 | 65.0 (76.5 % of clean), mix | 60.5 | 25.0 |" not in text
     )
-    assert "](<frontier-worst-cifar-10-4.svg>)" in text
+    assert "](<frontier_worst_cifar_10_4.svg>)" in text
     run("report", plan.file, "--runs", tmp_path / "runs", "--out", tmp_path / "out")
-    assert b"Even" in (tmp_path / "out" / "frontier-worst-cifar-10-4.svg").read_bytes()
+    assert b"Even" in (tmp_path / "out" / "frontier_worst_cifar_10_4.svg").read_bytes()
     (line,) = [
         line for line in csv.DictReader(csv_files(content)["leaderboards.csv"].splitlines()) if line["rank"] == "2"
     ]
@@ -299,7 +299,7 @@ def test_there_is_no_frontier_where_nobody_measured_what_people_see(tmp_path):
     content = report_content([plan], runs)
     (board,) = content.leaderboards()
     assert not board.frontier and not board.seen
-    assert "SSIMULACRA2" not in report_markdown(content) and "(<frontier-" not in report_markdown(content)
+    assert "SSIMULACRA2" not in report_markdown(content) and "(<frontier_" not in report_markdown(content)
 
 
 def test_csv_files_leave_empty_what_is_missing(content, table):

@@ -74,8 +74,8 @@ class Leaderboard:
     @property
     def frontier_file(self) -> str:
         """Of its plot beside the report."""
-        where = re.sub(r"\W+", "-", f"{self.table.plan} {self.table.data} {len(self.columns)}".lower())
-        return f"frontier-{where}.svg"
+        where = re.sub(r"\W+", "_", f"{self.table.plan} {self.table.data} {len(self.columns)}".lower())
+        return f"frontier_{where}.svg"
 
     @property
     def title(self) -> str:
