@@ -45,7 +45,9 @@ def frontier(board: Leaderboard) -> bytes | None:
     for seen, words in ((NOBODY_SEES, "nobody sees it"), (JPEG_SCORES[75], "JPEG 75"), (JPEG_SCORES[30], "JPEG 30")):
         axes.axvline(seen, color="grey", linestyle=":", linewidth=1)
         axes.annotate(words, (seen, 2), rotation=90, fontsize=8, color="grey", ha="right", va="bottom")
-    axes.set(xlim=(min(0.0, *(point.seen - 5 for point in board.frontier)), 100), ylim=(0, 105))
+    axes.axhline(100, color="black", linestyle="--", linewidth=1, label="clean pictures")
+    least, most = min(point.seen for point in board.frontier), max(point.share for point in board.frontier)
+    axes.set(xlim=(min(0.0, least - 5), 100), ylim=(0, 5 + 100 * max(1.0, most)))
     return _svg(figure, axes)
 
 
