@@ -70,3 +70,10 @@ def test_too_few_are_refused_before_anything_is_made(clean):
     countermeasure_named("bridge:pairs=160").check_serves(clean)
     with pytest.raises(ValueError, match="needs clean pictures"):
         countermeasure_named("bridge").purify(clean, Knowledge())
+
+
+def test_originals_come_the_way_of_the_published_pictures(clean):
+    reduced = countermeasure_named("size:pixels=16+bridge:pairs=8,steps=2,channels=4").purify(
+        patterned(clean), Knowledge(clean)
+    )
+    assert reduced.images.shape == (len(clean), 3, 16, 16)

@@ -96,10 +96,10 @@ def _tiles(outcome: Outcome) -> list[tuple[str, str, str]]:
 
 
 def _worst_tile(case: WorstCase) -> tuple[str, str, str]:
-    clean = MISSING if case.clean is None else _percent(case.clean.mean)
+    clean = _percent(case.clean.mean if case.clean else None)
     return (
         f"Worst case with {IN_WORDS[case.advantage]}",
-        MISSING if case.share is None else _percent(case.share),
+        _percent(case.share),
         f"of what clean pictures give: {_percent(case.peak.mean)} of {clean}, {case.countermeasure}",
     )
 
@@ -163,6 +163,6 @@ def _display_width(picture: Pixels) -> int:
     return width * max(1, round(SMALL_WIDTH / width)) if max(height, width) <= SMALL_PICTURE else LARGE_WIDTH
 
 
-def _percent(share: float) -> str:
-    """As in the verdict, kept on one line."""
-    return percent(share).replace(" ", "\u00a0")
+def _percent(share: float | None) -> str:
+    """As in the verdict, kept on one line; a dash for what is not there."""
+    return MISSING if share is None else percent(share).replace(" ", "\u00a0")

@@ -63,9 +63,7 @@ class Bridge(Countermeasure):
         Raises:
             ValueError: there are too few pairs.
         """
-        if knowledge.clean is None:
-            raise ValueError("this countermeasure needs clean pictures of the trainer's own; none were given")
-        published, originals = leaked_pairs(data, knowledge.clean, self.pairs, knowledge.seed)
+        published, originals = leaked_pairs(data, knowledge.all_clean(), self.pairs, knowledge.seed)
         return subtracted(data, self.learn(published, originals, knowledge.seed))
 
     def learn(self, published: ImageSet, originals: ImageSet, seed: int) -> nn.Module:

@@ -41,10 +41,23 @@ class Knowledge:
         Raises:
             ValueError: there are none, or too few.
         """
+        return self._arrived(self._own().first(per_class))
+
+    def all_clean(self) -> ImageSet:
+        """All of his clean pictures, as large as those that he has before him.
+
+        Raises:
+            ValueError: there are none.
+        """
+        return self._arrived(self._own())
+
+    def _own(self) -> ImageSet:
         if self.clean is None:
             raise ValueError("this countermeasure needs clean pictures of the trainer's own; none were given")
-        first = self.clean.first(per_class)
-        return replace(first, images=reduce(lambda images, link: link.deploy(images), self.way, first.images))
+        return self.clean
+
+    def _arrived(self, data: ImageSet) -> ImageSet:
+        return replace(data, images=reduce(lambda images, link: link.deploy(images), self.way, data.images))
 
     def after(self, link: "Countermeasure") -> "Knowledge":
         """What he has once ``link`` has brought the pictures to him; only what changes their size counts."""
