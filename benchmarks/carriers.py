@@ -1,39 +1,90 @@
-"""Which waves a trainer learns from photographs on which they are hardly seen: no network, grey, a sign a picture.
+"""Which waves a trainer learns from photographs on which they are hardly seen: no network, one wave a class.
 
-    python benchmarks/carriers.py --photos ../shared/data/imagenette --periods 8 12 16 24 --out results/carriers.json
+    python benchmarks/carriers.py --photos ../shared/data/imagenette --out results/carriers.json \
+        --carriers wave:period=12 wave:period=12,colour=yellow-blue,sign=random
 
-Each class has a wave of one period across 224 px and a direction of its own, mirror-symmetric, strongest where the
-picture is busy (`hiding.masking`), and a sign that is drawn for every picture, so that no class's mean moves. All
-pictures get the same RMS: the one at which SSIMULACRA2 of twenty of them is `--ssimulacra2` on average. One JSON object
-a line, clean pictures first, and all of them in the file; a line is there as soon as it is measured, and the same
-command goes on from there. Few pictures and epochs, one seed: a comparison, not a result.
+Each class has a wave of a direction of its own across 224 px, in one colour, strongest where the picture is busy. All
+pictures get the same strength: the one at which SSIMULACRA2 of twenty of them is `--ssimulacra2` on average. Carriers
+joined with `+` are added, each as strong as it would be alone, before that. One JSON object a line, clean pictures
+first, and all of them in the file; a line is there as soon as it is measured, and the same command goes on from there.
+Few pictures and epochs, one seed: a comparison, not a result.
 """
 
 import argparse
 import json
 import math
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn import functional as F
 
 from unlearnable.countermeasures import countermeasure_named
 from unlearnable.datasets import load
-from unlearnable.hiding.masking import activity
+from unlearnable.hiding.masking import luma
 from unlearnable.images.budget import Budget
 from unlearnable.images.imageset import ImageSet
-from unlearnable.images.visibility import VisibilitySummary, spread_out, visibility
+from unlearnable.images.ssimulacra2 import Ssimulacra2
+from unlearnable.images.visibility import WHOLE, VisibilitySummary, spread_out, visibility
+from unlearnable.options import NonNegativeFloat, PositiveFloat
+from unlearnable.registry import Registry
 from unlearnable.storage.atomic import write
 from unlearnable.training.loop import fit
 from unlearnable.training.recipes import recipe_named
 from unlearnable.victims.architectures import victim_named
 
 LOOKED_AT = 20  # pictures at which the strength is found
-HALVINGS = 5  # of the range of RMS
-WEAKEST, STRONGEST = 1.0, 12.0  # RMS in grey levels
+HALVINGS = 8  # of the range of strengths
+WEAKEST, STRONGEST = 0.5, 32.0  # RMS in grey levels, over all pictures
+TRAINED_AT = 64  # px, at which what is left is stated
+COLOURS = {
+    "luma": (1.0, 1.0, 1.0),
+    "red": (1.0, 0.0, 0.0),
+    "green": (0.0, 1.0, 0.0),
+    "blue": (0.0, 0.0, 1.0),
+    "red-green": (1.0, -0.509, 0.0),  # the luma of both is zero
+    "yellow-blue": (-0.129, -0.129, 1.0),
+}
+
+CARRIERS: Registry["Wave"] = Registry("carriers")
+
+
+@CARRIERS.register("wave")
+class Wave:
+    """One wave a class.
+
+    Attributes:
+        period: px of 224.
+        colour: in which it is.
+        sign: of a class, or another for every picture, so that no class's mean moves.
+        power: of the local deviation of luma.
+        even: whether every picture has as much of it, or busy ones more.
+    """
+
+    period: PositiveFloat = 12.0
+    colour: Literal["luma", "red", "green", "blue", "red-green", "yellow-blue"] = "luma"
+    sign: Literal["fixed", "random"] = "random"
+    power: NonNegativeFloat = 1.7
+    even: bool = True
+
+    def changes(self, data: ImageSet) -> Float[Tensor, "n 3 h w"]:
+        """Of all pictures, at RMS 1 over all of them."""
+        height, width = data.images.shape[-2:]
+        directions = torch.linspace(0, math.pi / 2, len(data.classes))
+        waves = torch.stack([wave(self.period, float(angle), height, width) for angle in directions])
+        signs = torch.ones(len(data))
+        if self.sign == "random":
+            signs = torch.randint(0, 2, (len(data),), generator=torch.Generator().manual_seed(0)) * 2.0 - 1
+        weights = torch.cat([busy(chunk.float()) for chunk in data.images.split(64)]) ** self.power
+        change = weights * (signs[:, None, None] * waves[data.labels])[:, None]
+        change -= change.mean((2, 3), keepdim=True)
+        change = change * torch.tensor(COLOURS[self.colour])[:, None, None]
+        over = (1, 2, 3) if self.even else (0, 1, 2, 3)
+        return change / change.square().mean(over, keepdim=True).sqrt()
 
 
 def wave(period: float, direction: float, height: int, width: int) -> Float[Tensor, "h w"]:
@@ -44,25 +95,33 @@ def wave(period: float, direction: float, height: int, width: int) -> Float[Tens
     return product / product.square().mean().sqrt()
 
 
-def changes(data: ImageSet, period: float) -> Float[Tensor, "n 1 h w"]:
-    """The class's wave with the picture's sign, masked, at RMS 1."""
-    height, width = data.images.shape[-2:]
-    directions = torch.linspace(0, math.pi / 2, len(data.classes))
-    waves = torch.stack([wave(period, float(angle), height, width) for angle in directions])
-    signs = torch.randint(0, 2, (len(data),), generator=torch.Generator().manual_seed(0)) * 2.0 - 1
-    masks = torch.cat([activity(chunk.float() / 255) for chunk in data.images.split(64)])
-    change = masks * (signs[:, None, None] * waves[data.labels])[:, None]
-    change -= change.mean((2, 3), keepdim=True)
-    return change / change.square().mean((2, 3), keepdim=True).sqrt()
+def busy(pictures: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n 1 h w"]:
+    """The deviation of luma around each place, in grey levels, at least one."""
+    plane = luma(pictures)
+    mean = F.avg_pool2d(plane, 5, 1, 2, count_include_pad=False)
+    variance = F.avg_pool2d(plane.square(), 5, 1, 2, count_include_pad=False) - mean.square()
+    return F.avg_pool2d(variance.clamp_min(0).sqrt(), 5, 1, 2, count_include_pad=False) + 1
 
 
-def published(data: ImageSet, change: Float[Tensor, "n 1 h w"], rms: float) -> ImageSet:
-    """The pictures at this RMS, rounded."""
-    budget = Budget(radius=rms)
+def published(data: ImageSet, change: Float[Tensor, "n 3 h w"], strength: float) -> ImageSet:
+    """The pictures with so many times the change, rounded."""
+    budget = Budget("linf", 255)
     pictures = data.images.permute(0, 2, 3, 1).numpy()
-    steps = (rms * change.expand(-1, 3, -1, -1)).permute(0, 2, 3, 1).numpy()
+    steps = (strength * change).permute(0, 2, 3, 1).numpy()
     kept = [torch.from_numpy(budget.project(*pair)) for pair in zip(pictures, steps, strict=True)]
     return replace(data, images=torch.stack(kept).permute(0, 3, 1, 2).contiguous())
+
+
+def score(originals: Ssimulacra2, made: ImageSet) -> float:
+    """SSIMULACRA2 of the pictures, on average."""
+    return float(originals(continued(made.images.float() / 255)).mean())
+
+
+def continued(pictures: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n 3 h2 w2"]:
+    """As `images.visibility` does it: with their mirror image, up to `WHOLE` px."""
+    height, width = (max(WHOLE, side) - side for side in pictures.shape[-2:])
+    right = torch.cat([pictures, pictures.flip(3)[..., :width]], 3)
+    return torch.cat([right, right.flip(2)[..., :height, :]], 2)
 
 
 def seen(data: ImageSet, made: ImageSet) -> VisibilitySummary:
@@ -73,66 +132,65 @@ def seen(data: ImageSet, made: ImageSet) -> VisibilitySummary:
     return summary
 
 
-def strength(data: ImageSet, change: Float[Tensor, "n 1 h w"], target: float) -> tuple[float, VisibilitySummary]:
-    """The RMS at which SSIMULACRA2 of a sample is ``target`` on average, and what is seen of it."""
+def strength(data: ImageSet, change: Float[Tensor, "n 3 h w"], target: float) -> tuple[float, VisibilitySummary]:
+    """How many times the change makes SSIMULACRA2 of a sample ``target`` on average, and what is seen of it."""
     sample = torch.tensor(spread_out(range(len(data)), LOOKED_AT))
+    few = replace(data, images=data.images[sample], labels=data.labels[sample])
+    originals = Ssimulacra2(continued(few.images.float() / 255))
     low, high = WEAKEST, STRONGEST
     for _ in range(HALVINGS):
         middle = math.sqrt(low * high)
-        found = seen(data[sample], published(data[sample], change[sample], middle))
-        low, high = (middle, high) if found.ssimulacra2_mean > target else (low, middle)
-    return low, seen(data[sample], published(data[sample], change[sample], low))
+        enough = score(originals, published(few, change[sample], middle)) > target
+        low, high = (middle, high) if enough else (low, middle)
+    return low, seen(few, published(few, change[sample], low))
+
+
+def left(data: ImageSet, made: ImageSet) -> dict[str, float]:
+    """RMS of the change in grey levels, as published and at the size at which is trained."""
+    sizes = {"rms": None, "rms_trained": TRAINED_AT}
+    found = {}
+    for name, size in sizes.items():
+        total = 0.0
+        for before, after in zip(data.images.split(64), made.images.split(64), strict=True):
+            change = after.float() - before.float()
+            if size:
+                change = F.interpolate(change, (size, size), mode="bilinear", antialias=True)
+            total += float(change.square().mean((1, 2, 3)).sum())
+        found[name] = round(math.sqrt(total / len(data)), 2)
+    return found
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--photos", required=True, help="an `imagenet` folder, with train and val")
-    parser.add_argument("--periods", type=float, nargs="+", default=[8, 12, 16, 24], help="in pixels of 224")
+    parser.add_argument("--carriers", nargs="+", default=[f"wave:period={period}" for period in (8, 12, 16, 24)])
     parser.add_argument("--ssimulacra2", type=float, default=78.0, help="of the copies, on average")
-    parser.add_argument("--sizes", type=int, nargs="+", default=[64, 96], help="at which is trained")
-    parser.add_argument("--qualities", type=int, nargs="*", default=[50], help="of JPEG before that, beside none")
-    parser.add_argument("--fraction", type=float, default=1.0, help="of the photographs")
+    parser.add_argument("--ways", nargs="+", default=["size:pixels=64"], help="countermeasures")
+    parser.add_argument("--fraction", type=float, default=0.4, help="of the photographs")
     parser.add_argument("--epochs", type=int, default=15)
     parser.add_argument("--out", type=Path, required=True, help="JSON file for the lines")
     options = parser.parse_args()
     of = f"imagenet:root={options.photos},classes=10,size=224"
     train, test = load(f"{of},split=train,fraction={options.fraction}"), load(f"{of},split=val,fraction=1")
     recipe = replace(recipe_named("quick"), epochs=options.epochs, long_epochs=0)
-    ways = [
-        f"{way}size:pixels={size}"
-        for size in options.sizes
-        for way in ("", *(f"jpeg:quality={quality}+" for quality in options.qualities))
-    ]
     lines = json.loads(options.out.read_text()) if options.out.exists() else []
-    for period in (None, *options.periods):
-        data, about = (
-            train,
-            {"period": period, "ssimulacra2": 100.0, "fraction": options.fraction, "epochs": options.epochs},
-        )
-        if period is not None:
-            change = changes(train, period)
-            rms, summary = strength(train, change, options.ssimulacra2)
-            data = published(train, change, rms)
-            about |= {
-                "rms": round(rms, 2),
-                "ssimulacra2": summary.ssimulacra2_mean,
-                "lowest": summary.ssimulacra2_min,
-                "flip": summary.flip_mean,
-            }
-        for way in ways:
-            if any(line | about | {"way": way} == line for line in lines):
-                continue
+    for spec in ("", *options.carriers):
+        what = {"carrier": spec, "fraction": options.fraction, "epochs": options.epochs}
+        what |= {"target": options.ssimulacra2} if spec else {}
+        todo = [way for way in options.ways if not any(line | what | {"way": way} == line for line in lines)]
+        if not todo:
+            continue
+        data = train
+        if spec:
+            change = torch.stack([CARRIERS.make(part).changes(train) for part in spec.split("+")]).sum(0)
+            times, summary = strength(train, change, options.ssimulacra2)
+            data = published(train, change, times)
+            what |= left(train, data) | {"visibility": asdict(summary)}
+        for way in todo:
             start = time.perf_counter()
             done = fit(victim_named("resnet9"), data, test, countermeasure_named(way), recipe, seed=0)
-            lines.append(
-                about
-                | {
-                    "way": way,
-                    "peak": round(done.peak, 4),
-                    "final": round(done.final, 4),
-                    "seconds": round(time.perf_counter() - start),
-                }
-            )
+            measured = {"way": way, "peak": round(done.peak, 4), "final": round(done.final, 4)}
+            lines.append(what | measured | {"seconds": round(time.perf_counter() - start)})
             print(json.dumps(lines[-1]), flush=True)
             write(options.out, json.dumps(lines, indent=1) + "\n")
 
