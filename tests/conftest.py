@@ -41,6 +41,18 @@ def weights(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
+def job(tmp_path, weights):
+    """protect_folder with the small weights and a key of this test."""
+
+    from unlearnable import protect_folder
+
+    def run(src, dst=tmp_path / "out", **options):
+        return protect_folder(src, dst, **{"key": tmp_path / "key", "weights": weights, **options})
+
+    return run
+
+
+@pytest.fixture
 def photos(tmp_path) -> Path:
     """Three classes of small PNGs and JPEGs, one of them nested."""
     folder = tmp_path / "photos"

@@ -7,7 +7,7 @@ from PIL import Image
 from banks import small_bank
 from samples import picture
 from test_assignment import most_striped, noise, stripes
-from unlearnable import protect_folder, verify_folder
+from unlearnable import verify_folder
 from unlearnable.folder.manifest import read_manifest
 from unlearnable.folder.methods import deal_secrets
 from unlearnable.folder.protect import RefusedError
@@ -17,14 +17,6 @@ from unlearnable.semantics.assignment import SPARE, contrary, mean_spectrum, spe
 from unlearnable.semantics.secrets import RenderedSecrets
 
 KEY = Key(bytes(range(32)))
-
-
-@pytest.fixture
-def job(tmp_path, weights):
-    def run(src, dst=tmp_path / "out", **options):
-        return protect_folder(src, dst, **{"key": tmp_path / "key", "weights": weights, **options})
-
-    return run
 
 
 @pytest.fixture

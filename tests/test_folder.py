@@ -29,16 +29,6 @@ from unlearnable.images.scan import scan
 from unlearnable.storage.lock import LOCK, LockedError
 
 
-@pytest.fixture
-def job(tmp_path, weights):
-    """protect_folder with the small weights and a key of this test."""
-
-    def run(src, dst=tmp_path / "out", **options):
-        return protect_folder(src, dst, **{"key": tmp_path / "key", "weights": weights, **options})
-
-    return run
-
-
 def test_protects_mirrors_and_proves(job, photos, tmp_path):
     originals = {path: path.read_bytes() for path in photos.rglob("*.*")}
     report = job(photos)

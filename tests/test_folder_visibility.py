@@ -2,6 +2,7 @@
 
 import inspect
 import json
+from collections import Counter
 
 import pytest
 
@@ -9,6 +10,7 @@ from commands import run
 from unlearnable import protect_folder, verify_folder
 from unlearnable.cli.folder import protect
 from unlearnable.folder.manifest import Report, read_manifest
+from unlearnable.images.strength import ASKED
 from unlearnable.images.visibility import SAMPLE, VisibilitySummary
 
 
@@ -83,3 +85,32 @@ def test_without_it_nothing_is_stated_and_verify_measures_all(photos, tmp_path):
     assert found["ok"] and found["visibility_summary"]["files"] == len(found["visibility"]) > 1
     said = run("verify", tmp_path / "out", "--original", photos, "--visibility").output
     assert "Most visible:" in said and "visible as JPEG" in said
+
+
+@pytest.mark.parametrize("strength", ["light", "standard", "strong"])
+def test_a_strength_is_kept_stated_and_checked(job, photos, tmp_path, strength):
+    report = job(photos, strength=strength, visibility=None, weights=None)
+    entries = [entry for entry in read_manifest(tmp_path / "out").values() if entry.visibility]
+    assert entries and report.options["strength"] == strength
+    assert all(entry.visibility.ssimulacra2 >= ASKED[strength].small for entry in entries)
+    limits = Counter(entry.limit for entry in entries)
+    assert report.summary["limits"] == limits and limits["screen"]
+    assert verify_folder(tmp_path / "out", photos).ok
+
+
+def test_a_copy_that_is_seen_more_than_its_strength_allows_is_found_out(job, photos, tmp_path):
+    job(photos, visibility=None, weights=None)  # all of the budget
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    report["options"]["strength"] = "light"
+    (tmp_path / "out" / "report.json").write_text(json.dumps(report))
+    found = verify_folder(tmp_path / "out", photos).violations
+    lines = [line for lines in found.values() for line in lines]
+    assert any("more is seen of it than its strength light allows" in line for line in lines)
+
+
+def test_the_command_says_how_many_got_less(photos, tmp_path, weights):
+    words = ("protect", photos, tmp_path / "out", "--key", tmp_path / "key", "--weights", weights)
+    said = run(*words, "--strength", "light").output
+    assert "with less than the budget, because more would be seen" in said
+    refused = run(*words, "--strength", "light", "--budget", "linf:8", code=2).output
+    assert "expected with the strength light a budget such as rms:8, got linf:8" in refused

@@ -16,8 +16,8 @@ from unlearnable.images.visibility import (
     CROPS,
     Visibility,
     VisibilitySummary,
-    _promising_crops,
     in_words,
+    promising_crops,
     spread_out,
     visibility,
     worst_crop,
@@ -76,7 +76,7 @@ def test_a_scar_in_a_large_picture_is_found_at_full_size():
 
 def test_the_crops_of_a_picture_overlap_by_half_at_most():
     grain = np.random.default_rng(0).integers(0, 256, (1000, 1300, 3), dtype=np.uint8)
-    crops = _promising_crops(grain, 255 - grain)
+    crops = promising_crops(grain, 255 - grain)
     assert len(crops) == CROPS
     for one, other in itertools.combinations(crops, 2):
         covered = [np.zeros(grain.shape[:2], bool) for _ in range(2)]

@@ -13,6 +13,7 @@ def odd(number: int) -> bool:
 Deal = Literal["contrary", "order"]  # of secrets to classes: which serves which
 Format = Literal["png", "webp", "jpeg"]  # of the protected files
 Generator = Literal["diffusion", "stylise", "render", "photo"]  # of a bank's pictures
+Strength = Literal["light", "standard", "strong", "full"]  # how much of a budget is spent where people would see it
 Per = Literal["class", "sample"]  # whether the pictures of a class share one secret
 
 PositiveInt = Annotated[int, Ge(1)]

@@ -97,7 +97,7 @@ def test_a_wrong_budget_is_refused_before_any_work(protection):
 def test_a_strength_counts_what_the_native_budget_counts(protection, norm):
     native, pixels = Budget.parse(type(protection).budget), norm == "l0"
     expected = 3 if pixels == (native.norm == "l0") else native.radius
-    assert replace(protection, budget=f"{norm}:3").strength == expected
+    assert replace(protection, budget=f"{norm}:3").radius == expected
 
 
 @pytest.mark.parametrize("classes", [2, 100])

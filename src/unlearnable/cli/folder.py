@@ -25,7 +25,7 @@ from unlearnable.cli.console import (
     say,
     stages,
 )
-from unlearnable.options import Deal, Format, Per
+from unlearnable.options import Deal, Format, Per, Strength
 
 LISTED = 20
 WORST = 3
@@ -47,6 +47,13 @@ DealOption = Annotated[
     Deal | None,
     typer.Option(help="Of deep_hiding: give a class what its pictures resemble least (when left out), or in order."),
 ]
+StrengthOption = Annotated[
+    Strength | None,
+    typer.Option(
+        help="Of deep_hiding: how much of the budget is spent where people would see it: light, standard, strong, or "
+        "all of it (full; when left out)."
+    ),
+]
 WorkingSize = Annotated[
     int | None,
     typer.Option(
@@ -61,6 +68,7 @@ def protect(
     dst: Annotated[Path, typer.Argument(help="New folder for the copies, or that of a run to resume.")],
     method: Annotated[str, typer.Option(help="Of `unlearnable list`: NAME or NAME:parameter=value,….")] = "deep_hiding",
     key: KeyFile = None,
+    strength: StrengthOption = None,
     budget: BudgetOption = None,
     per: PerOption = None,
     secrets: HiddenSecrets = None,
@@ -92,7 +100,9 @@ def protect(
         report = protect_folder(
             src,
             dst,
-            ProtectOptions(method, budget, per, secrets, deal, working_size, format, quality, metadata, weights),
+            ProtectOptions(
+                method, budget, per, secrets, deal, strength, working_size, format, quality, metadata, weights
+            ),
             key=key,
             device=device,
             ray=ray_address or ray,
@@ -212,6 +222,8 @@ def _summary(summary: dict[str, Any], dst: Path) -> str:
             f"L-inf at most {summary['linf_max']}, SSIM {summary['ssim']['mean']:.3f}; "
             f"{summary['over_budget']} over budget"
         )
+    if held := sum(count for limit, count in summary.get("limits", {}).items() if limit != "budget"):
+        text += f"; {held} with less than the budget, because more would be seen"
     if "l0_max" in summary:
         text += f"; at most {summary['l0_max']} pixels changed"
     return f"{text}: {dst / 'report.json'}"

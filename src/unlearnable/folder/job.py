@@ -24,6 +24,7 @@ from unlearnable.images.budget import Budget
 from unlearnable.images.photos import SUFFIX, Photo, UnreadablePhotoError, encode_photo, read_limited, read_photo
 from unlearnable.images.quality import measure
 from unlearnable.images.scan import MANIFEST, Found, output_names
+from unlearnable.images.strength import within
 from unlearnable.storage.atomic import write
 
 BATCH_PIXELS = 8_000_000  # of full-size photos that are perturbed together
@@ -143,7 +144,8 @@ class FolderJob:
     def _write(self, item: Perturbed) -> ManifestEntry:
         """Enlarge, project, write and measure one photo."""
         photo, entry, format = item.photo, item.entry, self.options["format"]
-        published = self.budget.project(photo.pixels, enlarged(item.change, photo.pixels.shape))
+        change = enlarged(item.change, photo.pixels.shape)
+        published, limit = within(photo.pixels, change, self.budget, self.options.get("strength", "full"))
         try:
             content = encode_photo(
                 photo.with_pixels(published), format, self.options.get("quality", 90), self.options["metadata"]
@@ -158,6 +160,7 @@ class FolderJob:
         return replace(
             entry,
             sha256_output=hashlib.sha256(content).hexdigest(),
+            limit=limit,
             quality=measure(photo.pixels, published),
         )
 

@@ -6,6 +6,7 @@ Both are plain JSON that needs no tool of ours to check; `docs/manifest.md` defi
 import hashlib
 import json
 import math
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -35,6 +36,8 @@ class ManifestEntry:
         variation: of it that the file carries; or by which another protection draws what differs from file to file.
         width, height: of the copy, in pixels; ``working_width`` and ``working_height`` of the picture that was
             perturbed.
+        limit: what kept the copy from a stronger change: the ``budget``, or what would be seen of it on a ``screen`` or
+            in a ``crop`` at 100 %.
         quality: measured on the copy as written, against the original as decoded.
         visibility: the same, of the files of a sample where it was asked for.
         notes: what decoding had to change.
@@ -54,6 +57,7 @@ class ManifestEntry:
     height: int | None = None
     working_width: int | None = None
     working_height: int | None = None
+    limit: str | None = None
     quality: Quality | None = None
     visibility: Visibility | None = None
     notes: tuple[str, ...] = ()
@@ -180,6 +184,7 @@ class Report:
                 "rms": _spread(q.rms for q in qualities),
                 "psnr": _spread(q.psnr for q in qualities if q.psnr is not None),
                 "ssim": _spread(q.ssim for q in qualities),
+                "limits": dict(sorted(Counter(e.limit for e in entries if e.limit).items())),
             }
             if seen := VisibilitySummary.of([entry.visibility for entry in entries if entry.visibility]):
                 summary["visibility"] = asdict(seen)

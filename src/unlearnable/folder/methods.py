@@ -99,7 +99,8 @@ class Hiding(Method):
         (source,) = self.private or (RENDER,)
         self.secrets = secrets_named(source, Key(bytes(KEY_BYTES)))  # a new key is made later
         self.spec, self.capacity = HIDING, self.secrets.capacity
-        parameters = {"per": protection.per, "deal": protection.deal, "stamp": protection.stamp}
+        recorded = ("per", "deal", "stamp", "strength")
+        parameters = {name: getattr(protection, name) for name in recorded}
         self.options = parameters | {"secrets": self.secrets.fingerprint}
 
     def inspect(self, src: Path, found: list[Found]) -> list[Found]:

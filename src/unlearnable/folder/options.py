@@ -7,7 +7,7 @@ from typing import Any, get_args
 from unlearnable.folder.manifest import HIDING
 from unlearnable.hiding.network import MIN_SIDE
 from unlearnable.images.budget import Budget
-from unlearnable.options import Deal, Format, Per
+from unlearnable.options import Deal, Format, Per, Strength
 from unlearnable.protections import Protection, protection_named, protections
 from unlearnable.protections.deep_hiding import DeepHiding
 
@@ -20,11 +20,13 @@ class ProtectOptions:
         method: a protection, ``name`` or ``name:parameter=value,parameter=value``.
         budget: ``rms:8`` or ``linf:8`` in grey levels, any radius, or ``l0:1`` in pixels; kept by the rounded 8-bit
             file. The method's own when None.
-        per: of ``deep_hiding``, as are ``secrets``, ``deal`` and ``weights``: ``class`` hides one secret in all
-            pictures of a class (the default), ``sample`` a variation of it in each.
+        per: of ``deep_hiding``, as are ``secrets``, ``deal``, ``strength`` and ``weights``: ``class`` hides one secret
+            in all pictures of a class (the default), ``sample`` a variation of it in each.
         secrets: ``render`` draws them from the key (the default); or the folder of a bank, from which the key chooses.
         deal: ``contrary`` gives every class a secret that its pictures resemble least, looking at up to 32 of each
             (the default); ``order`` gives the n-th class the n-th secret.
+        strength: how much of the budget is spent where people would see it, ``light``,
+            ``standard`` or ``strong`` (`images.strength`); all of it, ``full``, by default.
         working_size: longest side, in pixels, of the picture that is perturbed; the perturbation is enlarged to the
             full size. 512 when None. A method that looks at the whole set stretches all pictures to squares of this
             side; when None it is that of the pictures, which must be squares of one size.
@@ -42,6 +44,7 @@ class ProtectOptions:
     per: Per | None = None
     secrets: str | Path | None = None
     deal: Deal | None = None
+    strength: Strength | None = None
     working_size: int | None = None
     format: Format = "png"
     quality: int = 90
@@ -65,7 +68,8 @@ class ProtectOptions:
     def protection(self) -> Protection:
         """The method with its parameters, under the budget."""
         protection: Any = protection_named(self.method)
-        given = {"per": self.per, "secrets": self.secrets, "deal": self.deal, "weights": self.weights}
+        names = ("per", "secrets", "deal", "strength", "weights")
+        given = {name: getattr(self, name) for name in names}
         changed = {name: str(value) for name, value in given.items() if value is not None}
         if changed and not isinstance(protection, DeepHiding):
             raise ValueError(

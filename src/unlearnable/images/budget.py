@@ -81,7 +81,7 @@ class Budget:
             return _add(original, change, 1.0, limit=math.floor(self.radius))
         if self.norm == "l0":
             return _add(original, _strongest(change, int(self.radius)), 1.0)
-        scale = min(1.0, self.radius / max(_rms(change), 1e-9))
+        scale = min(1.0, self.radius / max(root_mean_square(change), 1e-9))
         published = _add(original, change, scale)
         while (size := self._size(original, published)) > self.radius:
             scale *= min(self.radius / size, 0.999)
@@ -110,6 +110,12 @@ def changed_pixels(original: Pixels, published: Pixels) -> int:
     return sum(int((original[rows] != published[rows]).any(2).sum()) for rows in _bands(original))
 
 
+def root_mean_square(change: Change) -> float:
+    """Of a change as it was computed: neither rounded nor cut off at black and white."""
+    total = sum(float(np.square(change[rows]).sum(dtype=np.float64)) for rows in _bands(change))
+    return math.sqrt(total / change.size)
+
+
 def _add(original: Pixels, change: Change, scale: float, limit: int = 255) -> Pixels:
     published = np.empty_like(original)
     for rows in _bands(original):
@@ -126,11 +132,6 @@ def _strongest(change: Change, pixels: int) -> Change:
     kept = np.zeros(strength.size, bool)
     kept[np.argsort(-strength, kind="stable")[:pixels]] = True
     return change * kept.reshape(*change.shape[:2], 1)
-
-
-def _rms(change: Change) -> float:
-    total = sum(float(np.square(change[rows]).sum(dtype=np.float64)) for rows in _bands(change))
-    return math.sqrt(total / change.size)
 
 
 def _bands(pixels: ndarray) -> Iterator[slice]:

@@ -1,7 +1,7 @@
 """SSIMULACRA2 in torch: batches, and a gradient, so that a network or a picture can be made to score well.
 
-What is reported is measured by the package (`images.visibility`), whose constants these are; ``tests/test_ssimulacra2.py``
-holds the two to each other. Six scales, each half the one before; at each, in a perceptual colour space, how far the
+What is reported is measured by the package (`images.visibility`), whose constants these are; a
+test holds one to the other. Six scales, each half the one before; at each, in a perceptual colour space, how far the
 structure differs (as SSIM) and where edges came or went, as a mean and as the fourth root of the mean fourth power.
 """
 
@@ -22,7 +22,7 @@ SHIFTS = ((14.0, 0.42), (1.0, 0.01), (1.0, 0.55))  # of X, Y and B - Y: factor a
 CONTRAST = 0.0009  # SSIM's C2
 TINY = 1e-12
 
-Planes = Float[Tensor, "n 3 h w"]
+Planes = Float[Tensor, "n 3 _ _"]
 Scores = Float[Tensor, " n"]
 
 
@@ -55,7 +55,9 @@ class Ssimulacra2:
 
     def __call__(self, published: Images) -> Scores:
         """The score of each: 100 where nothing differs, down to below zero."""
-        found = [_differences(original, planes) for original, planes in zip(self.scales, _scales(published), strict=True)]
+        found = [
+            _differences(original, planes) for original, planes in zip(self.scales, _scales(published), strict=True)
+        ]
         stacked = torch.stack(found, 2)  # n, colours, scales, two norms of three maps
         weights = _weights().to(stacked)[: stacked[0].numel()].view(stacked.shape[1:])
         total = 0.9562382616834844 * (weights * stacked).sum((1, 2, 3))

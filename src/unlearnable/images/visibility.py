@@ -19,7 +19,7 @@ from statistics import fmean
 from typing import TypeVar
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Shaped, UInt8
 from numpy import ndarray
 from PIL import Image
 
@@ -101,8 +101,8 @@ def visibility(original: Pixels, published: Pixels) -> Visibility | None:
     """
     if min(original.shape[:2]) < SMALLEST:
         return None
-    before, after = _rgb(original), _rgb(published)
-    seen = _on_screen(before), _on_screen(after)
+    before, after = rgb(original), rgb(published)
+    seen = on_screen(before), on_screen(after)
     whole = _ssimulacra2(*seen)
     at_full_size = [score for score, _ in _measured_crops(before, after)]
     return Visibility(whole, min(at_full_size, default=whole), _flip(*seen))
@@ -119,7 +119,7 @@ def visibility_of_files(original: Path, published: Path) -> Visibility | None:
 
 def worst_crop(original: Pixels, published: Pixels) -> tuple[UInt8[ndarray, "h2 w2 3"], UInt8[ndarray, "h2 w2 3"]]:
     """Of both, at 100 %, the crop whose SSIMULACRA2 is lowest; a picture that fits into `CROP` px whole."""
-    before, after = _rgb(original), _rgb(published)
+    before, after = rgb(original), rgb(published)
     _, window = min(_measured_crops(before, after), key=lambda crop: crop[0], default=(0, (slice(None), slice(None))))
     return before[window], after[window]
 
@@ -152,14 +152,14 @@ def in_words(ssimulacra2: float) -> str:
 
 def _measured_crops(before: Pixels, after: Pixels) -> list[tuple[float, Window]]:
     """SSIMULACRA2 of the crops of a picture that is larger than one."""
-    crops = [] if max(before.shape[:2]) <= CROP else _promising_crops(before, after)
+    crops = [] if max(before.shape[:2]) <= CROP else promising_crops(before, after)
     return [(_ssimulacra2(before[crop], after[crop]), crop) for crop in crops]
 
 
 def _ssimulacra2(before: Pixels, after: Pixels) -> float:
     from ssimulacra2 import compute_ssimulacra2
 
-    return round(float(compute_ssimulacra2(*(_as_file(_continued(pixels)) for pixels in (before, after)))), 3)
+    return round(float(compute_ssimulacra2(*(_as_file(continued(pixels)) for pixels in (before, after)))), 3)
 
 
 def _flip(before: Pixels, after: Pixels) -> float:
@@ -170,7 +170,7 @@ def _flip(before: Pixels, after: Pixels) -> float:
     return round(float(mean), 4)
 
 
-def _promising_crops(before: Pixels, after: Pixels) -> list[Window]:
+def promising_crops(before: Pixels, after: Pixels) -> list[Window]:
     """Where the change is largest against the texture that could hide it: crops that overlap by half at most."""
     change, grey = _change_and_grey(before, after)
     shown = np.sqrt(_block_means(change)) / (_block_deviations(grey) + CALM)
@@ -234,7 +234,7 @@ def _block_deviations(values: Float[ndarray, "h w"]) -> Float[ndarray, "h2 w2"]:
     return deviations
 
 
-def _on_screen(pixels: UInt8[ndarray, "h w 3"]) -> UInt8[ndarray, "h2 w2 3"]:
+def on_screen(pixels: UInt8[ndarray, "h w 3"]) -> UInt8[ndarray, "h2 w2 3"]:
     """Reduced to what is seen of the whole picture at once."""
     height, width = pixels.shape[:2]
     reduction = max(height, width) / SCREEN
@@ -244,14 +244,15 @@ def _on_screen(pixels: UInt8[ndarray, "h w 3"]) -> UInt8[ndarray, "h2 w2 3"]:
     return np.asarray(Image.fromarray(pixels).resize(shape, Image.Resampling.LANCZOS))
 
 
-def _rgb(pixels: Pixels) -> UInt8[ndarray, "h w 3"]:
+def rgb(pixels: Pixels) -> UInt8[ndarray, "h w 3"]:
+    """A picture of one channel or three in three."""
     return np.ascontiguousarray(np.broadcast_to(pixels, (*pixels.shape[:2], 3)))
 
 
-def _continued(pixels: UInt8[ndarray, "h w 3"]) -> UInt8[ndarray, "h2 w2 3"]:
-    """With its mirror image beside it, until a side has `WHOLE` px."""
-    missing = [(0, max(0, WHOLE - side)) for side in pixels.shape[:2]]
-    continued: UInt8[ndarray, "h2 w2 3"] = np.pad(pixels, [*missing, (0, 0)], mode="symmetric")
+def continued(values: Shaped[ndarray, "h w 3"]) -> Shaped[ndarray, "h2 w2 3"]:
+    """A picture with its mirror image beside it, until a side has `WHOLE` px."""
+    missing = [(0, max(0, WHOLE - side)) for side in values.shape[:2]]
+    continued: Shaped[ndarray, "h2 w2 3"] = np.pad(values, [*missing, (0, 0)], mode="symmetric")
     return continued
 
 

@@ -173,6 +173,6 @@ class AR(Streaming):
             tiled = rearrange(values, "n (r c k y x) -> n k (r y) (c x)", r=rows, c=columns, k=3, y=TILE)
             noise = tiled[..., :height, :width].contiguous()
             norms = torch.linalg.vector_norm(noise, dim=(1, 2, 3), keepdim=True)
-            return noise.mul_(self.strength * math.sqrt(noise[0].numel()) / norms)
+            return noise.mul_(self.radius * math.sqrt(noise[0].numel()) / norms)
 
         return perturb

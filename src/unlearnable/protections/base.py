@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float, Int64, Shaped, UInt8
 from torch import Tensor
 
-from unlearnable.images.budget import Budget
+from unlearnable.images.budget import Budget, Change, Pixels
 from unlearnable.images.imageset import ImageSet
 from unlearnable.options import Per
 from unlearnable.registry import Registry
@@ -38,7 +38,7 @@ class Protection(ABC):
         return ()
 
     @property
-    def strength(self) -> float:
+    def radius(self) -> float:
         """How strong the change is to be before the budget is enforced: the one rule for a budget that is not native.
 
         The radius of ``budget`` where that counts what the native one counts: grey levels (``rms`` and ``linf`` alike)
@@ -86,12 +86,15 @@ class Protection(ABC):
             ValueError: the changes are of another shape, or not finite.
         """
         self.check(data, change)
-        budget = Budget.parse(self.budget)
         published = [
-            budget.project(original, step)
+            self.published(original, step)
             for original, step in zip(_channels_last(data.images), _channels_last(change.float()), strict=True)
         ]
         return replace(data, images=torch.from_numpy(np.stack(published)).permute(0, 3, 1, 2).contiguous())
+
+    def published(self, original: Pixels, change: Change) -> Pixels:
+        """One picture with as much of its change (grey levels) as it may have."""
+        return Budget.parse(self.budget).project(original, change)
 
 
 class Streaming(Protection):

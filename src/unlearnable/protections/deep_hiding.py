@@ -14,10 +14,11 @@ from torch import Tensor
 from unlearnable.hiding.inference import perturbations, prepare, shipped_weights
 from unlearnable.hiding.network import WEIGHTS, Hider, weights_folder
 from unlearnable.hiding.stamp import stamped
-from unlearnable.images.budget import Budget
+from unlearnable.images.budget import Budget, Change, Pixels
 from unlearnable.images.imageset import ImageSet
+from unlearnable.images.strength import check_strength, within
 from unlearnable.keys import Key
-from unlearnable.options import BelowOne, Deal, Per
+from unlearnable.options import BelowOne, Deal, Per, Strength
 from unlearnable.protections.base import Protection, protections, stacked, variations
 from unlearnable.semantics.assignment import contrary, evenly, mean_spectrum, spectrum
 from unlearnable.semantics.bank import BANK
@@ -37,6 +38,8 @@ class DeepHiding(Protection):
         weights: folder or hub id of a `Hider`; empty for those that ship.
         secrets: ``render`` for drawings, or the folder of a bank of semantic images.
         deal: which secret serves which class: ``contrary`` to the pictures (`semantics.assignment`), or in ``order``.
+        strength: how much of the budget is spent where people would see it: ``light``, ``standard``, ``strong``
+            (`images.strength`), or all of it (``full``; the paper's).
         stamp: share of the energy that pictures of 32 to 64 px give to a stamp against adversarial training
             (`hiding.stamp`; paper: 0). Under a budget that bounds every value there is none: adversarial training takes
             away what is left of it then.
@@ -48,6 +51,11 @@ class DeepHiding(Protection):
     secrets: str = RENDER
     deal: Deal = "contrary"
     stamp: BelowOne = 0.0
+    strength: Strength = "full"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_strength(self.strength, Budget.parse(self.budget))
 
     def find_files(self) -> tuple[Path, ...]:
         """The network's weights, and what says the content of every picture of a bank."""
@@ -91,6 +99,10 @@ class DeepHiding(Protection):
         hider = prepare(Hider.load(self.weights or shipped_weights()))
         changes = perturbations(hider, data.images, self.hidden(data, seed))
         return self.with_stamps(changes, data.images, data.labels.tolist(), Key.of_seed(seed))
+
+    def published(self, original: Pixels, change: Change) -> Pixels:
+        """See `Protection`: no stronger than its strength allows, either."""
+        return within(original, change, Budget.parse(self.budget), self.strength)[0]
 
     def _numbers(self, data: ImageSet, secrets: Secrets) -> dict[int, int]:
         """The secret's number for every label that there is."""

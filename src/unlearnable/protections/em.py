@@ -60,7 +60,7 @@ class EM(OnSurrogate):
         learning_rate: of the surrogate, constant (authors: 0.1); its momentum and weight decay are the paper recipe's.
         compat: ``signed`` for the noise of the paper, ``positive`` for that of the authors' published pictures, which
             lack all that would darken and all fractions of grey levels.
-        budget: authors: 8/255 in L-inf, on ImageNet 16/255; the search's L-inf ball has the radius `strength`.
+        budget: authors: 8/255 in L-inf, on ImageNet 16/255; the search's L-inf ball has this `radius`.
     """
 
     per: Per = "sample"
@@ -79,7 +79,7 @@ class EM(OnSurrogate):
     @property
     def attack(self) -> PGD:
         """The steps of a round on a batch, downhill."""
-        return PGD(self.strength, self.step, self.steps or (20 if self.per == "sample" else 1))
+        return PGD(self.radius, self.step, self.steps or (20 if self.per == "sample" else 1))
 
     def optimisation(self, data: ImageSet, seed: int) -> "MinMin":
         """The search for the noise; a step of it is one step of the surrogate, or PGD on one batch."""

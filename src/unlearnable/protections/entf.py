@@ -36,7 +36,7 @@ class EntF(SignStepped):
         reference_radius: of the ball of its adversarial training, in grey levels (authors: 4); ten steps of half of it.
         passes: signed steps of every picture (authors: 300).
         step: as a part of the radius (authors: 0.05).
-        budget: authors: 8/255 in L-inf; the search's L-inf ball has the radius `strength`.
+        budget: authors: 8/255 in L-inf; the search's L-inf ball has this `radius`.
     """
 
     goal: Literal["push", "pull"] = "push"

@@ -68,7 +68,7 @@ class LSP(Streaming):
                 drawn = normals(key.rng("lsp pictures", label, features), numbers, features)
                 colours = points(drawn, matrix(label, features), centres(features)[label])
                 rms = np.sqrt(np.average(np.square(colours), axis=1, weights=pixels, keepdims=True))
-                strong: Float[ndarray, "m d"] = colours * (self.strength / rms)
+                strong: Float[ndarray, "m d"] = colours * (self.radius / rms)
                 return strong
 
             colours = by_class(labels, numbers, len(pixels), cluster)

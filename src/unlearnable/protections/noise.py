@@ -30,7 +30,7 @@ class Noise(Streaming):
 
     def perturber(self, classes: int, seed: int) -> Perturber:
         """Draw the noise of every picture from a key made from ``seed``."""
-        key, radius = Key.of_seed(seed), self.strength
+        key, radius = Key.of_seed(seed), self.radius
 
         def perturb(
             pictures: UInt8[Tensor, "n 3 h w"], labels: Int64[Tensor, " n"], numbers: Int64[Tensor, " n"]

@@ -34,7 +34,7 @@ class OPS(Protection):
     def check_serves(self, data: ImageSet, seed: int) -> None:
         """See `Protection`: there must be as many colours of pixels as all classes take."""
         super().check_serves(data, seed)
-        (height, width), pixels = data.images.shape[-2:], int(self.strength)
+        (height, width), pixels = data.images.shape[-2:], int(self.radius)
         most = len(COLOURS) * height * width // pixels if pixels <= height * width else 0
         if len(data.classes) > most:
             raise self._too_few(height, width, most)
@@ -56,7 +56,7 @@ class OPS(Protection):
     ) -> list[tuple[int, int, int]]:
         """Colours and pixels of one class, which are taken from then on."""
         free, chosen = np.where(taken, -1, scores), []
-        for _ in range(int(self.strength)):
+        for _ in range(int(self.radius)):
             colour, row, column = map(int, np.unravel_index(free.argmax(), free.shape))
             if free[colour, row, column] < 0:
                 raise self._too_few(scores.shape[1], scores.shape[2], label)
@@ -67,7 +67,7 @@ class OPS(Protection):
 
     def _too_few(self, height: int, width: int, served: int) -> ValueError:
         return ValueError(
-            f"expected a colour of {int(self.strength)} pixels for every class that no other has, got pictures of "
+            f"expected a colour of {int(self.radius)} pixels for every class that no other has, got pictures of "
             f"{width}x{height} px, which are enough for {served} classes; use larger pictures, fewer classes or fewer "
             "pixels"
         )

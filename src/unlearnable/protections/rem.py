@@ -45,7 +45,7 @@ class REM(OnSurrogate):
         adversary: radius of the adversary's ball, in grey levels (authors: 4).
         adversary_steps: of PGD uphill, for the adversary (authors: 10, on ImageNet 7).
         adversary_step: of it, in grey levels (authors: 0.8, on ImageNet 1).
-        budget: authors: 8/255 in L-inf; the search's L-inf ball has the radius `strength`.
+        budget: authors: 8/255 in L-inf; the search's L-inf ball has this `radius`.
     """
 
     surrogate: str = "resnet18"
@@ -64,7 +64,7 @@ class REM(OnSurrogate):
     @property
     def defence(self) -> PGD:
         """The walk of the noise."""
-        return PGD(self.strength, self.step, self.steps)
+        return PGD(self.radius, self.step, self.steps)
 
     @property
     def attack(self) -> PGD:

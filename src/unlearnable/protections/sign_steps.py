@@ -162,6 +162,6 @@ class SignStepped(OnSurrogate):
 
     def sign_steps(self, data: ImageSet, training: Countermeasure, restarts: int = 1) -> SignSteps:
         """The optimisation."""
-        recipe, walk = recipe_named(self.recipe), PGD(self.strength, self.step * self.strength, steps=1)
+        recipe, walk = recipe_named(self.recipe), PGD(self.radius, self.step * self.radius, steps=1)
         surrogate = Surrogate.of(self.surrogate, recipe, data)
         return SignSteps(data, surrogate, recipe, training, self.objective, walk, self.passes, restarts)

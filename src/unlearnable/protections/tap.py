@@ -31,7 +31,7 @@ class TAP(SignStepped):
         passes: signed steps of every picture (authors: 250).
         step: as a part of the radius (authors: 0.05).
         restarts: from other noise, of which the best is kept (authors: 8, or 1 to save time).
-        budget: authors: 8/255 in L-inf; the search's L-inf ball has the radius `strength`.
+        budget: authors: 8/255 in L-inf; the search's L-inf ball has this `radius`.
     """
 
     targeted: bool = True
