@@ -21,7 +21,7 @@ from torch.nn import functional as F
 from unlearnable.compute.devices import best_device
 from unlearnable.hider_training.crops import FolderCrops, RandomSecrets
 from unlearnable.hider_training.extractor import Extractor
-from unlearnable.hiding.inference import perturbations, prepare, shipped_weights
+from unlearnable.hiding.inference import perturbations, prepare, weights_named
 from unlearnable.hiding.network import Hider
 from unlearnable.storage.atomic import write
 
@@ -54,7 +54,7 @@ def main() -> None:
     options = parser.parse_args()
     extractor = Extractor.named(options.extractor).to(best_device())
     lines: list[dict[str, object]] = [
-        {"omega_3": None, "steps": 0} | measured(shipped_weights(), options.held_out, extractor)
+        {"omega_3": None, "steps": 0} | measured(weights_named(), options.held_out, extractor)
     ]
     print(json.dumps(lines[0]), flush=True)
     for omega in options.omegas:

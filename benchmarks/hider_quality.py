@@ -22,7 +22,7 @@ from PIL import Image, ImageOps
 from unlearnable import Key, __version__, protect_folder, reveal_folder
 from unlearnable.folder.job import working_picture
 from unlearnable.folder.manifest import Report, read_manifest
-from unlearnable.hiding.inference import prepare, reveal_secrets, shipped_weights
+from unlearnable.hiding.inference import prepare, reveal_secrets, weights_named
 from unlearnable.hiding.network import WEIGHTS, Hider
 from unlearnable.images.imageset import LUMA
 from unlearnable.images.photos import read_photo
@@ -129,7 +129,7 @@ def main() -> None:
     parser.add_argument("photos", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--count", type=int, default=100, help="pictures a case")
-    parser.add_argument("--weights", type=Path, default=shipped_weights())
+    parser.add_argument("--weights", type=Path, default=weights_named())
     arguments = parser.parse_args()
     cases = {}
     for name, case in CASES.items():

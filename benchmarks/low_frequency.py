@@ -18,7 +18,7 @@ from torch import Tensor
 
 from unlearnable.countermeasures import countermeasure_named
 from unlearnable.hider_training.crops import FolderCrops
-from unlearnable.hiding.inference import shipped_weights
+from unlearnable.hiding.inference import weights_named
 from unlearnable.hiding.masking import luma
 from unlearnable.images.imageset import ImageSet
 from unlearnable.images.quality import ssim
@@ -56,7 +56,7 @@ def main() -> None:
     pictures = FolderCrops(options.held_out).draw(np.random.default_rng(0), COUNT, SIDE).pictures
     classes = tuple(map(str, range(CLASSES)))
     crops = ImageSet(torch.from_numpy(pictures), torch.arange(COUNT) % CLASSES, classes)
-    lines: list[dict[str, object]] = [{"omega_1": None, "steps": 0, **measured(shipped_weights(), crops)}]
+    lines: list[dict[str, object]] = [{"omega_1": None, "steps": 0, **measured(weights_named(), crops)}]
     print(json.dumps(lines[0]), flush=True)
     for omega in options.omegas:
         with tempfile.TemporaryDirectory() as folder:

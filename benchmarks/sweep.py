@@ -8,7 +8,7 @@ from typing import Any
 from unlearnable.hider_training.config import HiderConfig
 from unlearnable.hider_training.loop import StepProgress
 from unlearnable.hider_training.train import train
-from unlearnable.hiding.inference import shipped_weights
+from unlearnable.hiding.inference import weights_named
 
 SIDE = 64  # px of the crops
 
@@ -26,7 +26,7 @@ def parser_of(description: str | None, omegas: Sequence[float]) -> argparse.Argu
 def fine_tuned(photos: Path, out: str | Path, steps: int, **settings: Any) -> StepProgress:
     """Go on from the weights that ship, into ``out``; how the last step stood."""
     config = HiderConfig(
-        start=str(shipped_weights()), steps=steps, learning_rate=3e-4, warmup=20, sizes=(SIDE,), **settings
+        start=str(weights_named()), steps=steps, learning_rate=3e-4, warmup=20, sizes=(SIDE,), **settings
     )
     *_, last = train(config, [photos], "render", out)
     return last

@@ -8,14 +8,14 @@ from PIL import Image
 from sklearn.datasets import load_sample_image
 
 from unlearnable import Hider, Key
-from unlearnable.hiding.inference import perturbations, prepare, reveal_secrets, shipped_weights
+from unlearnable.hiding.inference import perturbations, prepare, reveal_secrets, weights_named
 from unlearnable.semantics.render import render
 
 out = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
 cover = torch.from_numpy(load_sample_image("flower.jpg")[:224, :224].copy()).permute(2, 0, 1)[None]
 secret = torch.from_numpy(render(Key(bytes(32)), label=0, index=0, height=224, width=224))[None]
 
-hider = prepare(Hider.load(shipped_weights()))
+hider = prepare(Hider.load(weights_named()))
 stego = (cover + perturbations(hider, cover, secret)).round().clamp(0, 255).byte()
 revealed = reveal_secrets(hider, stego)
 

@@ -1,5 +1,7 @@
 """Small pictures and small networks for tests."""
 
+from typing import Any
+
 import numpy as np
 import torch
 from PIL import Image
@@ -7,10 +9,10 @@ from PIL import Image
 from unlearnable.hiding.network import Hider
 
 
-def random_hider(blocks: int = 2, growth: int = 4, scale: float = 0.02) -> Hider:
+def random_hider(blocks: int = 2, growth: int = 4, scale: float = 0.02, **config: Any) -> Hider:
     """A small network that is not the identity."""
     torch.manual_seed(1)
-    hider = Hider(blocks, growth)
+    hider = Hider(blocks, growth, **config)
     for name, parameter in hider.named_parameters():
         if ".convs.4." in name:
             torch.nn.init.normal_(parameter, std=scale)

@@ -76,7 +76,6 @@ def test_options_reach_the_job(photos, tmp_path, weights):
         "quality": 70,
         "secrets": "render-2",
         "stamp": 0.0,
-        "strength": "full",
     }
 
 
@@ -91,7 +90,15 @@ def test_names_that_are_not_utf8(photos, tmp_path, weights):
 
 def test_list():
     names = json.loads(run("list", "--json").stdout)
-    assert list(names["protections"]["deep_hiding"]) == ["per", "budget", "weights", "secrets", "deal", "stamp", "strength"]
+    assert list(names["protections"]["deep_hiding"]) == [
+        "per",
+        "budget",
+        "weights",
+        "secrets",
+        "deal",
+        "stamp",
+        "strength",
+    ]
     quality = {"type": "integer", "description": "a whole number from 1 to 100", "minimum": 1, "maximum": 100}
     assert names["countermeasures"]["jpeg"]["quality"] == quality | {"default": 10}
     assert names["protections"]["deep_hiding"]["per"]["enum"] == ["class", "sample"]

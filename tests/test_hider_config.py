@@ -12,6 +12,8 @@ def test_plans_are_configurations(plan):
     assert config.learning_rate > 0
     if plan.stem == "hider_robust":
         assert HiderConfig.read(plan) == HiderConfig()
+    elif plan.stem == "hider_second":
+        assert HiderConfig.read(plan) == HiderConfig(planes=True, drawings=3, weakest=0.35, surviving=0.5)
     else:
         assert (config.blocks, config.growth, config.pixels // 224**2) == (16, 32, 24)
 
@@ -29,6 +31,7 @@ def test_a_plan_that_is_none(tmp_path):
         "distorted: 1.5": "expected distorted as a number from 0 to 1, got 1.5",
         "learning_rate: .nan": "expected learning_rate as a finite number above 0, got nan",
         "sizes: [33]": "expected even sizes",
+        "drawings: 1": "expected drawings of version 2 or 3, got 1",
     }.items():
         (tmp_path / "plan.yaml").write_text(text)
         with pytest.raises(ValueError, match=problem):

@@ -9,8 +9,10 @@ from unlearnable.hider_training.losses import (
     low_frequency_loss,
     revealing_loss,
     surviving_loss,
+    waves_in_planes,
 )
 from unlearnable.hider_training.publication import Publication
+from unlearnable.hiding.masking import luma
 
 
 def test_hiding_loss_is_the_hinge_of_eq_5():
@@ -76,6 +78,29 @@ def test_surviving_asks_for_the_secret_at_the_size_of_the_budget():
     assert surviving_loss(shape / 2, secret, 8.0).item() == pytest.approx(0.5, abs=1e-5)
     assert surviving_loss(shape.flip(0).flip(-1), secret, 8.0).item() > 0.8
     assert surviving_loss(torch.zeros_like(shape), torch.zeros_like(secret), 8.0).item() == 1
+
+
+def test_in_planes_the_waves_of_a_secret_survive_in_its_colours_and_its_long_shades_do_not_count():
+    generator = torch.Generator().manual_seed(0)
+    waves = torch.rand(1, 1, 64, 64, generator=generator).expand(-1, 3, -1, -1)
+    shade = torch.linspace(-1, 1, 64)[:, None]
+    wanted = waves_in_planes(waves, 9)
+    torch.testing.assert_close(waves_in_planes(waves + shade, 9)[..., 8:-8, :], wanted[..., 8:-8, :], atol=1e-5, rtol=0)
+    change = wanted / wanted.square().mean().sqrt() * 8 / 255
+    change = change - change.mean((2, 3), keepdim=True)
+    assert surviving_loss(change, wanted, 8.0).item() == pytest.approx(0, abs=1e-2)
+    assert luma(change).square().mean() < 0.5 * change.square().mean()  # at 64 px yellow and blue lead
+
+
+def test_larger_pictures_are_published_with_less_down_to_the_weakest():
+    generator = torch.Generator().manual_seed(0)
+    publish = Publication(8.0, enlarge=0.0, grey=0.0, weakest=0.35)
+    for side, least in ((32, 1.0), (224, 0.35)):
+        cover = torch.full((1, 3, side, side), 0.5)
+        stego = cover + 8 / 255 * (2 * torch.randint(0, 2, cover.shape, generator=generator) - 1)
+        sizes = [(publish(stego, cover, generator) - cover).square().mean().sqrt().item() * 255 for _ in range(30)]
+        assert 8 * least - 0.5 <= min(sizes) <= max(sizes) <= 8.05
+        assert side == 32 or min(sizes) < 4
 
 
 def test_revealing_loss():

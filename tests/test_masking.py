@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from unlearnable.hiding.masking import LARGEST, activity, masked
+from unlearnable.hiding.masking import FULL, LARGEST, PLANES, SMALL, activity, coloured, luma, masked
 from unlearnable.hiding.network import Hider
 
 
@@ -49,3 +49,35 @@ def test_a_hider_that_masks_says_so_in_its_config(mask, tmp_path):
     plain.load_state_dict(hider.state_dict())
     expected = plain.perturbation(cover, secret)
     torch.testing.assert_close(change, masked(expected, cover) if mask else expected)
+
+
+def test_the_planes_of_colour_are_as_strong_as_that_of_light_and_have_no_luma():
+    planes = torch.tensor(PLANES)
+    torch.testing.assert_close(planes.square().mean(1), torch.ones(3), atol=2e-3, rtol=0)
+    assert luma(planes[1:, :, None, None]).abs().max() < 2e-3
+
+
+@pytest.mark.parametrize("side", [16, SMALL, 64, FULL, 512])
+def test_light_leads_on_small_pictures_and_colour_on_large_ones(side):
+    def strength(plane):
+        planes = torch.zeros(1, 3, side, side)
+        planes[:, plane] = 1
+        return coloured(planes).square().mean().sqrt().item()
+
+    light, yellow_blue, red_green = (strength(plane) for plane in range(3))
+    assert light == pytest.approx(min(1, SMALL / side), abs=2e-3)
+    assert (light > yellow_blue) == (side <= SMALL)
+    assert red_green == pytest.approx(0.2, abs=1e-3)
+
+
+def test_a_hider_of_planes_changes_large_pictures_in_colour(tmp_path):
+    from samples import random_hider
+
+    hider = random_hider(planes=True, mask=True, drawings=3)
+    cover, secret = torch.rand(2, 1, 3, FULL, FULL, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        change = hider.perturbation(cover, secret)
+    assert luma(change).square().mean() < 0.3 * change.square().mean()
+    hider.save(tmp_path)
+    again = Hider.load(tmp_path)
+    assert (again.planes, again.drawings) == (True, 3)

@@ -10,7 +10,7 @@ from samples import random_hider
 from unlearnable.countermeasures.reveal import RevealAndSubtract
 from unlearnable.datasets import load
 from unlearnable.hiding import network
-from unlearnable.hiding.inference import perturbations, prepare, reveal_secrets, shipped_weights
+from unlearnable.hiding.inference import perturbations, prepare, reveal_secrets, weights_named
 from unlearnable.hiding.network import WEIGHTS, Hider
 from unlearnable.protections.deep_hiding import DeepHiding
 
@@ -110,7 +110,7 @@ def test_weights_are_never_unpickled(tmp_path):
 
 def test_half_precision_stays_within_half_a_grey_level_of_fp32():
     """Of the shipped weights, wherever bf16 is fast or not: the conversion itself is tested."""
-    hider = Hider.load(shipped_weights())
+    hider = Hider.load(weights_named())
     half = prepare(hider, torch.device("cpu")).to(torch.bfloat16).compute_in(torch.bfloat16)
     covers, secrets = torch.randint(0, 256, (2, 2, 3, 64, 48), dtype=torch.uint8)
     covers = F.interpolate(covers[..., ::8, ::8].float(), size=(64, 48), mode="bicubic").clamp(0, 255).byte()

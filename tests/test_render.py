@@ -5,7 +5,17 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from unlearnable.keys import Key
-from unlearnable.semantics.render import MAX_CLASSES, OBJECTS, _glyph, render, scene
+from unlearnable.semantics.render import (
+    FIRST,
+    MAX_CLASSES,
+    OBJECTS,
+    SECOND,
+    STYLES,
+    _glyph,
+    render,
+    scene,
+    slowest_wave,
+)
 from unlearnable.semantics.secrets import RenderedSecrets
 from unlearnable.semantics.thumbnails import SIDE
 
@@ -81,3 +91,44 @@ def test_the_object_is_its_glyph_turned_stretched_and_put_in_its_place(size):
         expected = Image.new("L", (width, height))
         expected.paste(tile, (round(shape.x * width - tile.width / 2), round(shape.y * height - tile.height / 2)))
         assert np.abs(shape.silhouette(height, width) - np.asarray(expected) / 255).mean() < 0.05
+
+
+def grey(picture):
+    return picture.astype(float).mean(0)
+
+
+def test_drawings_of_the_second_style_have_negatives_and_a_pair_has_no_mean():
+    for label in (0, 5, 40, 999):
+        positive, negative = (grey(render(KEY, label, index, 64, 64, SECOND)) for index in (8, 9))
+        both, one = (positive + negative) / 2, positive - positive.mean()
+        assert (both - both.mean()).std() < 0.15 * one.std()
+        assert np.corrcoef(positive.ravel(), negative.ravel())[0, 1] < -0.95
+
+
+def test_the_key_draws_the_sign_of_a_picture_from_its_name_in_the_second_style_alone():
+    names = [f"cat/{number}.png" for number in range(400)]
+    first, second, other = RenderedSecrets(KEY, FIRST), RenderedSecrets(KEY, SECOND), RenderedSecrets(OTHER, SECOND)
+    assert {first.index(7, name) for name in names} == {7}
+    signs = [second.index(7, name) - 14 for name in names]
+    assert {*signs} == {0, 1} and 150 < sum(signs) < 250
+    assert signs != [other.index(7, name) - 14 for name in names]
+
+
+def test_a_drawing_and_its_negative_are_seen_as_one_shape_and_no_other_class_has_it():
+    secrets = RenderedSecrets(KEY, SECOND)
+    shapes = np.stack([standardised(secrets.shape(label, 96, 96)) for label in range(60)])
+    for label in range(0, 60, 7):
+        for index in (0, 1, 54321):
+            seen = standardised(secrets.seen(secrets.draw(label, index, 96, 96)))
+            assert (shapes @ seen).argmax() == label
+
+
+def test_versions_of_styles_name_them():
+    assert {FIRST.version: FIRST, SECOND.version: SECOND} == STYLES
+    assert [RenderedSecrets(KEY, style).fingerprint for style in STYLES.values()] == ["render-2", "render-3"]
+
+
+@pytest.mark.parametrize("style", STYLES.values(), ids=lambda style: f"render-{style.version}")
+def test_waves_are_those_of_jpegs_blocks_on_small_pictures_and_grow_slowly(style):
+    assert slowest_wave(32, 50, style) == 16
+    assert 16 < slowest_wave(224, 224, style) < 32

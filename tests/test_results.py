@@ -14,8 +14,8 @@ from unlearnable.bench.cell import Result
 from unlearnable.bench.figure import figure_key
 from unlearnable.bench.plan import Plan
 from unlearnable.bench.store import RunFolder
-from unlearnable.hiding.inference import shipped_weights
-from unlearnable.hiding.network import WEIGHTS, weights_folder
+from unlearnable.hiding.inference import weights_named
+from unlearnable.hiding.network import WEIGHTS
 from unlearnable.images.quality import Quality
 from unlearnable.report.content import report_content
 from unlearnable.report.markdown import report_markdown
@@ -85,7 +85,7 @@ def published(summary: dict) -> PublishedFolder:
 
 @pytest.mark.parametrize("pack", sorted(RESULTS.glob("*.jsonl")), ids=lambda pack: pack.stem)
 def test_results_are_of_the_weights_that_ship(pack):
-    shipped = file_fingerprint([weights_folder(shipped_weights()) / WEIGHTS])
+    shipped = file_fingerprint([weights_named() / WEIGHTS])
     for record in map(json.loads, pack.read_text().splitlines()):
         if "what" in record:
             name, used = record["what"]["protection"], record["files"]

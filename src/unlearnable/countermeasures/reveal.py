@@ -6,8 +6,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from unlearnable.hiding.inference import perturbations, prepare, reveal_secrets, shipped_weights
-from unlearnable.hiding.network import WEIGHTS, Hider, weights_folder
+from unlearnable.hiding.inference import perturbations, prepare, reveal_secrets, weights_named
+from unlearnable.hiding.network import WEIGHTS, Hider
 from unlearnable.images.imageset import ImageSet, to_bytes
 from unlearnable.training.countermeasure import Countermeasure, Knowledge, countermeasures
 
@@ -19,7 +19,7 @@ class RevealAndSubtract(Countermeasure):
     """Deep Hiding's own reverse pass (eq. 4), turned against it.
 
     Attributes:
-        weights: folder or hub id of the `Hider` that the attacker guesses was used; empty for those that ship.
+        weights: of the `Hider` that the attacker guesses was used, as `deep_hiding` names them.
         average: whether the revealed secrets of a class are averaged first, as a class-wise secret is the same in
             all its pictures.
     """
@@ -29,11 +29,11 @@ class RevealAndSubtract(Countermeasure):
 
     def find_files(self) -> tuple[Path, ...]:
         """The weights."""
-        return (weights_folder(self.weights or shipped_weights()) / WEIGHTS,)
+        return (weights_named(self.weights) / WEIGHTS,)
 
     def purify(self, data: ImageSet, knowledge: Knowledge) -> ImageSet:
         """Subtract the perturbation that the revealed secret would cause."""
-        hider = prepare(Hider.load(self.weights or shipped_weights()), data.images.device)
+        hider = prepare(Hider.load(weights_named(self.weights)), data.images.device)
         secrets = reveal_secrets(hider, data.images, knowledge.seed)
         if self.average:
             secrets = _class_means(secrets, data.labels.cpu())

@@ -145,7 +145,8 @@ class FolderJob:
         """Enlarge, project, write and measure one photo."""
         photo, entry, format = item.photo, item.entry, self.options["format"]
         change = enlarged(item.change, photo.pixels.shape)
-        published, limit = within(photo.pixels, change, self.budget, self.options.get("strength", "full"))
+        strength = self.options.get("strength", "full")
+        published, limit = within(photo.pixels, change, self.budget, strength)
         try:
             content = encode_photo(
                 photo.with_pixels(published), format, self.options.get("quality", 90), self.options["metadata"]
@@ -160,7 +161,7 @@ class FolderJob:
         return replace(
             entry,
             sha256_output=hashlib.sha256(content).hexdigest(),
-            limit=limit,
+            limit=None if strength == "full" else limit,
             quality=measure(photo.pixels, published),
         )
 

@@ -37,7 +37,7 @@ class ManifestEntry:
         width, height: of the copy, in pixels; ``working_width`` and ``working_height`` of the picture that was
             perturbed.
         limit: what kept the copy from a stronger change: the ``budget``, or what would be seen of it on a ``screen`` or
-            in a ``crop`` at 100 %.
+            in a ``crop`` at 100 %. None where all of the budget was to be spent.
         quality: measured on the copy as written, against the original as decoded.
         visibility: the same, of the files of a sample where it was asked for.
         notes: what decoding had to change.
@@ -167,7 +167,7 @@ class Report:
             return [f"method: {self.method} instead of {other.method}"]
         names = ["source", "key", "weights", "pictures", *([] if self.hides else ["classes"])]
         found = [name for name in names if getattr(self, name) != getattr(other, name)]
-        options = {name: (value, other.options.get(name)) for name, value in self.options.items()}
+        options = {name: (self.options.get(name), other.options.get(name)) for name in self.options | other.options}
         return found + [f"{name}: {ours} instead of {its}" for name, (ours, its) in options.items() if ours != its]
 
     def summarised(self, entries: Iterable[ManifestEntry]) -> "Report":
@@ -184,8 +184,9 @@ class Report:
                 "rms": _spread(q.rms for q in qualities),
                 "psnr": _spread(q.psnr for q in qualities if q.psnr is not None),
                 "ssim": _spread(q.ssim for q in qualities),
-                "limits": dict(sorted(Counter(e.limit for e in entries if e.limit).items())),
             }
+            if limits := Counter(entry.limit for entry in entries if entry.limit):
+                summary["limits"] = dict(sorted(limits.items()))
             if seen := VisibilitySummary.of([entry.visibility for entry in entries if entry.visibility]):
                 summary["visibility"] = asdict(seen)
             if budget.norm == "l0":

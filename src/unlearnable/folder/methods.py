@@ -19,8 +19,8 @@ from unlearnable.compute.threads import map_ahead
 from unlearnable.folder.job import working_picture
 from unlearnable.folder.manifest import HIDING, ManifestEntry, Report
 from unlearnable.folder.method import SEED, Inputs, Method, hashed
-from unlearnable.hiding.inference import perturbations, prepare, shipped_weights
-from unlearnable.hiding.network import WEIGHTS, Hider, weights_folder
+from unlearnable.hiding.inference import perturbations, prepare, weights_named
+from unlearnable.hiding.network import WEIGHTS, Hider
 from unlearnable.images.photos import Photo, UnreadablePhotoError, read_limited, read_photo
 from unlearnable.images.scan import Found
 from unlearnable.keys import KEY_BYTES, Key
@@ -97,18 +97,18 @@ class Hiding(Method):
         self.gains_from_gpu = device is None or device.type == "cuda"
         self.private = () if protection.secrets == RENDER else (Path(protection.secrets).resolve(),)
         (source,) = self.private or (RENDER,)
-        self.secrets = secrets_named(source, Key(bytes(KEY_BYTES)))  # a new key is made later
+        folder = weights_named(protection.weights)
+        self.hider, self.weights = Hider.load(folder), weights_digest(folder)
+        self.secrets = secrets_named(source, Key(bytes(KEY_BYTES)), self.hider.drawings)  # a new key is made later
         self.spec, self.capacity = HIDING, self.secrets.capacity
-        recorded = ("per", "deal", "stamp", "strength")
-        parameters = {name: getattr(protection, name) for name in recorded}
-        self.options = parameters | {"secrets": self.secrets.fingerprint}
+        self.options = {"per": protection.per, "deal": protection.deal, "stamp": protection.stamp}
+        self.options |= {"secrets": self.secrets.fingerprint}
+        if protection.strength != "full":
+            self.options["strength"] = protection.strength
 
     def inspect(self, src: Path, found: list[Found]) -> list[Found]:
-        """Load the network, too."""
+        """Remember where they are, too."""
         self.src, self.found = src, found
-        folder = weights_folder(self.protection.weights or shipped_weights())
-        self.hider = Hider.load(folder)
-        self.weights = weights_digest(folder)
         return super().inspect(src, found)
 
     def begin(self, owner: Key, report: Report, dst: Path, taken: Sequence[int]) -> list[int]:
@@ -132,7 +132,8 @@ class Hiding(Method):
     def inputs(self, entry: ManifestEntry, photo: Photo) -> Inputs:
         """Cover and secret."""
         cover = working_picture(photo, self.working_size)
-        return cover, self.draw(entry.secret_number, entry.variation, *cover.shape[1:])
+        index = self.secrets.index(int(entry.variation or 0), entry.file)
+        return cover, self.draw(entry.secret_number, index, *cover.shape[1:])
 
     def perturb(self, entries: Sequence[ManifestEntry], *inputs: Tensor) -> Float[Tensor, "n 3 h w"]:
         """Hide the secrets, and add the stamps where the working picture is the picture itself."""

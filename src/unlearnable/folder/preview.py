@@ -12,8 +12,8 @@ from unlearnable.folder.job import working_picture
 from unlearnable.folder.manifest import ManifestEntry, Report, read_manifest
 from unlearnable.folder.methods import weights_digest
 from unlearnable.folder.reveal import claimed_secrets, reveal_photo
-from unlearnable.hiding.inference import prepare, shipped_weights
-from unlearnable.hiding.network import Hider, weights_folder
+from unlearnable.hiding.inference import prepare, weights_named
+from unlearnable.hiding.network import Hider
 from unlearnable.images.photos import read_limited, read_photo
 from unlearnable.images.quality import GAIN, magnified
 from unlearnable.images.visibility import in_words, visibility_of_files
@@ -118,14 +118,14 @@ def _hidden(report: Report, key: str | Path, secrets: str | Path, weights: str |
     """
     if (given := Key.read(key).fingerprint) != report.key:
         raise ValueError(f"expected the key {report.key}, as the report says, got {given}; name its file")
-    claimed = claimed_secrets(key, secrets, report.options["secrets"])
-    folder = weights_folder(weights or shipped_weights())
+    folder = weights_named(weights)
     if (digest := weights_digest(folder)) != report.weights:
         raise ValueError(
             f"expected the weights {report.weights[:16]}, as the report says, got {digest[:16]} in {folder}; "
             "name the weights with which the folder was protected"
         )
-    return Hidden(claimed, prepare(Hider.load(folder)))
+    hider = Hider.load(folder)
+    return Hidden(claimed_secrets(key, secrets, hider, report.options["secrets"]), prepare(hider))
 
 
 def _row(
@@ -136,6 +136,7 @@ def _row(
     pictures = [before, after, magnified(before, after)]
     if hidden:
         number, variation = int(entry.secret_number or 0), int(entry.variation or 0)
-        pictures.append(hidden.secrets.draw(number, variation, *before.shape[1:]))
+        index = hidden.secrets.index(variation, entry.file)
+        pictures.append(hidden.secrets.draw(number, index, *before.shape[1:]))
         pictures.append(reveal_photo(hidden.hider, published, working_size))
     return [picture.transpose(1, 2, 0) for picture in pictures]

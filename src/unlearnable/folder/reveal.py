@@ -15,7 +15,7 @@ from PIL import Image
 from unlearnable.compute.devices import device_named
 from unlearnable.folder.job import working_picture
 from unlearnable.folder.manifest import Report, read_manifest
-from unlearnable.hiding.inference import prepare, reveal_secrets, shipped_weights
+from unlearnable.hiding.inference import prepare, reveal_secrets, weights_named
 from unlearnable.hiding.network import Hider
 from unlearnable.images.photos import Photo, UnreadablePhotoError, read_limited, read_photo
 from unlearnable.images.scan import BESIDE, REPORT, output_names, scan
@@ -82,9 +82,10 @@ def reveal_folder(
     if existing := [target for target in targets.values() if target.exists()]:
         raise ValueError(f"{existing[0]} exists already; name another --out")
     numbers, options = _recorded(destination)
-    claimed = claimed_secrets(key, secrets, options.get("secrets")) if key is not None else None
+    hider = Hider.load(weights_named(weights))
+    claimed = claimed_secrets(key, secrets, hider, options.get("secrets")) if key is not None else None
     recorded_size = options.get("working_size", working_size)
-    hider = prepare(Hider.load(weights or shipped_weights()), device_named(device))
+    hider = prepare(hider, device_named(device))
     revealed, skipped = {}, {}
     groups: dict[Group, list[Path]] = defaultdict(list)
     for done, (name, target) in enumerate(targets.items(), 1):
@@ -136,23 +137,24 @@ def _files(path: Path) -> tuple[Path, list[str]]:
     return path.resolve(), names
 
 
-def claimed_secrets(key: str | Path, secrets: str | Path, recorded: str | None) -> Secrets:
+def claimed_secrets(key: str | Path, secrets: str | Path, hider: Hider, recorded: str | None) -> Secrets:
     """The secrets that a key claims to have given.
 
     Args:
         key: the key file.
         secrets: ``render``, or the folder of a bank.
+        hider: with the weights that are to have hidden them.
         recorded: the fingerprint of the report's secrets; None where there is no report.
 
     Raises:
         ValueError: they are not those of the report.
     """
-    claimed = secrets_named(secrets, Key.read(key))
+    claimed = secrets_named(secrets, Key.read(key), hider.drawings)
     if recorded not in (None, claimed.fingerprint):
         if recorded.startswith(RENDER) and isinstance(claimed, RenderedSecrets):
             raise ValueError(
-                f"the report speaks of the drawings {recorded}, and this version of the program makes "
-                f"{claimed.fingerprint}: it reveals them without --key; score the key with the version that protected"
+                f"the report speaks of the drawings {recorded}, and these weights hide {claimed.fingerprint}: name the "
+                "--weights with which it was protected; without --key they are revealed all the same"
             )
         raise ValueError(
             f"expected secrets of {recorded}, as the report says, got {claimed.fingerprint}; name --secrets"

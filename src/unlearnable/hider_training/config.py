@@ -6,8 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from unlearnable.options import NonNegativeFloat, PositiveFloat, PositiveGreyLevels, PositiveInt, Seed, UnitInterval
+from unlearnable.options import (
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveGreyLevels,
+    PositiveInt,
+    Seed,
+    Share,
+    UnitInterval,
+)
 from unlearnable.registry import check_fields
+from unlearnable.semantics.render import FIRST, STYLES
 from unlearnable.storage.decode import decode, expecting, from_yaml
 
 
@@ -35,8 +44,12 @@ class HiderConfig:
         concentration: weight omega_3 of eq. 7 (paper: 1e-4).
         extractor: network whose features are concentrated, as `hiding.extractor` reads it.
         mask: put the perturbation where the cover is busy (paper: no).
+        planes: hide in light and dark, yellow and blue, red and green, each in its share (paper: in red, green, blue).
+        drawings: version of the drawings that are hidden where secrets are drawn (`semantics.render.STYLES`).
         published: reveal from the picture as it is published, in the budget and rounded (paper: from floats).
         surviving: weight of what of the budget does not show the secret after a countermeasure (paper: none).
+        weakest: the least part of the change with which a picture of 224 px is published (smaller ones with more), as a
+            visibility limit may leave no more (paper: all of it).
         distorted: how often such a picture is revealed only after a countermeasure (paper: never).
         seed: of crops, secrets, noise and initial weights.
     """
@@ -59,8 +72,11 @@ class HiderConfig:
     concentration: NonNegativeFloat = 0.0
     extractor: str = ""
     mask: bool = True
+    planes: bool = False
+    drawings: int = FIRST.version
     published: bool = True
     distorted: UnitInterval = 0.85
+    weakest: Share = 1.0
     surviving: NonNegativeFloat = 0.1
     seed: Seed = 0
 
@@ -68,6 +84,8 @@ class HiderConfig:
         check_fields(self)
         if not self.sizes or min(self.sizes) < 2 or any(size % 2 for size in self.sizes):
             raise ValueError(f"expected even sizes of at least 2 px, got {self.sizes}")
+        if self.drawings not in STYLES:
+            raise ValueError(f"expected drawings of version {' or '.join(map(str, STYLES))}, got {self.drawings}")
         if self.concentration and (self.per_class < 2 or not self.extractor):
             raise ValueError("concentration needs per_class of at least 2, and an extractor")
 

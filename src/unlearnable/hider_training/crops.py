@@ -13,7 +13,7 @@ from PIL import Image, ImageOps
 from unlearnable.images.photos import UnreadablePhotoError, read_limited, read_photo
 from unlearnable.keys import Key
 from unlearnable.semantics.bank import BANK, SHEET
-from unlearnable.semantics.render import MAX_CLASSES, render
+from unlearnable.semantics.render import FIRST, MAX_CLASSES, Style, render
 from unlearnable.semantics.secrets import RENDER
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
@@ -87,8 +87,8 @@ class RandomSecrets:
 
     fingerprint = RENDER
 
-    def __init__(self, seed: int) -> None:
-        self.key = Key.of_seed(seed)
+    def __init__(self, seed: int, style: Style = FIRST) -> None:
+        self.key, self.style = Key.of_seed(seed), style
 
     def draw(self, rng: np.random.Generator, count: int, size: int, per_class: int = 1) -> Crops:
         """Render ``count`` random secrets; what is in a row is flipped alike."""
@@ -97,7 +97,7 @@ class RandomSecrets:
         for label in labels:
             step = int(rng.choice((-1, 1)))
             for variation in rng.integers(2**31, size=per_class):
-                crops.append(render(self.key, int(label), int(variation), size, size)[..., ::step])
+                crops.append(render(self.key, int(label), int(variation), size, size, self.style)[..., ::step])
         return Crops(np.stack(crops[:count]), labels.repeat(per_class)[:count])
 
 

@@ -15,6 +15,8 @@ from unlearnable.hider_training.jpeg import jpeg
 from unlearnable.hiding.masking import luma
 from unlearnable.images.imageset import Images
 
+TRAINED_AT = 64  # px, to which trainers reduce photographs
+
 Operation = Callable[[Images, torch.Generator], Images]
 
 
@@ -83,9 +85,10 @@ def noised(pictures: Images, generator: torch.Generator) -> Images:
 
 
 def resized(pictures: Images, generator: torch.Generator) -> Images:
-    """Reduced to between a half and nine tenths of the side, and enlarged again."""
+    """Reduced to between a half (large ones to `TRAINED_AT` px) and nine tenths of the side, and enlarged again."""
     height, width = pictures.shape[-2:]
-    factor = 0.5 + 0.4 * _uniform(generator)
+    least = min(0.5, TRAINED_AT / min(height, width))
+    factor = least + (0.9 - least) * _uniform(generator)
     small = (max(1, round(height * factor)), max(1, round(width * factor)))
     reduced = F.interpolate(pictures, small, mode="bicubic", antialias=True)
     enlarged: Tensor = F.interpolate(reduced, (height, width), mode="bicubic")

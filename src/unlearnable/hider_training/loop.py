@@ -25,10 +25,12 @@ from unlearnable.hider_training.losses import (
     low_frequency_loss,
     revealing_loss,
     surviving_loss,
+    waves_in_planes,
 )
 from unlearnable.hider_training.publication import Publication
 from unlearnable.hiding.network import DenseBlock, Hider, latent_noise
 from unlearnable.images.imageset import Images
+from unlearnable.semantics.render import STYLES, slowest_wave
 from unlearnable.storage.checkpoint import Checkpoint, Saved, State, restore, state_of
 from unlearnable.storage.decode import from_json
 
@@ -71,7 +73,7 @@ class HiderTraining:
             self.extractor = Extractor.named(config.extractor).to(device) if config.concentration else None
         self.hider = hider.to(device).to(memory_format=torch.channels_last).compute_in(fastest_dtype(device))
         self.optimizer = torch.optim.Adam(self.hider.parameters(), betas=(0.5, 0.999), eps=1e-6)
-        self.publish = Publication(config.eps)
+        self.publish = Publication(config.eps, weakest=config.weakest)
         self.distort = Distortion(config.distorted)
         self.step = 0
         self.rate_factor = 1.0
@@ -140,7 +142,7 @@ class HiderTraining:
             config.hiding * hiding_loss(stego, cover, config.eps)
             + config.low_frequency * low_frequency_loss(stego, cover)
             + config.revealing * revealing
-            + config.surviving * surviving_loss(received - reference, secret, config.eps)
+            + config.surviving * surviving_loss(received - reference, self._to_survive(secret), config.eps)
         )
         if self.extractor is not None:
             features = self.extractor(received - reference, config.eps)
@@ -164,6 +166,13 @@ class HiderTraining:
             self.step, config.steps, value, 255 * math.sqrt(mse), _psnr(mse), _psnr(revealing.item()), self.rollbacks
         )
 
+    def _to_survive(self, secret: Images) -> Images:
+        """What of a secret has to be seen in the change: in planes its waves, of which the eye sees least."""
+        if not self.config.planes:
+            return secret
+        height, width = secret.shape[-2:]
+        return waves_in_planes(secret, slowest_wave(height, width, STYLES[self.config.drawings]))
+
     def _distorted(self, published: Images, cover: Images, generator: torch.Generator) -> tuple[Images, Images]:
         """Both after one countermeasure of one strength; the cover is spared where no loss needs it."""
         twin = torch.Generator()
@@ -179,7 +188,7 @@ def _initial_hider(config: HiderConfig) -> Hider:
     Raises:
         ValueError: the weights to begin with are of another network.
     """
-    hider = Hider(config.blocks, config.growth, mask=config.mask)
+    hider = Hider(config.blocks, config.growth, mask=config.mask, planes=config.planes, drawings=config.drawings)
     if not config.start:
         return _at_full_scale(hider)
     start = Hider.load(config.start)

@@ -1,9 +1,11 @@
 """The losses of Deep Hiding, eqs. 5 to 7; those of pictures are means, so that they do not depend on size or batch."""
 
+import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 from torch.nn import functional as F
 
+from unlearnable.hiding.masking import coloured, luma
 from unlearnable.hiding.wavelet import haar
 from unlearnable.images.imageset import Images
 
@@ -34,7 +36,7 @@ def surviving_loss(left: Images, secret: Images, eps: float) -> Loss:
 
     Args:
         left: the published picture less the cover, both after the same countermeasure.
-        secret: what was hidden.
+        secret: what was hidden, or what of it has to be seen.
         eps: budget, RMS in grey levels; 0 is reached where what is left is the secret itself at that size.
     """
     shape = secret - secret.mean((2, 3), keepdim=True)
@@ -42,6 +44,13 @@ def surviving_loss(left: Images, secret: Images, eps: float) -> Loss:
     shown = (left * shape).flatten(1).mean(1) * 255 / eps
     lacking: Loss = (1 - shown).clamp_min(0).mean()
     return lacking
+
+
+def waves_in_planes(secret: Images, longest: float) -> Images:
+    """A secret's light and dark waves of up to ``longest`` px, in the colours that its size hides them in."""
+    plane, side = luma(secret), 2 * (round(longest) // 2) + 1
+    waves = plane - F.avg_pool2d(plane, side, stride=1, padding=side // 2, count_include_pad=False)
+    return coloured(torch.cat([waves, waves, torch.zeros_like(waves)], 1))
 
 
 def concentration_loss(features: Float[Tensor, "n d"], labels: Int64[Tensor, " n"]) -> Loss:

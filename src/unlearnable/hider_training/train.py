@@ -16,6 +16,7 @@ from unlearnable.compute.devices import device_named
 from unlearnable.hider_training.config import HiderConfig
 from unlearnable.hider_training.crops import CropSource, FolderCrops, RandomSecrets
 from unlearnable.hider_training.loop import HiderTraining, StepProgress
+from unlearnable.semantics.render import STYLES
 from unlearnable.storage.checkpoint import Checkpoint
 
 
@@ -64,7 +65,7 @@ def train(
         DivergedError: the training keeps exploding.
     """
     out = Path(out)
-    hidden = RandomSecrets(config.seed) if secrets == "render" else FolderCrops(*secrets)
+    hidden = RandomSecrets(config.seed, STYLES[config.drawings]) if secrets == "render" else FolderCrops(*secrets)
     sources = FolderCrops(*covers), hidden
     pictures = {"covers or secrets": [source.fingerprint for source in sources]}
     run = HiderTraining(config, device_named(device))

@@ -10,15 +10,25 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from unlearnable.compute.devices import at_once, best_device, fastest_dtype
-from unlearnable.hiding.network import MIN_SIDE, Hider, latent_noise
+from unlearnable.hiding.network import MIN_SIDE, Hider, latent_noise, weights_folder
 from unlearnable.images.imageset import Images8
 
+GENERATIONS = ("first",)  # of weights, in the order in which they came
+DEFAULT = "first"
 CHUNK_PIXELS = 64 * 64 * 64  # a batch larger than this runs piece by piece: its features would leave the caches
 
 
-def shipped_weights() -> Path:
-    """The folder of the weights that come with the package."""
-    return Path(str(files("unlearnable.hiding") / "weights"))
+def weights_named(name: str | Path | None = None) -> Path:
+    """The folder of a generation that comes with the package, of weights of one's own, or of a hub id.
+
+    Args:
+        name: ``first`` (the default), a folder, or a hub id; names of generations go first.
+
+    Raises:
+        FileNotFoundError: it is none of them, or a file is missing.
+    """
+    name = str(name or DEFAULT)
+    return weights_folder(Path(str(files("unlearnable.hiding") / "weights" / name)) if name in GENERATIONS else name)
 
 
 def prepare(hider: Hider, device: torch.device | None = None) -> Hider:

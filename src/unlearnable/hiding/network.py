@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from unlearnable.hiding.masking import masked
+from unlearnable.hiding.masking import PLANES_POWER, POWER, coloured, masked
 from unlearnable.hiding.wavelet import haar, inverse_haar
 from unlearnable.images.imageset import Images
 from unlearnable.storage.atomic import replacing, write
@@ -102,14 +102,31 @@ class Hider(nn.Module):
         growth: channels that each layer of a dense block adds (HiNet: 32).
         alpha: bound of the log-scale in eq. 3 (HiNet's ``clamp``: 2).
         mask: whether the perturbation goes through `masking.masked` (the paper's does not).
+        planes: whether its planes are those of `masking.coloured`; else red, green and blue, as the paper's.
+        drawings: version of the drawings that it was trained to hide (`semantics.render.STYLES`).
     """
 
     blocks: Sequence[CouplingBlock]
 
-    def __init__(self, blocks: int = 16, growth: int = 32, alpha: float = 2.0, mask: bool = False) -> None:
+    def __init__(
+        self,
+        blocks: int = 16,
+        growth: int = 32,
+        alpha: float = 2.0,
+        mask: bool = False,
+        planes: bool = False,
+        drawings: int = 2,
+    ) -> None:
         super().__init__()
-        self.config = {"blocks": blocks, "growth": growth, "alpha": alpha, "mask": mask}
-        self.mask = mask
+        self.config = {
+            "blocks": blocks,
+            "growth": growth,
+            "alpha": alpha,
+            "mask": mask,
+            "planes": planes,
+            "drawings": drawings,
+        }
+        self.mask, self.planes, self.drawings = mask, planes, drawings
         self.blocks = nn.ModuleList(CouplingBlock(growth, alpha) for _ in range(blocks))  # type: ignore[assignment]
 
     def compute_in(self, dtype: torch.dtype) -> "Hider":
@@ -127,7 +144,8 @@ class Hider(nn.Module):
     def perturbation(self, cover: Images, secret: Images) -> Images:
         """What `hide` adds to the cover. Spares the last block's rho and eta, which only make the latent."""
         change = self._take_up(cover, secret)[0]
-        return masked(change, cover) if self.mask else change
+        change = coloured(change) if self.planes else change
+        return masked(change, cover, PLANES_POWER if self.planes else POWER) if self.mask else change
 
     def _take_up(self, cover: Images, secret: Images) -> tuple[Images, Bands, Bands]:
         """Eq. 3 up to the last cover: its change as a picture, its state, and the secret that was taken up."""

@@ -11,8 +11,8 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from unlearnable.hiding.inference import perturbations, prepare, shipped_weights
-from unlearnable.hiding.network import WEIGHTS, Hider, weights_folder
+from unlearnable.hiding.inference import perturbations, prepare, weights_named
+from unlearnable.hiding.network import WEIGHTS, Hider
 from unlearnable.hiding.stamp import stamped
 from unlearnable.images.budget import Budget, Change, Pixels
 from unlearnable.images.imageset import ImageSet
@@ -35,7 +35,7 @@ class DeepHiding(Protection):
     Attributes:
         per: ``class`` or ``sample`` (paper, section 4.1).
         budget: ``rms:8`` is what the paper's eq. 5 bounds.
-        weights: folder or hub id of a `Hider`; empty for those that ship.
+        weights: ``first``, the generation that ships, a folder, or a hub id; empty for the first.
         secrets: ``render`` for drawings, or the folder of a bank of semantic images.
         deal: which secret serves which class: ``contrary`` to the pictures (`semantics.assignment`), or in ``order``.
         strength: how much of the budget is spent where people would see it: ``light``, ``standard``, ``strong``
@@ -59,14 +59,13 @@ class DeepHiding(Protection):
 
     def find_files(self) -> tuple[Path, ...]:
         """The network's weights, and what says the content of every picture of a bank."""
-        weights = weights_folder(self.weights or shipped_weights()) / WEIGHTS
+        weights = weights_named(self.weights) / WEIGHTS
         return (weights,) if self.secrets == RENDER else (weights, Path(self.secrets) / BANK)
 
     def check_serves(self, data: ImageSet, seed: int) -> None:
         """See `Protection`: every class needs a secret."""
         super().check_serves(data, seed)
-        Hider.load(self.weights or shipped_weights())
-        capacity = secrets_named(self.secrets, Key.of_seed(seed)).capacity
+        capacity = self._secrets(seed).capacity
         if len(data.classes) > capacity:
             raise ValueError(
                 f"expected at most {capacity} classes, as many as there are secrets in {self.secrets}, "
@@ -88,21 +87,29 @@ class DeepHiding(Protection):
 
     def hidden(self, data: ImageSet, seed: int) -> UInt8[Tensor, "n 3 h w"]:
         """The secrets that a key made from ``seed`` gives: variation 0 in all, or the picture's own index."""
-        secrets, (height, width) = secrets_named(self.secrets, Key.of_seed(seed)), data.images.shape[-2:]
+        secrets, (height, width) = self._secrets(seed), data.images.shape[-2:]
         numbers = self._numbers(data, secrets)
         of_classes = variations(data.labels, torch.arange(len(data)), self.per)
-        pairs = [(numbers[label], variation) for label, variation in of_classes]
+        pairs = [
+            (numbers[label], secrets.index(variation, label, place))
+            for place, (label, variation) in enumerate(of_classes)
+        ]
         return stacked(lambda number, variation: secrets.draw(number, variation, height, width), pairs)
 
     def perturb(self, data: ImageSet, seed: int) -> Float[Tensor, "n 3 h w"]:
         """Hide what is `hidden`, and add the stamps."""
-        hider = prepare(Hider.load(self.weights or shipped_weights()))
+        hider = prepare(Hider.load(weights_named(self.weights)))
         changes = perturbations(hider, data.images, self.hidden(data, seed))
         return self.with_stamps(changes, data.images, data.labels.tolist(), Key.of_seed(seed))
 
     def published(self, original: Pixels, change: Change) -> Pixels:
         """See `Protection`: no stronger than its strength allows, either."""
         return within(original, change, Budget.parse(self.budget), self.strength)[0]
+
+    def _secrets(self, seed: int) -> Secrets:
+        """Those that the weights were trained to hide, or a bank's."""
+        drawings = Hider.load(weights_named(self.weights)).drawings
+        return secrets_named(self.secrets, Key.of_seed(seed), drawings)
 
     def _numbers(self, data: ImageSet, secrets: Secrets) -> dict[int, int]:
         """The secret's number for every label that there is."""

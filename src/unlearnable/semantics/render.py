@@ -9,11 +9,14 @@ The silhouettes are glyphs of DejaVu Sans, which Matplotlib ships. The fields ar
 over the whole picture outlives a crop, a patch and a shift, and on small pictures these waves are the coefficients
 that JPEG keeps longest (docs/robust_hiding.md has the measurements). Everything is a function of (key, class, index),
 so an owner's secrets can be made again, and nobody else's are the same.
+
+Drawings come in two styles. In the first every picture of a class carries one pattern in one phase, and a class's mean
+shows it. In the second each variation has its negative, the object is larger, and lighter or darker than the ground.
 """
 
 import itertools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -43,6 +46,34 @@ GLYPH = 128
 
 
 @dataclass(frozen=True)
+class Style:
+    """How scenes are drawn.
+
+    Attributes:
+        version: names it where it is recorded.
+        growth: exponent with which the waves grow with the picture (`slowest_wave`).
+        fading: exponent with which the weave fades beside them, as a trainer's reduction takes it away.
+        light: by how much the object is lighter than mid-grey, and the ground darker.
+        sizes: of the object's longer side, in units of the picture's side.
+        places: of its centre, in the same.
+        signed: whether odd variations are the negatives of the even ones before them.
+    """
+
+    version: int
+    growth: float
+    fading: float
+    light: float
+    sizes: tuple[float, float]
+    places: tuple[float, float]
+    signed: bool
+
+
+FIRST = Style(version=2, growth=0.2, fading=0.0, light=0.0, sizes=(0.6, 0.8), places=(0.4, 0.6), signed=False)
+SECOND = Style(version=3, growth=0.3, fading=0.7, light=0.2, sizes=(0.75, 0.95), places=(0.45, 0.55), signed=True)
+STYLES = {style.version: style for style in (FIRST, SECOND)}
+
+
+@dataclass(frozen=True)
 class Scene:
     """The global shape that all variations of a class share.
 
@@ -54,6 +85,7 @@ class Scene:
         sign: turns light and dark.
         x, y, size: the object's centre and longer side, in units of the picture's side.
         angle: its rotation in degrees.
+        style: of drawing.
     """
 
     object: str
@@ -65,6 +97,7 @@ class Scene:
     y: float
     size: float
     angle: float
+    style: Style = FIRST
 
     def tone(self, height: int, width: int, window: Window = WHOLE) -> Mask:
         """Light (1) and dark (0) of the scene, anti-aliased, (height, width), or what the window shows of it."""
@@ -72,13 +105,15 @@ class Scene:
 
     def tone_around(self, silhouette: Mask, height: int, width: int, window: Window = WHOLE) -> Mask:
         """The `tone`, where the `silhouette` of the same window is there already."""
-        turn = 2 * math.pi / slowest_wave(height, width)
+        turn = 2 * math.pi / slowest_wave(height, width, self.style)
         rows, columns = (np.arange(length)[part] for length, part in zip((height, width), window, strict=True))
         x, y = turn * (columns - (width - 1) / 2), turn * (rows[:, None] - (height - 1) / 2)
         field = sum(_wave(FIELDS[field], x, y) for field in self.fields) / math.sqrt(len(self.fields))
-        woven = field + WEAVE * _wave(WEAVES[self.weave], x, y)
+        weave = WEAVE * (32 / min(height, width)) ** self.style.fading
+        woven = field + weave * _wave(WEAVES[self.weave], x, y)
         relief = GROUND + (OBJECT - GROUND) * silhouette
-        tone: Mask = np.clip(0.5 + self.sign * relief * woven, 0, 1)
+        lighter = self.style.light * (2 * silhouette - 1)
+        tone: Mask = np.clip(0.5 + self.sign * (relief * woven + lighter), 0, 1)
         return tone
 
     def silhouette(self, height: int, width: int, window: Window = WHOLE) -> Mask:
@@ -99,17 +134,17 @@ class Scene:
         return np.asarray(placed, dtype=np.float32) / 255
 
 
-def slowest_wave(height: int, width: int) -> float:
+def slowest_wave(height: int, width: int, style: Style = FIRST) -> float:
     """The length in pixels of a field's slowest wave: 16 on a picture of 32 px, growing much slower than the picture.
 
     At 16 the waves are the cosines of JPEG's blocks. Were they to grow with the picture, a classifier of larger ones
     would find its own content easier: on 96 px photographs after JPEG 10 it reaches 61 % where four waves cross the
     picture, 55 % where eight do, 34 % where twelve do. But short waves on large pictures are seen.
     """
-    return 16 * math.pow(min(height, width) / 32, 0.2)
+    return 16 * math.pow(min(height, width) / 32, style.growth)
 
 
-def scene(key: Key, label: int) -> Scene:
+def scene(key: Key, label: int, style: Style = FIRST) -> Scene:
     """The scene of class ``label`` under ``key``. No two of the 1,000 classes share fields, weave and sign.
 
     The first classes have one field each, later ones two: one alone is learnt fastest.
@@ -135,16 +170,20 @@ def scene(key: Key, label: int) -> Scene:
         fields=chosen,
         weave=int(weaves[weave % len(WEAVES)]),
         sign=sign,
-        x=own.uniform(0.4, 0.6),
-        y=own.uniform(0.4, 0.6),
-        size=own.uniform(0.6, 0.8),
+        x=own.uniform(*style.places),
+        y=own.uniform(*style.places),
+        size=own.uniform(*style.sizes),
         angle=own.uniform(-20, 20),
+        style=style,
     )
 
 
-def render(key: Key, label: int, index: int, height: int, width: int) -> UInt8[ndarray, "3 h w"]:
+def render(key: Key, label: int, index: int, height: int, width: int, style: Style = FIRST) -> UInt8[ndarray, "3 h w"]:
     """Draw variation ``index`` of class ``label``, RGB, (3, height, width)."""
-    shape = scene(key, label)
+    shape = scene(key, label, style)
+    if style.signed:
+        index, negative = divmod(index, 2)
+        shape = replace(shape, sign=-shape.sign if negative else shape.sign)
     rng = key.rng("variation", label, index)
     silhouette = shape.silhouette(height, width)
     tone = shape.tone_around(silhouette, height, width)

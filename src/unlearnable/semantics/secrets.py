@@ -11,11 +11,10 @@ from PIL import Image
 
 from unlearnable.keys import Key
 from unlearnable.semantics.bank import Bank
-from unlearnable.semantics.render import MAX_CLASSES, render, scene
+from unlearnable.semantics.render import FIRST, MAX_CLASSES, STYLES, Style, render, scene
 from unlearnable.semantics.thumbnails import centre, middle, thumbnail
 
 RENDER = "render"
-DRAWING = 2  # raised when the same key gives other drawings than before
 WINDOW = 64  # px of a drawing's middle that are compared: its waves are too short for a thumbnail of a large one
 
 
@@ -47,6 +46,10 @@ class Secrets(ABC):
             ValueError: ``label`` is outside 0 .. ``capacity`` - 1.
         """
 
+    def index(self, variation: int, *picture: str | int) -> int:
+        """What `draw` takes for a variation in one picture, which its words name: the key may draw its sign."""
+        return variation
+
     @abstractmethod
     def seen(self, picture: UInt8[ndarray, "3 h w"]) -> Float[ndarray, "_ _"]:
         """What of a revealed picture is compared with `shape`: grey and small."""
@@ -62,7 +65,14 @@ class Secrets(ABC):
 
 @dataclass(frozen=True)
 class RenderedSecrets(Secrets):
-    """Drawings of `semantics.render`."""
+    """Drawings of `semantics.render`.
+
+    Attributes:
+        key: the owner's.
+        style: of drawing.
+    """
+
+    style: Style = FIRST
 
     @property
     def capacity(self) -> int:
@@ -72,19 +82,30 @@ class RenderedSecrets(Secrets):
     @property
     def fingerprint(self) -> str:
         """Nothing but the key and the way of drawing decides them."""
-        return f"{RENDER}-{DRAWING}"
+        return f"{RENDER}-{self.style.version}"
 
     def draw(self, label: int, index: int, height: int, width: int) -> UInt8[ndarray, "3 h w"]:
         """Variation ``index`` of the scene of class ``label``."""
-        return render(self.key, label, index, height, width)
+        return render(self.key, label, index, height, width, self.style)
+
+    def index(self, variation: int, *picture: str | int) -> int:
+        """With a sign for the picture, where drawings have negatives: over a class they have no mean."""
+        if not self.style.signed:
+            return variation
+        return 2 * variation + int(self.key.rng("sign", *picture).integers(2))
 
     def seen(self, picture: UInt8[ndarray, "3 h w"]) -> Float[ndarray, "_ _"]:
-        """The middle as it is."""
-        return centre(picture, WINDOW)
+        """The middle; of drawings that have negatives, how far each place is from the mean."""
+        return self._unsigned(centre(picture, WINDOW))
 
     def shape(self, label: int, height: int, width: int) -> Float[ndarray, "_ _"]:
         """Light and dark of the scene's middle."""
-        return scene(self.key, label).tone(height, width, middle((height, width), WINDOW))
+        tone = scene(self.key, label, self.style).tone(height, width, middle((height, width), WINDOW))
+        return self._unsigned(tone)
+
+    def _unsigned(self, tone: Float[ndarray, "_ _"]) -> Float[ndarray, "_ _"]:
+        """The same for a drawing and its negative."""
+        return np.square(tone - tone.mean()) if self.style.signed else tone
 
 
 @dataclass(frozen=True)
@@ -133,11 +154,13 @@ class BankSecrets(Secrets):
         return int(self.key.rng("bank classes").permutation(self.capacity)[label])
 
 
-def secrets_named(name: str | Path, key: Key) -> Secrets:
-    """``render``, or the folder of a bank that `unlearnable semantics build` wrote.
+def secrets_named(name: str | Path, key: Key, drawings: int = FIRST.version) -> Secrets:
+    """``render``, drawings of that version, or the folder of a bank that `unlearnable semantics build` wrote.
 
     Raises:
         FileNotFoundError: there is no bank.
         ValueError: it is broken, or its build has not come to its end.
     """
-    return RenderedSecrets(key) if str(name) == RENDER else BankSecrets(key, Bank.load(Path(name)))
+    if str(name) == RENDER:
+        return RenderedSecrets(key, STYLES[drawings])
+    return BankSecrets(key, Bank.load(Path(name)))
