@@ -24,6 +24,7 @@ from unlearnable.options import Strength
 Limit = Literal["budget", "screen", "crop"]  # what kept a picture from getting more
 
 MARGIN = 0.1  # of a score, for what torch and the package differ
+REDUCED = 0.3  # more of it, of a picture that is reduced: both are rounded before and after
 TOLERANCE = 0.5  # of a score that is measured again: other crops may promise the worst, and a reduction is rounded
 CLOSE = 0.5  # a score that is so near to what was asked for is near enough
 EXPONENT = 1.1  # with which 100 - SSIMULACRA2 grows with the change, about
@@ -105,7 +106,7 @@ def _views(original: Pixels, published: Pixels, strongest: Change, asked: Asked)
         yield View("screen", before, change, asked.small)
         return
     reduced = on_screen(before)
-    yield View("screen", reduced, on_screen(after).astype(np.float32) - reduced, asked.screen)
+    yield View("screen", reduced, on_screen(after).astype(np.float32) - reduced, asked.screen + REDUCED)
     for window in promising_crops(before, after):
         yield View("crop", before[window], change[window], asked.crop)
 
