@@ -40,7 +40,7 @@ def reports(photos, tmp_path, weights):
     """A run that hides and writes PNG, and one that does not and writes JPEG within a budget of pixels."""
     key = tmp_path / "key"
     return [
-        protect_folder(photos, tmp_path / "hiding", key=key, weights=weights),
+        protect_folder(photos, tmp_path / "hiding", key=key, weights=weights, strength="standard"),
         protect_folder(photos, tmp_path / "noise", key=key, method="noise", format="jpeg", budget="l0:2"),
     ]
 
