@@ -67,3 +67,12 @@ def test_its_gradient_is_the_slope(strength, seed):
     way = gradient / gradient.norm()
     ahead, behind = (float(measure((published + sign * step * way).detach())) for sign in (1, -1))
     assert (ahead - behind) / (2 * step) == pytest.approx(float(gradient.norm()), rel=0.02)
+
+
+def test_who_scored_without_gradients_first_can_ask_for_them_later():
+    original = torch.rand((1, 3, 37, 41), generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        Ssimulacra2(original)(original)
+    published = (original * 0.9).requires_grad_()
+    Ssimulacra2(original)(published).sum().backward()
+    assert published.grad is not None and published.grad.abs().sum() > 0

@@ -108,6 +108,7 @@ def _blurred(planes: Planes) -> Planes:
 
 
 @cache
+@torch.inference_mode(False)  # what is kept must serve who asks for gradients, too
 def _gaussian(side: int, mirrored: bool) -> Float[Tensor, "side side"]:
     """The blur of one direction as a matrix: a product is several times faster than a convolution of one channel."""
     taps = torch.exp(-(torch.arange(-RADIUS, RADIUS + 1.0) ** 2) / (2 * SIGMA**2))
@@ -122,6 +123,7 @@ def _gaussian(side: int, mirrored: bool) -> Float[Tensor, "side side"]:
 
 
 @cache
+@torch.inference_mode(False)
 def _opsin() -> tuple[Float[Tensor, "3 3"], Float[Tensor, " 3"]]:
     from ssimulacra2 import ssimulacra2 as package
 
@@ -129,6 +131,7 @@ def _opsin() -> tuple[Float[Tensor, "3 3"], Float[Tensor, " 3"]]:
 
 
 @cache
+@torch.inference_mode(False)
 def _weights() -> Float[Tensor, " 108"]:
     """By colour, scale, norm and map."""
     from ssimulacra2 import ssimulacra2 as package
