@@ -69,6 +69,15 @@ def test_its_gradient_is_the_slope(strength, seed):
     assert (ahead - behind) / (2 * step) == pytest.approx(float(gradient.norm()), rel=0.02)
 
 
+def test_where_nothing_differs_the_score_is_full_and_the_gradient_finite():
+    original = torch.rand((1, 3, 64, 64), generator=torch.Generator().manual_seed(0))
+    published = original.clone().requires_grad_()
+    score = Ssimulacra2(original)(published)
+    score.sum().backward()
+    assert score.item() == pytest.approx(100, abs=0.05)
+    assert published.grad is not None and published.grad.isfinite().all()
+
+
 def test_who_scored_without_gradients_first_can_ask_for_them_later():
     original = torch.rand((1, 3, 37, 41), generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():

@@ -1,8 +1,8 @@
 """SSIMULACRA2 in torch: batches, and a gradient, so that a network or a picture can be made to score well.
 
-What is reported is measured by the package (`images.visibility`), whose constants these are; a
-test holds one to the other. Six scales, each half the one before; at each, in a perceptual colour space, how far the
-structure differs (as SSIM) and where edges came or went, as a mean and as the fourth root of the mean fourth power.
+What is reported is measured by the package (`images.visibility`), whose constants these are; a test
+holds one to the other. Six scales, each half the one before; at each, in a perceptual colour space, how far the structure
+differs (as SSIM) and where edges came or went, as a mean and as the fourth root of the mean fourth power.
 """
 
 from functools import cache
@@ -21,6 +21,7 @@ SIGMA, RADIUS = 1.5, 5  # px of the Gaussian, and where it is cut off
 SHIFTS = ((14.0, 0.42), (1.0, 0.01), (1.0, 0.55))  # of X, Y and B - Y: factor and offset, all positive afterwards
 CONTRAST = 0.0009  # SSIM's C2
 TINY = 1e-12
+NOTHING = 1e-36  # of a fourth power: the root's gradient is infinite at zero
 
 Planes = Float[Tensor, "n 3 _ _"]
 Scores = Float[Tensor, " n"]
@@ -75,7 +76,7 @@ def _differences(original: Scale, planes: Planes) -> Float[Tensor, "n 3 6"]:
     alike = (1 - (original.means - means).square()) * (2 * shared + CONTRAST) / (own + other + CONTRAST)
     edges = (1 + (planes - means).abs()) / original.edges - 1
     maps = torch.stack([(1 - alike).clamp_min(0), edges.clamp_min(0), (-edges).clamp_min(0)], 2)
-    mean, fourth = maps.mean((3, 4)), (maps.pow(4).mean((3, 4)) + TINY**4) ** 0.25
+    mean, fourth = maps.mean((3, 4)), (maps.pow(4).mean((3, 4)) + NOTHING) ** 0.25
     return torch.stack([mean, fourth], 2).flatten(2)
 
 
