@@ -4,7 +4,10 @@ import pytest
 import torch
 
 from unlearnable import countermeasure_named, load, protection_named
+from unlearnable.hiding.inference import DEFAULT, GENERATIONS, weights_named
 from unlearnable.hiding.masking import luma
+from unlearnable.hiding.network import Hider
+from unlearnable.semantics.render import STYLES
 
 
 @pytest.fixture(scope="module")
@@ -35,3 +38,16 @@ def test_the_difference_still_shows_the_secret(hidden, countermeasure, least):
     handle = countermeasure_named(countermeasure).transform
     correlation = torch.cosine_similarity(centred(handle(published)) - centred(handle(images)), centred(secrets))
     assert correlation.mean() > least
+
+
+@pytest.mark.parametrize("name", GENERATIONS)
+def test_a_generation_is_reached_by_its_name_and_hides_drawings_that_there_are(name):
+    hider = Hider.load(weights_named(name))
+    assert hider.drawings in STYLES
+    assert (weights_named(name) / "README.md").is_file()  # its model card
+
+
+def test_the_default_is_a_generation_and_strangers_are_refused():
+    assert weights_named() == weights_named("") == weights_named(DEFAULT)
+    with pytest.raises(FileNotFoundError, match="a folder with weights or a hub id"):
+        weights_named("../nowhere")

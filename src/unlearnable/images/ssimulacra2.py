@@ -1,8 +1,8 @@
 """SSIMULACRA2 in torch: batches, and a gradient, so that a network or a picture can be made to score well.
 
-What is reported is measured by the package (`images.visibility`), whose constants these are; a test
-holds one to the other. Six scales, each half the one before; at each, in a perceptual colour space, how far the structure
-differs (as SSIM) and where edges came or went, as a mean and as the fourth root of the mean fourth power.
+What is reported is measured by the package (`images.visibility`), whose constants these are; a test holds one to the
+other. Six scales, each half the one before; at each, in a perceptual colour space, how far the structure differs (as
+SSIM) and where edges came or went, as a mean and as the fourth root of the mean fourth power.
 """
 
 from functools import cache
