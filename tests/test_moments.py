@@ -16,7 +16,7 @@ from unlearnable.countermeasures.covariance import CovarianceProjection
 from unlearnable.countermeasures.orthogonal import OrthogonalProjection
 from unlearnable.countermeasures.spectrum import catalogue, mean_power
 from unlearnable.images.imageset import LUMA, ImageSet
-from unlearnable.semantics.render import FIELDS, WEAVES, slowest_wave
+from unlearnable.semantics.render import FIELDS, STYLES, WEAVES, slowest_wave
 
 CLASSES = 4
 WEIGHTS = torch.tensor(LUMA)
@@ -140,9 +140,10 @@ def test_covariance_says_before_what_it_cannot_serve(monkeypatch):
     st.floats(0, 2 * math.pi),
     st.floats(0, 2 * math.pi),
     st.sampled_from([(32, 32), (64, 64), (40, 56)]),
+    st.sampled_from([*STYLES.values()]),
 )
-def test_nothing_is_left_of_a_wave_at_any_phase(code, right, below, size):
-    turn = 2 * math.pi / slowest_wave(*size)
+def test_nothing_is_left_of_a_wave_at_any_phase(code, right, below, size, style):
+    turn = 2 * math.pi / slowest_wave(*size, style)
     down, across = torch.arange(size[0])[:, None] * turn * code[1], torch.arange(size[1]) * turn * code[0]
     wave = 100 * torch.cos(across + right) * torch.cos(down + below)
     images = (128 + wave).round().to(torch.uint8).expand(1, 3, -1, -1).contiguous()

@@ -15,7 +15,7 @@ from torch import Tensor
 from unlearnable.compute.devices import at_once
 from unlearnable.countermeasures.preprocess import Preprocess
 from unlearnable.images.imageset import Images8, ImageSet, to_bytes
-from unlearnable.semantics.render import FIELDS, WEAVES, slowest_wave
+from unlearnable.semantics.render import FIELDS, STYLES, WEAVES, slowest_wave
 from unlearnable.training.countermeasure import Countermeasure, Knowledge, countermeasures
 
 CHUNK_PIXELS = 1 << 18  # of the pictures that are transformed at once, so that they stay in the processor's cache
@@ -43,13 +43,14 @@ class Notch(Preprocess):
 
 @cache
 def catalogue(height: int, width: int) -> Float[Tensor, "pixels k"]:
-    """Orthonormal columns that span the waves of a picture's size at all phases, without their means."""
-    turn = 2 * math.pi / slowest_wave(height, width)
-    rows, columns = (turn * torch.arange(side, dtype=torch.float64) for side in (height, width))
+    """Orthonormal columns that span the waves of all styles at a picture's size, at all phases, without their means."""
+    slowest = {slowest_wave(height, width, style) for style in STYLES.values()}
+    rows, columns = (2 * math.pi * torch.arange(side, dtype=torch.float64) for side in (height, width))
     waves = [
         (down[:, None] * across).flatten()
+        for length in sorted(slowest)
         for code in (*FIELDS, *WEAVES)
-        for across, down in itertools.product(_phases(code[0] * columns), _phases(code[1] * rows))
+        for across, down in itertools.product(_phases(code[0] / length * columns), _phases(code[1] / length * rows))
     ]
     span = torch.stack(waves, 1)
     span -= span.mean(0)
