@@ -29,7 +29,7 @@ from unlearnable.hiding.masking import luma
 from unlearnable.images.budget import Budget
 from unlearnable.images.imageset import ImageSet
 from unlearnable.images.ssimulacra2 import Ssimulacra2
-from unlearnable.images.visibility import WHOLE, VisibilitySummary, spread_out, visibility
+from unlearnable.images.visibility import VisibilitySummary, continued, spread_out, visibility
 from unlearnable.options import NonNegativeFloat, PositiveFloat
 from unlearnable.registry import Registry
 from unlearnable.storage.atomic import write
@@ -114,14 +114,13 @@ def published(data: ImageSet, change: Float[Tensor, "n 3 h w"], strength: float)
 
 def score(originals: Ssimulacra2, made: ImageSet) -> float:
     """SSIMULACRA2 of the pictures, on average."""
-    return float(originals(continued(made.images.float() / 255)).mean())
+    return float(originals(whole(made)).mean())
 
 
-def continued(pictures: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n 3 h2 w2"]:
-    """As `images.visibility` does it: with their mirror image, up to `WHOLE` px."""
-    height, width = (max(WHOLE, side) - side for side in pictures.shape[-2:])
-    right = torch.cat([pictures, pictures.flip(3)[..., :width]], 3)
-    return torch.cat([right, right.flip(2)[..., :height, :]], 2)
+def whole(data: ImageSet) -> Float[Tensor, "n 3 h w"]:
+    """The pictures in [0, 1], `continued` so that all scales are there."""
+    pictures = (torch.from_numpy(continued(picture)) for picture in data.images.permute(0, 2, 3, 1).numpy())
+    return torch.stack([*pictures]).permute(0, 3, 1, 2).float() / 255
 
 
 def seen(data: ImageSet, made: ImageSet) -> VisibilitySummary:
@@ -136,7 +135,7 @@ def strength(data: ImageSet, change: Float[Tensor, "n 3 h w"], target: float) ->
     """How many times the change makes SSIMULACRA2 of a sample ``target`` on average, and what is seen of it."""
     sample = torch.tensor(spread_out(range(len(data)), LOOKED_AT))
     few = replace(data, images=data.images[sample], labels=data.labels[sample])
-    originals = Ssimulacra2(continued(few.images.float() / 255))
+    originals = Ssimulacra2(whole(few))
     low, high = WEAKEST, STRONGEST
     for _ in range(HALVINGS):
         middle = math.sqrt(low * high)

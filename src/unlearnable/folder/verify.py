@@ -13,7 +13,7 @@ from unlearnable.folder.job import working_shape
 from unlearnable.folder.manifest import ManifestEntry, Report, read_manifest
 from unlearnable.images.budget import Budget, Pixels
 from unlearnable.images.photos import UnreadablePhotoError, read_limited, read_photo
-from unlearnable.images.quality import measure
+from unlearnable.images.quality import Quality, measure
 from unlearnable.images.scan import BESIDE, REPORT, scan
 from unlearnable.images.strength import keeps
 from unlearnable.images.visibility import Visibility
@@ -147,15 +147,14 @@ def _check(
     height, width = published.shape[:2]
     found += _disagreements(asdict(quality) | stated_again | _expected(entry, report, height, width), entry)
     if report.options["format"] != "jpeg":
-        found += _beyond(report, clean, published, seen)
+        found += _beyond(report, clean, published, quality, seen)
     return found, seen
 
 
-def _beyond(report: Report, clean: Pixels, published: Pixels, seen: Visibility | None) -> list[str]:
+def _beyond(report: Report, clean: Pixels, published: Pixels, quality: Quality, seen: Visibility | None) -> list[str]:
     """In what a copy goes beyond budget and strength."""
     found, budget, strength = [], Budget.parse(report.options["budget"]), report.options.get("strength", "full")
     if not budget.holds(clean, published):
-        quality = measure(clean, published)
         found.append(f"outside its budget {budget}: rms {quality.rms}, linf {quality.linf}, l0 {quality.l0}")
     if seen and not keeps(seen, clean, strength):
         found.append(f"more is seen of it than its strength {strength} allows: SSIMULACRA2 {seen.ssimulacra2}")

@@ -86,7 +86,7 @@ def built(victim: str, data: ImageSet) -> nn.Module:
 
 
 class OnSurrogate(Optimised):
-    """A protection that is optimised on a surrogate, inside an L-inf ball of the radius `radius`."""
+    """A protection that is optimised on a surrogate, inside an L-inf ball of its `radius`."""
 
     surrogate: str
 
