@@ -1,4 +1,7 @@
-"""What patterns without any network do to a trainer, one fixed pattern a class at RMS 8: which waves a secret needs.
+"""What patterns without any network do to a trainer at RMS 8: which waves a secret needs.
+
+One fixed pattern a class, or the drawings themselves: their waves in the colours and the places where they are hidden, as a
+network would leave them that hides perfectly (``first drawings``, ``second drawings``: those with a sign in every picture).
 
 One JSON object a line: pattern, countermeasure, final and peak test accuracy. Six epochs of the quick recipe and 2,000
 test pictures make it a comparison, not a result.
@@ -19,7 +22,13 @@ from torch import Tensor
 from unlearnable.countermeasures import countermeasure_named
 from unlearnable.datasets import load
 from unlearnable.images.budget import Budget
+from unlearnable.hider_training.losses import waves_in_planes
+from unlearnable.hiding.masking import PLANES_POWER, masked
 from unlearnable.images.imageset import ImageSet
+from unlearnable.keys import Key
+from unlearnable.semantics.assignment import contrary, evenly, mean_spectrum, spectrum
+from unlearnable.semantics.render import FIRST, SECOND, Style, slowest_wave
+from unlearnable.semantics.secrets import RenderedSecrets
 from unlearnable.training.loop import fit
 from unlearnable.training.recipes import recipe_named
 from unlearnable.victims.architectures import victim_named
@@ -77,21 +86,41 @@ PATTERNS: dict[str, Callable[[], Tensor]] = {
     "long and short waves": lambda: math.sqrt(0.6) * unit(waves(LONG)) + math.sqrt(0.4) * unit(waves(SHORT)),
     "coloured waves": coloured,
 }
+STYLES = {"first drawings": FIRST, "second drawings": SECOND}
+
+
+def drawn(data: ImageSet, style: Style) -> Tensor:
+    """What a perfect network would add to each picture: its drawing's waves, where and in the colours it hides them."""
+    secrets = RenderedSecrets(Key.of_seed(0), style)
+    chosen = [evenly((data.labels == label).nonzero().flatten().tolist(), 200) for label in range(CLASSES)]
+    spectra = [mean_spectrum(spectrum(data.images[index].numpy()) for index in indices) for indices in chosen]
+    numbers = contrary(spectra, secrets, SIDE, SIDE)
+    drawings = [
+        secrets.draw(numbers[label], secrets.index(0, label, place), SIDE, SIDE)
+        for place, label in enumerate(data.labels.tolist())
+    ]
+    waves = waves_in_planes(torch.from_numpy(np.stack(drawings)) / 255, slowest_wave(SIDE, SIDE, style))
+    return masked(waves, data.images / 255, PLANES_POWER)
 
 
 def published(data: ImageSet, patterns: Tensor) -> ImageSet:
-    """The pictures with their class's pattern, inside RMS 8."""
+    """The pictures with their changes, inside RMS 8."""
     changes = (unit(patterns).nan_to_num() * 8).permute(0, 2, 3, 1).numpy()
     pictures = data.images.permute(0, 2, 3, 1).contiguous().numpy()
     budget = Budget()
-    kept = [budget.project(picture, changes[label]) for picture, label in zip(pictures, data.labels, strict=True)]
+    kept = [budget.project(*pair) for pair in zip(pictures, changes, strict=True)]
     return replace(data, images=torch.from_numpy(np.stack(kept)).permute(0, 3, 1, 2).contiguous())
+
+
+def changes_named(name: str, data: ImageSet) -> Tensor:
+    """One change a picture."""
+    return PATTERNS[name]()[data.labels] if name in PATTERNS else drawn(data, STYLES[name])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cifar10", default="../shared/data/cifar10")
-    parser.add_argument("--patterns", default=",".join(PATTERNS))
+    parser.add_argument("--patterns", default=",".join([*PATTERNS, *STYLES]))
     parser.add_argument("--countermeasures", default="gray,median,jpeg:quality=50,jpeg:quality=10")
     parser.add_argument("--epochs", type=int, default=6)
     options = parser.parse_args()
@@ -99,7 +128,7 @@ def main() -> None:
     train = load(f"cifar10:root={root},split=train,per_class=1000")
     test = load(f"cifar10:root={root},split=test,per_class=200")
     for name in options.patterns.split(","):
-        data = published(train, PATTERNS[name]())
+        data = published(train, changes_named(name, train))
         for spec in options.countermeasures.split(","):
             recipe = replace(recipe_named("quick"), epochs=options.epochs)
             done = fit(victim_named("resnet9"), data, test, countermeasure_named(spec), recipe, seed=0)
