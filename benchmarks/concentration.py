@@ -54,7 +54,7 @@ def main() -> None:
     options = parser.parse_args()
     extractor = Extractor.named(options.extractor).to(best_device())
     lines: list[dict[str, object]] = [
-        {"omega_3": None, "steps": 0} | measured(weights_named(), options.held_out, extractor)
+        {"omega_3": None, "steps": 0} | measured(weights_named("first"), options.held_out, extractor)
     ]
     print(json.dumps(lines[0]), flush=True)
     for omega in options.omegas:

@@ -56,7 +56,7 @@ def main() -> None:
     pictures = FolderCrops(options.held_out).draw(np.random.default_rng(0), COUNT, SIDE).pictures
     classes = tuple(map(str, range(CLASSES)))
     crops = ImageSet(torch.from_numpy(pictures), torch.arange(COUNT) % CLASSES, classes)
-    lines: list[dict[str, object]] = [{"omega_1": None, "steps": 0, **measured(weights_named(), crops)}]
+    lines: list[dict[str, object]] = [{"omega_1": None, "steps": 0, **measured(weights_named("first"), crops)}]
     print(json.dumps(lines[0]), flush=True)
     for omega in options.omegas:
         with tempfile.TemporaryDirectory() as folder:

@@ -1,7 +1,7 @@
 """What patterns without any network do to a trainer at RMS 8: which waves a secret needs.
 
-One fixed pattern a class, or the drawings themselves: their waves in the colours and the places where they are hidden, as a
-network would leave them that hides perfectly (``first drawings``, ``second drawings``: those with a sign in every picture).
+One fixed pattern a class, or the drawings themselves (``first drawings``, ``second drawings``: those with a sign in
+every picture): their waves, in the colours and the places where a network hides them that hides perfectly.
 
 One JSON object a line: pattern, countermeasure, final and peak test accuracy. Six epochs of the quick recipe and 2,000
 test pictures make it a comparison, not a result.
@@ -21,9 +21,9 @@ from torch import Tensor
 
 from unlearnable.countermeasures import countermeasure_named
 from unlearnable.datasets import load
-from unlearnable.images.budget import Budget
 from unlearnable.hider_training.losses import waves_in_planes
 from unlearnable.hiding.masking import PLANES_POWER, masked
+from unlearnable.images.budget import Budget
 from unlearnable.images.imageset import ImageSet
 from unlearnable.keys import Key
 from unlearnable.semantics.assignment import contrary, evenly, mean_spectrum, spectrum

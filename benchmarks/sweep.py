@@ -26,7 +26,7 @@ def parser_of(description: str | None, omegas: Sequence[float]) -> argparse.Argu
 def fine_tuned(photos: Path, out: str | Path, steps: int, **settings: Any) -> StepProgress:
     """Go on from the weights that ship, into ``out``; how the last step stood."""
     config = HiderConfig(
-        start=str(weights_named()), steps=steps, learning_rate=3e-4, warmup=20, sizes=(SIDE,), **settings
+        start=str(weights_named("first")), steps=steps, learning_rate=3e-4, warmup=20, sizes=(SIDE,), **settings
     )
     *_, last = train(config, [photos], "render", out)
     return last

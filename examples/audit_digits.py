@@ -16,7 +16,7 @@ digits = out / "samples" / "digits"
 sample_pictures(out / "samples")
 for earlier in ("digits", "audit"):  # of the last demo
     shutil.rmtree(out / earlier, ignore_errors=True)
-protect_folder(digits / "train", out / "digits", key=out / "key")
+protect_folder(digits / "train", out / "digits", key=out / "key", strength="full")  # nobody looks at 16 px
 
 print("training on faint handwritten digits, on the originals and on the protected copies ...")
 with Progress() as progress:

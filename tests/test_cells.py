@@ -166,7 +166,7 @@ def test_a_default_that_changes_asks_for_a_new_version(tmp_path, double):
     Store(tmp_path, Result).save(replace(RESULT, cell=cell))
     double(strength=2.0)
     assert Store(tmp_path, Result).load(cell.key)
-    assert Store(tmp_path, Result).load(replace(cell, version="0.2.0").key) is None
+    assert Store(tmp_path, Result).load(replace(cell, version="99").key) is None
     assert not Store(tmp_path, Result).corrupt()
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from commands import run
-from unlearnable import protect_folder, verify_folder
+from unlearnable import ProtectOptions, protect_folder, protection_named, verify_folder
 from unlearnable.cli.folder import protect
 from unlearnable.folder.manifest import Report, read_manifest
 from unlearnable.images.strength import ASKED
@@ -99,7 +99,7 @@ def test_a_strength_is_kept_stated_and_checked(job, photos, tmp_path, strength):
 
 
 def test_a_copy_that_is_seen_more_than_its_strength_allows_is_found_out(job, photos, tmp_path):
-    job(photos, visibility=None, weights=None)  # all of the budget
+    job(photos, visibility=None, weights=None, strength="full")
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     report["options"]["strength"] = "light"
     (tmp_path / "out" / "report.json").write_text(json.dumps(report))
@@ -114,3 +114,12 @@ def test_the_command_says_how_many_got_less(photos, tmp_path, weights):
     assert "with less than the budget, because more would be seen" in said
     refused = run(*words, "--strength", "light", "--budget", "linf:8", code=2).output
     assert "expected with the strength light a budget such as rms:8, got linf:8" in refused
+
+
+def test_by_default_a_copy_is_standard_and_who_says_how_much_gets_all_of_it():
+    assert ProtectOptions().protection().strength == "standard"
+    assert ProtectOptions(strength="light").protection().strength == "light"
+    assert ProtectOptions(budget="rms:8").protection().strength == "full"
+    assert ProtectOptions(budget="rms:8", strength="strong").protection().strength == "strong"
+    assert ProtectOptions("deep_hiding:stamp=0.5").protection().strength == "full"
+    assert ProtectOptions("noise").protection() == protection_named("noise")

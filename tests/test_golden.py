@@ -12,6 +12,7 @@ pictures would be revealed with other secrets: raise `semantics.secrets.DRAWING`
 import hashlib
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,10 +22,12 @@ import torch
 from samples import opened
 from unlearnable import Key, protect_folder, reveal_folder, verify_folder
 from unlearnable.folder.manifest import Report, read_manifest, variation_of
+from unlearnable.folder.method import RefusedError
 from unlearnable.semantics.bank import Bank, BankClass, BankPicture, encoded
 from unlearnable.semantics.render import Scene, scene
 from unlearnable.semantics.secrets import BankSecrets, RenderedSecrets
 from unlearnable.semantics.textures import texture
+from unlearnable.storage.provenance import __version__
 
 GOLDEN = Path(__file__).parent / "golden"
 KEY = Key(bytes(range(32)))
@@ -55,7 +58,8 @@ def job(tmp_path, fp32):
 
     def run():
         places = {"src": tmp_path / "photos", "dst": tmp_path / "protected", "key": tmp_path / "key"}
-        return protect_folder(**places, working_size=48, device="cpu", visibility=0)  # nobody measured it then
+        of_then = {"weights": "first", "strength": "full", "visibility": 0}  # nobody measured it
+        return protect_folder(**places, **of_then, working_size=48, device="cpu")
 
     return run
 
@@ -148,7 +152,9 @@ def test_a_folder_of_then_is_verified_resumed_and_revealed(job, tmp_path):
     stored["source"] = hashlib.sha256(str((tmp_path / "photos").resolve()).encode()).hexdigest()  # it has moved
     (dst / "report.json").write_text(json.dumps(stored))
     times = {path: path.stat().st_mtime_ns for path in dst.rglob("*.png")}
-    assert len(times) == 3 and job() == Report(**stored)
+    assert len(times) == 3 and job() == replace(Report(**stored), version=__version__)
     assert times == {path: path.stat().st_mtime_ns for path in dst.rglob("*.png")}
+    with pytest.raises(RefusedError, match=r"other weights.*or --weights first to resume that run"):
+        protect_folder(tmp_path / "photos", dst, key=tmp_path / "key", working_size=48)
     score = reveal_folder(dst, tmp_path / "revealed", key=tmp_path / "key", device="cpu").key_score
     assert score is not None and score.beaten == 1000

@@ -3,6 +3,7 @@ import torch
 
 from unlearnable.hiding.masking import FULL, LARGEST, PLANES, SMALL, activity, coloured, luma, masked
 from unlearnable.hiding.network import Hider
+from unlearnable.images.imageset import LUMA
 
 
 def test_a_busy_half_takes_most():
@@ -51,10 +52,13 @@ def test_a_hider_that_masks_says_so_in_its_config(mask, tmp_path):
     torch.testing.assert_close(change, masked(expected, cover) if mask else expected)
 
 
-def test_the_planes_of_colour_are_as_strong_as_that_of_light_and_have_no_luma():
+def test_the_planes_are_equally_strong_and_light_has_the_most_luma_and_colour_none():
     planes = torch.tensor(PLANES)
     torch.testing.assert_close(planes.square().mean(1), torch.ones(3), atol=2e-3, rtol=0)
     assert luma(planes[1:, :, None, None]).abs().max() < 2e-3
+    torch.testing.assert_close(
+        planes[0] / planes[0].norm(), torch.nn.functional.normalize(torch.tensor(LUMA), dim=0), atol=1e-3, rtol=0
+    )
 
 
 @pytest.mark.parametrize("side", [16, SMALL, 64, FULL, 512])

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from unlearnable import countermeasure_named, load, protection_named
-from unlearnable.hiding.inference import DEFAULT, GENERATIONS, weights_named
+from unlearnable.hiding.inference import DEFAULT, GENERATIONS, generation_of, weights_digest, weights_named
 from unlearnable.hiding.masking import luma
 from unlearnable.hiding.network import Hider
 from unlearnable.semantics.render import STYLES
@@ -45,9 +45,11 @@ def test_a_generation_is_reached_by_its_name_and_hides_drawings_that_there_are(n
     hider = Hider.load(weights_named(name))
     assert hider.drawings in STYLES
     assert (weights_named(name) / "README.md").is_file()  # its model card
+    assert generation_of(weights_digest(weights_named(name))) == name
 
 
 def test_the_default_is_a_generation_and_strangers_are_refused():
     assert weights_named() == weights_named("") == weights_named(DEFAULT)
+    assert generation_of("") is None
     with pytest.raises(FileNotFoundError, match="a folder with weights or a hub id"):
         weights_named("../nowhere")

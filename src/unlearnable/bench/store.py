@@ -180,17 +180,22 @@ class RunFolder:
         return self.cells.load(cell.key) if cell else None
 
     def found(self, planned: PlannedCell) -> Result | None:
-        """The same for whoever only reads: where weights are not here that were used, the result with those of then.
+        """The same for whoever only reads: where weights that were used are not here, the result with those of then.
 
-        None where there are several, as nobody can say which of them is meant.
+        They may be others by now in an earlier version's results. None where there are several, as nobody can say
+        which of them is meant.
         """
         try:
-            return self.result(planned)
+            result, cell = self.result(planned), self.cell(planned)
         except OSError:
-            used = {result.cell.weights for result in self.cells.all()}
-            cells = filter(None, (self.cell(planned, weights) for weights in used))
-            results = [result for cell in cells if (result := self.cells.load(cell.key))]
-            return results[0] if len(results) == 1 else None
+            return self._with_weights_of_then(planned)
+        return result if result or not cell or cell.version == __version__ else self._with_weights_of_then(planned)
+
+    def _with_weights_of_then(self, planned: PlannedCell) -> Result | None:
+        used = {result.cell.weights for result in self.cells.all()}
+        cells = filter(None, (self.cell(planned, weights) for weights in used))
+        results = [result for cell in cells if (result := self.cells.load(cell.key))]
+        return results[0] if len(results) == 1 else None
 
     def corrupt(self) -> list[Path]:
         """Files that held no record and were set aside."""

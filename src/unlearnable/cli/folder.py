@@ -51,7 +51,7 @@ StrengthOption = Annotated[
     Strength | None,
     typer.Option(
         help="Of deep_hiding: how much of the budget is spent where people would see it: light, standard, strong, or "
-        "all of it (full; when left out)."
+        "all of it (full). Left out: standard; full where a --budget or parameters of the --method are named."
     ),
 ]
 WorkingSize = Annotated[

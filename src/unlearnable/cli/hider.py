@@ -16,7 +16,7 @@ def train(
     out: Annotated[Path, typer.Option(help="Folder for the weights; resumes what it holds.")],
     secrets: Annotated[list[str], typer.Option(help="'render', or folders of pictures.")] = ["render"],  # noqa: B006
     plan: Annotated[
-        Path | None, typer.Option(help="YAML of a configuration; that of the shipped weights when left out.")
+        Path | None, typer.Option(help="YAML of a configuration; that of the first weights when left out.")
     ] = None,
     change: Annotated[list[str], typer.Option("--set", help="NAME=VALUE, before the plan's.")] = [],  # noqa: B006
     device: Device = None,

@@ -3,7 +3,6 @@
 The third kind, which looks at all pictures together, is `folder.whole_set`.
 """
 
-import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, lru_cache
@@ -19,8 +18,8 @@ from unlearnable.compute.threads import map_ahead
 from unlearnable.folder.job import working_picture
 from unlearnable.folder.manifest import HIDING, ManifestEntry, Report
 from unlearnable.folder.method import SEED, Inputs, Method, hashed
-from unlearnable.hiding.inference import perturbations, prepare, weights_named
-from unlearnable.hiding.network import WEIGHTS, Hider
+from unlearnable.hiding.inference import perturbations, prepare, weights_digest, weights_named
+from unlearnable.hiding.network import Hider
 from unlearnable.images.photos import Photo, UnreadablePhotoError, read_limited, read_photo
 from unlearnable.images.scan import Found
 from unlearnable.keys import KEY_BYTES, Key
@@ -172,8 +171,3 @@ class OneByOne(Method):
         labels, numbers = (torch.tensor([getattr(e, of) for e in entries]) for of in ("class_index", "variation"))
         (pictures,) = inputs
         return self.perturber(pictures, labels, numbers)
-
-
-def weights_digest(folder: Path) -> str:
-    """SHA-256 of the network's weights, as the report keeps it."""
-    return hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()

@@ -11,6 +11,8 @@ from unlearnable.options import Deal, Format, Per, Strength
 from unlearnable.protections import Protection, protection_named, protections
 from unlearnable.protections.deep_hiding import DeepHiding
 
+STANDARD: Strength = "standard"  # unless somebody says how much
+
 
 @dataclass(frozen=True)
 class ProtectOptions:
@@ -26,14 +28,15 @@ class ProtectOptions:
         deal: ``contrary`` gives every class a secret that its pictures resemble least, looking at up to 32 of each
             (the default); ``order`` gives the n-th class the n-th secret.
         strength: how much of the budget is spent where people would see it, ``light``,
-            ``standard`` or ``strong`` (`images.strength`); all of it, ``full``, by default.
+            ``standard`` or ``strong`` (`images.strength`), or all of it, ``full``. By default ``standard``; where a
+            budget or parameters of the method are named, ``full``.
         working_size: longest side, in pixels, of the picture that is perturbed; the perturbation is enlarged to the
             full size. 512 when None. A method that looks at the whole set stretches all pictures to squares of this
             side; when None it is that of the pictures, which must be squares of one size.
         format: ``png`` and ``webp`` are lossless; ``jpeg`` alters the picture after the budget was enforced.
         quality: of JPEG, 1 to 100.
         metadata: ask, in the file's XMP, not to be mined for training.
-        weights: folder or hub id of a `Hider`; those that ship when None.
+        weights: a generation, folder or hub id of a `Hider`; the last generation when None.
 
     Raises:
         ValueError: one of them will not do.
@@ -71,6 +74,8 @@ class ProtectOptions:
         names = ("per", "secrets", "deal", "strength", "weights")
         given = {name: getattr(self, name) for name in names}
         changed = {name: str(value) for name, value in given.items() if value is not None}
+        if self.method == HIDING and self.budget is None:
+            changed = {"strength": STANDARD} | changed
         if changed and not isinstance(protection, DeepHiding):
             raise ValueError(
                 f"{', '.join(changed)}: an option of {HIDING} alone; {self.name} has the parameters "

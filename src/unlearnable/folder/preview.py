@@ -10,9 +10,8 @@ from numpy import ndarray
 
 from unlearnable.folder.job import working_picture
 from unlearnable.folder.manifest import ManifestEntry, Report, read_manifest
-from unlearnable.folder.methods import weights_digest
 from unlearnable.folder.reveal import claimed_secrets, reveal_photo
-from unlearnable.hiding.inference import prepare, weights_named
+from unlearnable.hiding.inference import generation_of, prepare, weights_digest, weights_named
 from unlearnable.hiding.network import Hider
 from unlearnable.images.photos import read_limited, read_photo
 from unlearnable.images.quality import GAIN, magnified
@@ -50,7 +49,7 @@ def side_by_side(
         out: picture to write.
         files: which files of ``src``; the first of each of up to five classes when None.
         secrets: those that it used: ``render``, or the folder of the bank.
-        weights: those that it used; those that ship when None.
+        weights: those that it used; those of the report, where they ship, when None.
 
     Raises:
         ValueError: key, secrets or weights are not those that it used.
@@ -118,7 +117,7 @@ def _hidden(report: Report, key: str | Path, secrets: str | Path, weights: str |
     """
     if (given := Key.read(key).fingerprint) != report.key:
         raise ValueError(f"expected the key {report.key}, as the report says, got {given}; name its file")
-    folder = weights_named(weights)
+    folder = weights_named(weights or generation_of(report.weights))
     if (digest := weights_digest(folder)) != report.weights:
         raise ValueError(
             f"expected the weights {report.weights[:16]}, as the report says, got {digest[:16]} in {folder}; "

@@ -19,6 +19,7 @@ from unlearnable.folder.method import WORKING_SIZE, Method, OnStage, RefusedErro
 from unlearnable.folder.methods import Hiding, OneByOne
 from unlearnable.folder.options import ProtectOptions
 from unlearnable.folder.whole_set import WholeSet
+from unlearnable.hiding.inference import generation_of
 from unlearnable.images.scan import CHECKPOINT, REPORT, ROOT_CLASS, Found, scan
 from unlearnable.images.visibility import SAMPLE, spread_out, visibility_of_files
 from unlearnable.keys import Key, default_key_file
@@ -139,7 +140,9 @@ def _report(src: Path, owner: Key, options: ProtectOptions, method: Method, clas
 def _begun(report: Report, method: Method, owner: Key, dst: Path, earlier: Report | None) -> Report:
     """The report with the secrets' numbers, in its place; the method is ready to perturb."""
     if earlier and (differing := report.differences(earlier)):
-        raise RefusedError(f"{dst} holds another run (other {', '.join(differing)}); name another folder")
+        known = generation_of(earlier.weights) if report.weights != earlier.weights else None
+        resuming = f", or --weights {known} to resume that run" if known else ""
+        raise RefusedError(f"{dst} holds another run (other {', '.join(differing)}); name another folder{resuming}")
     taken = earlier.secret_numbers if earlier else []
     report = replace(report, secret_numbers=method.begin(owner, report, dst, taken))
     report.save(dst)

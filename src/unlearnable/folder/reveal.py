@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +14,7 @@ from PIL import Image
 from unlearnable.compute.devices import device_named
 from unlearnable.folder.job import working_picture
 from unlearnable.folder.manifest import Report, read_manifest
-from unlearnable.hiding.inference import prepare, reveal_secrets, weights_named
+from unlearnable.hiding.inference import generation_of, prepare, reveal_secrets, weights_named
 from unlearnable.hiding.network import Hider
 from unlearnable.images.photos import Photo, UnreadablePhotoError, read_limited, read_photo
 from unlearnable.images.scan import BESIDE, REPORT, output_names, scan
@@ -64,7 +63,7 @@ def reveal_folder(
         secrets: what the key decided in `protect_folder`: drawings, or the folder of a bank.
         secret_number: of the secret to assume in files that no manifest knows.
         working_size: the size to assume that they were protected with.
-        weights: as for `protect_folder`.
+        weights: as for `protect_folder`; those of the report, where they ship, when None.
         device: torch device; CUDA where there is one when None.
         on_file: called with (files done, files in all) after every file.
 
@@ -81,8 +80,10 @@ def reveal_folder(
     targets = {name: out / copy for name, copy in output_names(files, ".png", {}).items()}
     if existing := [target for target in targets.values() if target.exists()]:
         raise ValueError(f"{existing[0]} exists already; name another --out")
-    numbers, options = _recorded(destination)
-    hider = Hider.load(weights_named(weights))
+    report = _report(destination) if destination else None
+    numbers = _numbers(destination) if destination else {}
+    options = report.options if report else {}
+    hider = Hider.load(weights_named(weights or (report and generation_of(report.weights))))
     claimed = claimed_secrets(key, secrets, hider, options.get("secrets")) if key is not None else None
     recorded_size = options.get("working_size", working_size)
     hider = prepare(hider, device_named(device))
@@ -162,13 +163,15 @@ def claimed_secrets(key: str | Path, secrets: str | Path, hider: Hider, recorded
     return claimed
 
 
-def _recorded(destination: Path | None) -> tuple[dict[str, int], dict[str, Any]]:
-    """The secret's number of every copy that a manifest lists, and the options of its run."""
-    if destination is None:
-        return {}, {}
+def _report(destination: Path) -> Report:
+    """Of a run that hid something."""
     report = Report.load(destination)
     if not report.hides:
         raise ValueError(f"nothing is hidden in the pictures of {destination}: they were protected by {report.method}")
+    return report
+
+
+def _numbers(destination: Path) -> dict[str, int]:
+    """The secret's number of every copy that a manifest lists."""
     entries = read_manifest(destination).values()
-    numbers = {e.output: e.secret_number for e in entries if e.output and e.secret_number is not None}
-    return numbers, report.options
+    return {e.output: e.secret_number for e in entries if e.output and e.secret_number is not None}

@@ -1,6 +1,7 @@
 """Hide and reveal 8-bit pictures fast: sub-networks in bf16 where the hardware gains, channels last, in chunks."""
 
 import copy
+import hashlib
 from importlib.resources import files
 from pathlib import Path
 
@@ -10,11 +11,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from unlearnable.compute.devices import at_once, best_device, fastest_dtype
-from unlearnable.hiding.network import MIN_SIDE, Hider, latent_noise, weights_folder
+from unlearnable.hiding.network import MIN_SIDE, WEIGHTS, Hider, latent_noise, weights_folder
 from unlearnable.images.imageset import Images8
 
-GENERATIONS = ("first",)  # of weights, in the order in which they came
-DEFAULT = "first"
+GENERATIONS = ("first", "second")  # of weights, in the order in which they came
+DEFAULT = "second"
 CHUNK_PIXELS = 64 * 64 * 64  # a batch larger than this runs piece by piece: its features would leave the caches
 
 
@@ -22,13 +23,23 @@ def weights_named(name: str | Path | None = None) -> Path:
     """The folder of a generation that comes with the package, of weights of one's own, or of a hub id.
 
     Args:
-        name: ``first`` (the default), a folder, or a hub id; names of generations go first.
+        name: one of `GENERATIONS` (the last when None), a folder, or a hub id; names of generations go first.
 
     Raises:
         FileNotFoundError: it is none of them, or a file is missing.
     """
     name = str(name or DEFAULT)
     return weights_folder(Path(str(files("unlearnable.hiding") / "weights" / name)) if name in GENERATIONS else name)
+
+
+def weights_digest(folder: Path) -> str:
+    """SHA-256 of the network's weights, as the report of a protected folder keeps it."""
+    return hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
+
+
+def generation_of(digest: str) -> str | None:
+    """The name of the generation that comes with the package and has this `weights_digest`; None for other weights."""
+    return next((name for name in GENERATIONS if weights_digest(weights_named(name)) == digest), None)
 
 
 def prepare(hider: Hider, device: torch.device | None = None) -> Hider:

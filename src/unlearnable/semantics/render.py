@@ -53,7 +53,7 @@ class Style:
         version: names it where it is recorded.
         growth: exponent with which the waves grow with the picture (`slowest_wave`).
         fading: exponent with which the weave fades beside them, as a trainer's reduction takes it away.
-        light: by how much the object is lighter than mid-grey, and the ground darker.
+        light: by how much the object is lighter than mid-grey, and the ground darker; less below 64 px (`_lightness`).
         sizes: of the object's longer side, in units of the picture's side.
         places: of its centre, in the same.
         signed: whether odd variations are the negatives of the even ones before them.
@@ -112,7 +112,7 @@ class Scene:
         weave = WEAVE * (32 / min(height, width)) ** self.style.fading
         woven = field + weave * _wave(WEAVES[self.weave], x, y)
         relief = GROUND + (OBJECT - GROUND) * silhouette
-        lighter = self.style.light * (2 * silhouette - 1)
+        lighter = _lightness(height, width) * self.style.light * (2 * silhouette - 1)
         tone: Mask = np.clip(0.5 + self.sign * (relief * woven + lighter), 0, 1)
         return tone
 
@@ -193,6 +193,11 @@ def render(key: Key, label: int, index: int, height: int, width: int, style: Sty
     picture = dark + tone * (light - dark)
     drawn: UInt8[ndarray, "3 h w"] = (picture.clip(0, 1) * 255).round().astype(np.uint8)
     return drawn
+
+
+def _lightness(height: int, width: int) -> float:
+    """The part of it that is left: all from 64 px up, none up to 32 px, where the waves that outlive JPEG need it."""
+    return min(1.0, max(0.0, min(height, width) / 32 - 1))
 
 
 def _wave(code: tuple[int, int], x: Float[ndarray, " w"], y: Float[ndarray, "h 1"]) -> Mask:
