@@ -83,7 +83,8 @@ def reveal_folder(
     report = _report(destination) if destination else None
     numbers = _numbers(destination) if destination else {}
     options = report.options if report else {}
-    hider = Hider.load(weights_named(weights or (report and generation_of(report.weights))))
+    of_report = generation_of(report.weights) if report else None
+    hider = Hider.load(weights_named(weights or of_report))
     claimed = claimed_secrets(key, secrets, hider, options.get("secrets")) if key is not None else None
     recorded_size = options.get("working_size", working_size)
     hider = prepare(hider, device_named(device))
