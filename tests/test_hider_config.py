@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,10 @@ def test_plans_are_configurations(plan):
         assert HiderConfig.read(plan) == HiderConfig()
     elif plan.stem == "hider_second":
         assert HiderConfig.read(plan) == HiderConfig(planes=True, drawings=3, weakest=0.35, surviving=0.5)
+    elif plan.stem == "hider_second_end":
+        second = HiderConfig.read(plan.with_stem("hider_second"))
+        shorter = {"steps": 900, "learning_rate": 5e-4, "warmup": 50, "seed": 1}
+        assert HiderConfig.read(plan) == replace(second, **shorter, weakest=0.25, sizes=(32, 32, 64, 128, 224))
     else:
         assert (config.blocks, config.growth, config.pixels // 224**2) == (16, 32, 24)
 

@@ -26,10 +26,15 @@ def test_protect_imports_what_hiding_needs_alone(tmp_path):
     (tmp_path / "in").mkdir()
     picture(1).save(tmp_path / "in" / "a.png")
     program = "import sys; from unlearnable.cli import app; app(sys.argv[1:], standalone_mode=False)"
-    words = ("protect", tmp_path / "in", tmp_path / "out", "--key", tmp_path / "key", "--visibility")
-    assert imported(program, *words, "none", among=("torch", "matplotlib", *HEAVY)) == "['torch']"
-    assert imported(program, *words, "1", among=("torch", "matplotlib", *HEAVY)) == "['torch', 'scipy']"
-    assert (tmp_path / "out" / "a.png").exists()
+
+    def protecting(out, *words):
+        places = ("protect", tmp_path / "in", tmp_path / out, "--key", tmp_path / "key")
+        return imported(program, *places, *words, among=("torch", "matplotlib", *HEAVY))
+
+    assert protecting("full", "--strength", "full", "--visibility", "none") == "['torch']"
+    assert protecting("standard", "--visibility", "none") == "['torch', 'scipy']"  # which a score's package needs
+    assert protecting("seen", "--strength", "full", "--visibility", "1") == "['torch', 'scipy']"
+    assert all((tmp_path / out / "a.png").exists() for out in ("full", "standard", "seen"))
 
 
 def test_no_module_imports_anything_heavy_before_it_is_used():
