@@ -8,7 +8,6 @@ a picture is ``recognised`` if no drawing of 100 secrets, nor its negative, come
 """
 
 import argparse
-import hashlib
 import io
 import json
 import platform
@@ -24,8 +23,8 @@ from PIL import Image, ImageOps
 from unlearnable import Key, __version__, protect_folder, reveal_folder
 from unlearnable.folder.job import working_picture
 from unlearnable.folder.manifest import read_manifest
-from unlearnable.hiding.inference import prepare, reveal_secrets, weights_named
-from unlearnable.hiding.network import WEIGHTS, Hider
+from unlearnable.hiding.inference import prepare, reveal_secrets, weights_digest, weights_named
+from unlearnable.hiding.network import Hider
 from unlearnable.images.imageset import LUMA
 from unlearnable.images.photos import read_photo
 from unlearnable.images.scan import scan
@@ -133,7 +132,7 @@ def main() -> None:
         print(name, json.dumps(cases[name]), flush=True)
     result = {
         "command": f"python benchmarks/hider_quality.py PHOTOS --count {arguments.count}",
-        "weights": hashlib.sha256((arguments.weights / WEIGHTS).read_bytes()).hexdigest(),
+        "weights": weights_digest(arguments.weights),
         "unlearnable": __version__,
         "torch": torch.__version__,
         "machine": platform.machine(),

@@ -186,9 +186,10 @@ class RunFolder:
         which of them is meant.
         """
         try:
-            result, cell = self.result(planned), self.cell(planned)
+            cell = self.cell(planned)
         except OSError:
             return self._with_weights_of_then(planned)
+        result = self.cells.load(cell.key) if cell else None
         return result if result or not cell or cell.version == __version__ else self._with_weights_of_then(planned)
 
     def _with_weights_of_then(self, planned: PlannedCell) -> Result | None:

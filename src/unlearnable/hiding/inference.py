@@ -15,7 +15,7 @@ from unlearnable.hiding.network import MIN_SIDE, WEIGHTS, Hider, latent_noise, w
 from unlearnable.images.imageset import Images8
 
 GENERATIONS = ("first", "second")  # of weights, in the order in which they came
-DEFAULT = "second"
+DEFAULT = GENERATIONS[-1]
 CHUNK_PIXELS = 64 * 64 * 64  # a batch larger than this runs piece by piece: its features would leave the caches
 
 
