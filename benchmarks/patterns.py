@@ -1,7 +1,7 @@
 """What patterns without any network do to a trainer at RMS 8: which waves a secret needs.
 
-One fixed pattern a class, or the drawings themselves (``first drawings``, ``second drawings``: those with a sign in
-every picture): their waves, in the colours and the places where a network hides them that hides perfectly.
+One fixed pattern a class, or the drawings themselves (``first drawings``; ``second drawings``, with a sign in every
+picture; ``stretched drawings``, those with waves of the key's own lengths, on 32 px, too): their waves, in the colours and the places where a network hides them that hides perfectly.
 
 One JSON object a line: pattern, countermeasure, final and peak test accuracy. Six epochs of the quick recipe and 2,000
 test pictures make it a comparison, not a result.
@@ -27,7 +27,7 @@ from unlearnable.images.budget import Budget
 from unlearnable.images.imageset import ImageSet
 from unlearnable.keys import Key
 from unlearnable.semantics.assignment import contrary, evenly, mean_spectrum, spectrum
-from unlearnable.semantics.render import FIRST, SECOND, Style, slowest_wave
+from unlearnable.semantics.render import FIRST, SECOND, THIRD, Style, slowest_wave
 from unlearnable.semantics.secrets import RenderedSecrets
 from unlearnable.training.loop import fit
 from unlearnable.training.recipes import recipe_named
@@ -86,7 +86,11 @@ PATTERNS: dict[str, Callable[[], Tensor]] = {
     "long and short waves": lambda: math.sqrt(0.6) * unit(waves(LONG)) + math.sqrt(0.4) * unit(waves(SHORT)),
     "coloured waves": coloured,
 }
-STYLES = {"first drawings": FIRST, "second drawings": SECOND}
+STYLES = {
+    "first drawings": FIRST,
+    "second drawings": SECOND,
+    "stretched drawings": replace(THIRD, light=0.0, small=SIDE // 2),
+}
 
 
 def drawn(data: ImageSet, style: Style) -> Tensor:

@@ -19,6 +19,10 @@ def test_plans_are_configurations(plan):
         second = HiderConfig.read(plan.with_stem("hider_second"))
         shorter = {"steps": 900, "learning_rate": 5e-4, "warmup": 50, "seed": 1}
         assert HiderConfig.read(plan) == replace(second, **shorter, weakest=0.25, sizes=(32, 32, 64, 128, 224))
+    elif plan.stem == "hider_third":
+        second = HiderConfig.read(plan.with_stem("hider_second"))
+        sizes = (32, 32, 32, 64, 96, 128, 224, 320)
+        assert HiderConfig.read(plan) == replace(second, drawings=4, weakest=0.25, revealing=8.0, sizes=sizes)
     else:
         assert (config.blocks, config.growth, config.pixels // 224**2) == (16, 32, 24)
 
@@ -36,7 +40,7 @@ def test_a_plan_that_is_none(tmp_path):
         "distorted: 1.5": "expected distorted as a number from 0 to 1, got 1.5",
         "learning_rate: .nan": "expected learning_rate as a finite number above 0, got nan",
         "sizes: [33]": "expected even sizes",
-        "drawings: 1": "expected drawings of version 2 or 3, got 1",
+        "drawings: 1": "expected drawings of version 2 or 3 or 4, got 1",
     }.items():
         (tmp_path / "plan.yaml").write_text(text)
         with pytest.raises(ValueError, match=problem):

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from banks import small_bank
-from unlearnable.hider_training.crops import FolderCrops, RandomSecrets
+from unlearnable.hider_training.crops import FolderCrops, Mixture, RandomSecrets
 from unlearnable.semantics.bank import BANK, SHEET
 
 
@@ -18,6 +18,23 @@ def test_sources(covers, tmp_path):
         assert not np.array_equal(drawn[0], drawn[1])
     with pytest.raises(FileNotFoundError, match="expected pictures"):
         FolderCrops(tmp_path / "nothing")
+
+
+def test_a_mixture_draws_whole_batches_of_either(covers):
+    drawings, pictures = RandomSecrets(0), FolderCrops(covers)
+    mixture = Mixture(drawings, pictures, 0.25)
+    assert mixture.fingerprint == f"{drawings.fingerprint} {pictures.fingerprint}"
+    rng = np.random.default_rng(0)
+    batches = [mixture.draw(rng, 2, 16) for _ in range(200)]
+    pictured = sum(int(batch.labels.max()) == 0 for batch in batches)  # one folder: one class
+    assert 30 < pictured < 70
+    assert all(batch.pictures.shape == (2, 3, 16, 16) for batch in batches)
+    for share, source in ((0.0, drawings), (1.0, pictures)):
+        mixed, alone = (np.random.default_rng(1) for _ in range(2))
+        alone.random()
+        drawn, expected = Mixture(drawings, pictures, share).draw(mixed, 3, 16), source.draw(alone, 3, 16)
+        assert np.array_equal(drawn.pictures, expected.pictures)
+        assert np.array_equal(drawn.labels, expected.labels)
 
 
 def test_a_banks_contact_sheet_is_no_secret(tmp_path):

@@ -32,7 +32,7 @@ def weights_of(folder):
 
 def test_it_learns_to_reveal(covers, tmp_path):
     config = HiderConfig(blocks=2, growth=8, steps=60, sizes=(16,), pixels=8 * 256, warmup=5, learning_rate=2e-3)
-    progress = list(train(config, [covers], "render", tmp_path / "out"))
+    progress = list(train(config, [covers], ["render"], tmp_path / "out"))
     assert len(progress) == 60
     first, last = (np.nanmean([p.secret_psnr for p in part]) for part in (progress[:10], progress[-10:]))
     assert last > first + 3
@@ -42,20 +42,20 @@ def test_it_learns_to_reveal(covers, tmp_path):
 
 
 def test_it_begins_with_given_weights(covers, tmp_path):
-    list(train(TINY, [covers], "render", tmp_path / "first"))
+    list(train(TINY, [covers], ["render"], tmp_path / "first"))
     config = replace(TINY, start=str(tmp_path / "first"), steps=1, learning_rate=1e-9)
-    list(train(config, [covers], "render", tmp_path / "second"))
+    list(train(config, [covers], ["render"], tmp_path / "second"))
     first, second = (weights_of(tmp_path / name) for name in ("first", "second"))
     for name, tensor in first.items():
         torch.testing.assert_close(second[name], tensor, atol=1e-6, rtol=0)
     with pytest.raises(ValueError, match=r"'growth': 8.* as configured, got .*'growth': 4"):
-        list(train(replace(config, growth=8), [covers], "render", tmp_path / "third"))
+        list(train(replace(config, growth=8), [covers], ["render"], tmp_path / "third"))
 
 
 def test_the_caller_draws_on_as_if_nothing_had_been_trained(covers, tmp_path):
     torch.manual_seed(7)
     before = torch.get_rng_state()
-    list(train(TINY, [covers], "render", tmp_path / "out"))
+    list(train(TINY, [covers], ["render"], tmp_path / "out"))
     assert torch.equal(torch.get_rng_state(), before)
 
 
@@ -73,7 +73,7 @@ def test_the_first_weights_are_those_that_the_seed_draws():
 def test_a_training_that_cannot_begin_leaves_no_folder(changes, covers, tmp_path):
     photographs = covers if changes else tmp_path / "none"
     with pytest.raises(FileNotFoundError):
-        next(train(replace(TINY, **changes), [photographs], "render", tmp_path / "out"))
+        next(train(replace(TINY, **changes), [photographs], ["render"], tmp_path / "out"))
     assert not (tmp_path / "out").exists()
 
 
@@ -81,12 +81,12 @@ def test_killed_at_any_step_it_ends_the_same(covers, tmp_path, monkeypatch):
     """Crops, secrets and noise are functions of the step, and moments are kept: resuming changes nothing."""
     save_every_step(monkeypatch)
     monkeypatch.setattr(running, "SNAPSHOT_STEPS", 1)
-    whole = list(train(TINY, [covers], "render", tmp_path / "whole"))
-    killed = train(TINY, [covers], "render", tmp_path / "killed")
+    whole = list(train(TINY, [covers], ["render"], tmp_path / "whole"))
+    killed = train(TINY, [covers], ["render"], tmp_path / "killed")
     for _ in range(4):
         next(killed)
     killed.close()
-    resumed = list(train(TINY, [covers], "render", tmp_path / "killed"))
+    resumed = list(train(TINY, [covers], ["render"], tmp_path / "killed"))
     assert [p.step for p in resumed] == [3, 4, 5, 6, 7]
     assert resumed[-1].loss == pytest.approx(whole[-1].loss, rel=1e-4)
     ended, expected = weights_of(tmp_path / "killed"), weights_of(tmp_path / "whole")
@@ -95,13 +95,13 @@ def test_killed_at_any_step_it_ends_the_same(covers, tmp_path, monkeypatch):
 
 
 def test_another_configuration_does_not_resume(covers, tmp_path):
-    list(train(TINY, [covers], "render", tmp_path / "out"))
+    list(train(TINY, [covers], ["render"], tmp_path / "out"))
     other = replace(TINY, eps=4.0)
     with pytest.raises(ValueError, match=r"out/checkpoint\.safetensors holds another run, with other eps; delete it"):
-        next(train(other, [covers], "render", tmp_path / "out"))
+        next(train(other, [covers], ["render"], tmp_path / "out"))
     (covers / "0.png").unlink()
     with pytest.raises(ValueError, match="other covers or secrets"):
-        next(train(TINY, [covers], "render", tmp_path / "out"))
+        next(train(TINY, [covers], ["render"], tmp_path / "out"))
 
 
 def test_a_finished_training_is_not_repeated(covers, tmp_path):
@@ -110,17 +110,17 @@ def test_a_finished_training_is_not_repeated(covers, tmp_path):
 
 
 def test_a_damaged_checkpoint_is_set_aside_and_the_training_begins_anew(covers, tmp_path):
-    expected = list(train(TINY, [covers], "render", tmp_path / "whole"))
+    expected = list(train(TINY, [covers], ["render"], tmp_path / "whole"))
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / CHECKPOINT).write_bytes(b"no safetensors")
     with pytest.warns(UserWarning, match=r"set aside as checkpoint\.corrupt, and the run begins anew"):
-        assert list(train(TINY, [covers], "render", tmp_path / "out")) == expected
+        assert list(train(TINY, [covers], ["render"], tmp_path / "out")) == expected
 
 
 def test_a_checkpoint_that_cannot_be_read_is_not_begun_anew(covers, tmp_path):
     (tmp_path / "out" / CHECKPOINT).mkdir(parents=True)
     with pytest.raises(OSError, match=r"checkpoint\.safetensors is there and cannot be read .*Is a directory"):
-        next(train(TINY, [covers], "render", tmp_path / "out"))
+        next(train(TINY, [covers], ["render"], tmp_path / "out"))
 
 
 @pytest.mark.parametrize("poison", [float("nan"), float("inf"), 1e6])
@@ -167,17 +167,17 @@ def test_the_start_is_the_identity():
 
 
 def test_the_checkpoint_holds_no_pickle(covers, tmp_path):
-    list(train(TINY, [covers], "render", tmp_path / "out"))
+    list(train(TINY, [covers], ["render"], tmp_path / "out"))
     content = (tmp_path / "out" / CHECKPOINT).read_bytes()
     header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
     assert json.loads(header["__metadata__"]["step"]) == TINY.steps
 
 
 def test_a_checkpoint_of_another_format_is_refused(covers, tmp_path, monkeypatch):
-    list(train(TINY, [covers], "render", tmp_path / "out"))
+    list(train(TINY, [covers], ["render"], tmp_path / "out"))
     monkeypatch.setattr(checkpoint, "FORMAT", checkpoint.FORMAT + 1)
     with pytest.raises(ValueError, match="with other version of this package"):
-        list(train(TINY, [covers], "render", tmp_path / "out"))
+        list(train(TINY, [covers], ["render"], tmp_path / "out"))
 
 
 def test_the_papers_own_losses_and_a_bank_with_classes(covers, tmp_path):

@@ -11,6 +11,7 @@ from unlearnable.semantics.render import (
     OBJECTS,
     SECOND,
     STYLES,
+    THIRD,
     _glyph,
     render,
     scene,
@@ -124,8 +125,8 @@ def test_a_drawing_and_its_negative_are_seen_as_one_shape_and_no_other_class_has
 
 
 def test_versions_of_styles_name_them():
-    assert {FIRST.version: FIRST, SECOND.version: SECOND} == STYLES
-    assert [RenderedSecrets(KEY, style).fingerprint for style in STYLES.values()] == ["render-2", "render-3"]
+    assert {FIRST.version: FIRST, SECOND.version: SECOND, THIRD.version: THIRD} == STYLES
+    assert [RenderedSecrets(KEY, style).fingerprint for style in STYLES.values()] == ["render-2", "render-3", "render-4"]
 
 
 @pytest.mark.parametrize("style", STYLES.values(), ids=lambda style: f"render-{style.version}")

@@ -14,7 +14,7 @@ app = typer.Typer(no_args_is_help=True, help="The invertible network that hides.
 def train(
     covers: Annotated[list[Path], typer.Option(help="Folder of photographs; may be given again.")],
     out: Annotated[Path, typer.Option(help="Folder for the weights; resumes what it holds.")],
-    secrets: Annotated[list[str], typer.Option(help="'render', or folders of pictures.")] = ["render"],  # noqa: B006
+    secrets: Annotated[list[str], typer.Option(help="'render', folders of pictures, or both.")] = ["render"],  # noqa: B006
     plan: Annotated[
         Path | None, typer.Option(help="YAML of a configuration; that of the first weights when left out.")
     ] = None,
@@ -32,8 +32,7 @@ def train(
     with errors(DivergedError), Progress(*columns, TimeRemainingColumn(), console=console()) as progress:
         config = HiderConfig.read(plan, change)
         task = progress.add_task("", total=config.steps)
-        source = "render" if secrets == ["render"] else secrets
-        for now in train(config, covers, source, out, device):
+        for now in train(config, covers, secrets, out, device):
             text = f"RMS {now.rms:.2f}  stego {now.stego_psnr:.1f} dB  secret {now.secret_psnr:.1f} dB"
             text += f"  rolled back {now.rollbacks} times" if now.rollbacks else ""
             progress.update(task, completed=now.step + 1, description=text)

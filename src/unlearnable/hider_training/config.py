@@ -46,6 +46,7 @@ class HiderConfig:
         mask: put the perturbation where the cover is busy (paper: no).
         planes: hide in light and dark, yellow and blue, red and green, each in its share (paper: in red, green, blue).
         drawings: version of the drawings that are hidden where secrets are drawn (`semantics.render.STYLES`).
+        pictured: how often, where drawings and pictures of folders are hidden, it is pictures (paper: always).
         published: reveal from the picture as it is published, in the budget and rounded (paper: from floats).
         surviving: weight of what of the budget does not show the secret after a countermeasure (paper: none).
         weakest: the least part of the change with which a picture of 224 px is published (smaller ones with more), as a
@@ -74,6 +75,7 @@ class HiderConfig:
     mask: bool = True
     planes: bool = False
     drawings: int = FIRST.version
+    pictured: UnitInterval = 0.25
     published: bool = True
     distorted: UnitInterval = 0.85
     weakest: Share = 1.0

@@ -1,4 +1,4 @@
-"""The pictures of a training: random crops of photographs in folders, or rendered secrets."""
+"""The pictures of a training: random crops of photographs in folders, rendered secrets, or some of both."""
 
 import hashlib
 import math
@@ -99,6 +99,24 @@ class RandomSecrets:
             for variation in rng.integers(2**31, size=per_class):
                 crops.append(render(self.key, int(label), int(variation), size, size, self.style)[..., ::step])
         return Crops(np.stack(crops[:count]), labels.repeat(per_class)[:count])
+
+
+class Mixture:
+    """Drawings, and in a share of the batches pictures of folders.
+
+    Args:
+        drawings, pictures: what is drawn from.
+        share: how often a batch is of ``pictures``.
+    """
+
+    def __init__(self, drawings: CropSource, pictures: CropSource, share: float) -> None:
+        self.drawings, self.pictures, self.share = drawings, pictures, share
+        self.fingerprint = f"{drawings.fingerprint} {pictures.fingerprint}"
+
+    def draw(self, rng: np.random.Generator, count: int, size: int, per_class: int = 1) -> Crops:
+        """Draw a whole batch of one of both."""
+        source = self.pictures if rng.random() < self.share else self.drawings
+        return source.draw(rng, count, size, per_class)
 
 
 def _in_turn(rng: np.random.Generator, classes: int, runs: int) -> Int64[ndarray, " runs"]:

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
@@ -14,9 +13,10 @@ from torch import Tensor
 
 from unlearnable.compute.devices import device_named
 from unlearnable.hider_training.config import HiderConfig
-from unlearnable.hider_training.crops import CropSource, FolderCrops, RandomSecrets
+from unlearnable.hider_training.crops import CropSource, FolderCrops, Mixture, RandomSecrets
 from unlearnable.hider_training.loop import HiderTraining, StepProgress
 from unlearnable.semantics.render import STYLES
+from unlearnable.semantics.secrets import RENDER
 from unlearnable.storage.checkpoint import Checkpoint
 
 
@@ -45,7 +45,7 @@ Batch = tuple[Tensor, Tensor, Tensor]  # covers, secrets and the secrets' classe
 def train(
     config: HiderConfig,
     covers: Sequence[str | Path],
-    secrets: Literal["render"] | Sequence[str | Path],
+    secrets: Sequence[str | Path],
     out: str | Path,
     device: str | None = None,
 ) -> Iterator[StepProgress]:
@@ -54,7 +54,7 @@ def train(
     Args:
         config: network, losses and schedule.
         covers: folders of photographs.
-        secrets: folders of pictures, or ``"render"``.
+        secrets: folders of pictures, ``"render"`` for drawings, or some of each.
         out: gets ``model.safetensors``, ``config.json``, ``training.png`` and the checkpoint.
         device: torch device; CUDA where there is one when None.
 
@@ -65,8 +65,7 @@ def train(
         DivergedError: the training keeps exploding.
     """
     out = Path(out)
-    hidden = RandomSecrets(config.seed, STYLES[config.drawings]) if secrets == "render" else FolderCrops(*secrets)
-    sources = FolderCrops(*covers), hidden
+    sources = FolderCrops(*covers), _secrets(config, secrets)
     pictures = {"covers or secrets": [source.fingerprint for source in sources]}
     run = HiderTraining(config, device_named(device))
     out.mkdir(parents=True, exist_ok=True)
@@ -83,6 +82,16 @@ def train(
     run.save(checkpoint)
     run.hider.save(out)
     draw_curve(run.history, out / "training.png")
+
+
+def _secrets(config: HiderConfig, names: Sequence[str | Path]) -> CropSource:
+    """Drawings, pictures of folders, or both."""
+    folders = [name for name in names if str(name) != RENDER]
+    drawings = RandomSecrets(config.seed, STYLES[config.drawings])
+    if not folders:
+        return drawings
+    pictures = FolderCrops(*folders)
+    return Mixture(drawings, pictures, config.pictured) if len(folders) < len(names) else pictures
 
 
 def _batches(config: HiderConfig, sources: tuple[CropSource, CropSource], first: int) -> Iterator[Batch]:

@@ -10,8 +10,9 @@ over the whole picture outlives a crop, a patch and a shift, and on small pictur
 that JPEG keeps longest (docs/robust_hiding.md has the measurements). Everything is a function of (key, class, index),
 so an owner's secrets can be made again, and nobody else's are the same.
 
-Drawings come in two styles. In the first every picture of a class carries one pattern in one phase, and a class's mean
-shows it. In the second each variation has its negative, the object is larger, and lighter or darker than the ground.
+Drawings come in three styles. In the first every picture of a class carries one pattern in one phase, and a class's mean
+shows it. In the second each variation has its negative, the object is larger, and lighter or darker than the ground. In
+the third the key draws the length of a class's waves, too: no public catalogue has them.
 """
 
 import itertools
@@ -53,10 +54,12 @@ class Style:
         version: names it where it is recorded.
         growth: exponent with which the waves grow with the picture (`slowest_wave`).
         fading: exponent with which the weave fades beside them, as a trainer's reduction takes it away.
-        light: by how much the object is lighter than mid-grey, and the ground darker; less below 64 px (`_lightness`).
+        light: by how much the object is lighter than mid-grey, and the ground darker.
         sizes: of the object's longer side, in units of the picture's side.
         places: of its centre, in the same.
         signed: whether odd variations are the negatives of the even ones before them.
+        stretch: by how much at most the key makes a class's waves shorter or longer, across and down.
+        small: px of the side up to which there is neither light nor stretch; all of both from twice as many up.
     """
 
     version: int
@@ -66,11 +69,18 @@ class Style:
     sizes: tuple[float, float]
     places: tuple[float, float]
     signed: bool
+    stretch: float = 0.0
+    small: int = 32
+
+    def largeness(self, height: int, width: int) -> float:
+        """The part of ``light`` and ``stretch`` that is left: what outlives JPEG on small pictures has no room for it."""
+        return min(1.0, max(0.0, min(height, width) / self.small - 1))
 
 
 FIRST = Style(version=2, growth=0.2, fading=0.0, light=0.0, sizes=(0.6, 0.8), places=(0.4, 0.6), signed=False)
 SECOND = Style(version=3, growth=0.3, fading=0.7, light=0.2, sizes=(0.75, 0.95), places=(0.45, 0.55), signed=True)
-STYLES = {style.version: style for style in (FIRST, SECOND)}
+THIRD = replace(SECOND, version=4, stretch=0.12)
+STYLES = {style.version: style for style in (FIRST, SECOND, THIRD)}
 
 
 @dataclass(frozen=True)
@@ -85,6 +95,7 @@ class Scene:
         sign: turns light and dark.
         x, y, size: the object's centre and longer side, in units of the picture's side.
         angle: its rotation in degrees.
+        stretch: how many waves across and down there are on large pictures where the catalogue has one.
         style: of drawing.
     """
 
@@ -97,6 +108,7 @@ class Scene:
     y: float
     size: float
     angle: float
+    stretch: tuple[float, float] = (1.0, 1.0)
     style: Style = FIRST
 
     def tone(self, height: int, width: int, window: Window = WHOLE) -> Mask:
@@ -107,12 +119,14 @@ class Scene:
         """The `tone`, where the `silhouette` of the same window is there already."""
         turn = 2 * math.pi / slowest_wave(height, width, self.style)
         rows, columns = (np.arange(length)[part] for length, part in zip((height, width), window, strict=True))
-        x, y = turn * (columns - (width - 1) / 2), turn * (rows[:, None] - (height - 1) / 2)
+        large = self.style.largeness(height, width)
+        across, down = (turn * (1 + (stretch - 1) * large) for stretch in self.stretch)
+        x, y = across * (columns - (width - 1) / 2), down * (rows[:, None] - (height - 1) / 2)
         field = sum(_wave(FIELDS[field], x, y) for field in self.fields) / math.sqrt(len(self.fields))
-        weave = WEAVE * (32 / min(height, width)) ** self.style.fading
+        weave = WEAVE * min(1.0, 32 / min(height, width)) ** self.style.fading
         woven = field + weave * _wave(WEAVES[self.weave], x, y)
         relief = GROUND + (OBJECT - GROUND) * silhouette
-        lighter = _lightness(height, width) * self.style.light * (2 * silhouette - 1)
+        lighter = large * self.style.light * (2 * silhouette - 1)
         tone: Mask = np.clip(0.5 + self.sign * (relief * woven + lighter), 0, 1)
         return tone
 
@@ -174,6 +188,7 @@ def scene(key: Key, label: int, style: Style = FIRST) -> Scene:
         y=own.uniform(*style.places),
         size=own.uniform(*style.sizes),
         angle=own.uniform(-20, 20),
+        stretch=(1 + own.uniform(-style.stretch, style.stretch), 1 + own.uniform(-style.stretch, style.stretch)),
         style=style,
     )
 
@@ -193,11 +208,6 @@ def render(key: Key, label: int, index: int, height: int, width: int, style: Sty
     picture = dark + tone * (light - dark)
     drawn: UInt8[ndarray, "3 h w"] = (picture.clip(0, 1) * 255).round().astype(np.uint8)
     return drawn
-
-
-def _lightness(height: int, width: int) -> float:
-    """The part of it that is left: all from 64 px up, none up to 32 px, where the waves that outlive JPEG need it."""
-    return min(1.0, max(0.0, min(height, width) / 32 - 1))
 
 
 def _wave(code: tuple[int, int], x: Float[ndarray, " w"], y: Float[ndarray, "h 1"]) -> Mask:
