@@ -1,11 +1,13 @@
-"""Which waves a trainer learns from photographs on which they are hardly seen: no network, one wave a class.
+"""Which carriers a trainer learns from photographs on which they are hardly seen: one wave a class, or other features.
 
     python benchmarks/carriers.py --photos ../shared/data/imagenette --out results/carriers.json \
         --carriers wave:period=12 wave:period=12,colour=yellow-blue,sign=random
 
-Each class has a wave of a direction of its own across 224 px, in one colour, strongest where the picture is busy. All
+A ``wave`` of a class has a direction of its own across 224 px, and one colour, strongest where the picture is busy;
+``features`` pull each picture's to those of another class, against pretrained backbones (`hiding.targeting`). All
 pictures get the same strength: the one at which SSIMULACRA2 of twenty of them is `--ssimulacra2` on average. Carriers
-joined with `+` are added, each as strong as it would be alone, before that. One JSON object a line, clean pictures
+joined with `+` are added before that, each so many ``times`` as strong as its RMS would be alone. What is ``hidden`` by
+the weights of a generation is one, too. One JSON object a line, clean pictures
 first, and all of them in the file; a line is there as soon as it is measured, and the same command goes on from there.
 Few pictures and epochs, one seed: a comparison, not a result.
 """
@@ -15,6 +17,7 @@ import json
 import math
 import time
 from dataclasses import asdict, replace
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -23,20 +26,26 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
+from unlearnable.compute.devices import best_device
 from unlearnable.countermeasures import countermeasure_named
 from unlearnable.datasets import load
 from unlearnable.hiding.masking import luma
+from unlearnable.hiding.surrogates import SURROGATES, surrogates_named
+from unlearnable.hiding.targeting import Targeting, pairs_of
 from unlearnable.images.budget import Budget
 from unlearnable.images.imageset import ImageSet
 from unlearnable.images.ssimulacra2 import Ssimulacra2
 from unlearnable.images.visibility import VisibilitySummary, continued, spread_out, visibility
-from unlearnable.options import NonNegativeFloat, PositiveFloat
+from unlearnable.keys import Key
+from unlearnable.options import NonNegativeFloat, PositiveFloat, PositiveInt
+from unlearnable.protections.base import protection_named
 from unlearnable.registry import Registry
 from unlearnable.storage.atomic import write
 from unlearnable.training.loop import fit
 from unlearnable.training.recipes import recipe_named
 from unlearnable.victims.architectures import victim_named
 
+BATCH = 16
 LOOKED_AT = 20  # pictures at which the strength is found
 HALVINGS = 8  # of the range of strengths
 WEAKEST, STRONGEST = 0.5, 32.0  # RMS in grey levels, over all pictures
@@ -50,7 +59,7 @@ COLOURS = {
     "yellow-blue": (-0.129, -0.129, 1.0),
 }
 
-CARRIERS: Registry["Wave"] = Registry("carriers")
+CARRIERS: Registry["Wave | Features | Hidden"] = Registry("carriers")
 
 
 @CARRIERS.register("wave")
@@ -85,6 +94,57 @@ class Wave:
         change = change * torch.tensor(COLOURS[self.colour])[:, None, None]
         over = (1, 2, 3) if self.even else (0, 1, 2, 3)
         return change / change.square().mean(over, keepdim=True).sqrt()
+
+
+@CARRIERS.register("features")
+class Features:
+    """Pulled features, of `SURROGATES`.
+
+    Attributes:
+        steps: of every picture.
+        stride: length of each, as a part of the radius.
+        light: whether in light and dark alone.
+        power: of the mask.
+        radius: RMS in grey levels for which the steps are made.
+        times: how strong beside others.
+    """
+
+    steps: PositiveInt = 18
+    stride: PositiveFloat = 0.25
+    light: bool = False
+    power: NonNegativeFloat = 0.7
+    radius: PositiveFloat = 5.0
+    times: PositiveFloat = 1.0
+
+    def changes(self, data: ImageSet) -> Float[Tensor, "n 3 h w"]:
+        """Of all pictures, at the same RMS of each."""
+        classes = len(data.classes)
+        surrogates = surrogates_named(SURROGATES, data.images, data.labels, classes, best_device())
+        pull = Targeting(self.steps, self.stride, power=self.power, light=self.light)
+        pairs, nothing = pairs_of(Key.of_seed(0), classes), torch.zeros(BATCH, *data.images.shape[1:])
+        batches = zip(data.images.split(BATCH), data.labels.split(BATCH), strict=True)
+        pulled = [
+            pull(images, nothing[: len(images)], labels, pairs, surrogates, self.radius, seed=0)
+            for images, labels in batches
+        ]
+        change = torch.cat(pulled)
+        return self.times * change / change.square().mean((1, 2, 3), keepdim=True).sqrt()
+
+
+@CARRIERS.register("hidden")
+class Hidden:
+    """Secrets, as a network hides them.
+
+    Attributes:
+        weights: of the network, as `deep_hiding` takes them.
+    """
+
+    weights: str = ""
+
+    def changes(self, data: ImageSet) -> Float[Tensor, "n 3 h w"]:
+        """Of all pictures, at RMS 1 over all of them."""
+        change = protection_named("deep_hiding" + (f":weights={self.weights}" if self.weights else "")).changes(data, 0)
+        return change / change.square().mean().sqrt()
 
 
 def wave(period: float, direction: float, height: int, width: int) -> Float[Tensor, "h w"]:
@@ -171,6 +231,7 @@ def main() -> None:
     options = parser.parse_args()
     of = f"imagenet:root={options.photos},classes=10,size=224"
     train, test = load(f"{of},split=train,fraction={options.fraction}"), load(f"{of},split=val,fraction=1")
+    made = cache(lambda part: CARRIERS.make(part).changes(train))
     recipe = replace(recipe_named("quick"), epochs=options.epochs, long_epochs=0)
     lines = json.loads(options.out.read_text()) if options.out.exists() else []
     for spec in ("", *options.carriers):
@@ -181,7 +242,7 @@ def main() -> None:
             continue
         data = train
         if spec:
-            change = torch.stack([CARRIERS.make(part).changes(train) for part in spec.split("+")]).sum(0)
+            change = torch.stack([made(part) for part in spec.split("+")]).sum(0)
             times, summary = strength(train, change, options.ssimulacra2)
             data = published(train, change, times)
             what |= left(train, data) | {"visibility": asdict(summary)}

@@ -1,7 +1,8 @@
 """What patterns without any network do to a trainer at RMS 8: which waves a secret needs.
 
 One fixed pattern a class, or the drawings themselves (``first drawings``; ``second drawings``, with a sign in every
-picture; ``stretched drawings``, those with waves of the key's own lengths, on 32 px, too): their waves, in the colours and the places where a network hides them that hides perfectly.
+picture; ``stretched drawings``, those with waves of the key's own lengths, on 32 px, too): their waves, in the colours
+and the places where a network hides them that hides perfectly.
 
 One JSON object a line: pattern, countermeasure, final and peak test accuracy. Six epochs of the quick recipe and 2,000
 test pictures make it a comparison, not a result.

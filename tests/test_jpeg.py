@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from samples import picture
-from unlearnable.hider_training.jpeg import jpeg
+from unlearnable.images.jpeg import jpeg
 
 
 @pytest.mark.parametrize("quality", [1, 10, 30, 50, 75, 90, 100])

@@ -126,7 +126,11 @@ def test_a_drawing_and_its_negative_are_seen_as_one_shape_and_no_other_class_has
 
 def test_versions_of_styles_name_them():
     assert {FIRST.version: FIRST, SECOND.version: SECOND, THIRD.version: THIRD} == STYLES
-    assert [RenderedSecrets(KEY, style).fingerprint for style in STYLES.values()] == ["render-2", "render-3", "render-4"]
+    assert [RenderedSecrets(KEY, style).fingerprint for style in STYLES.values()] == [
+        "render-2",
+        "render-3",
+        "render-4",
+    ]
 
 
 @pytest.mark.parametrize("style", STYLES.values(), ids=lambda style: f"render-{style.version}")

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from unlearnable.hider_training.jpeg import jpeg
 from unlearnable.hiding.masking import luma
 from unlearnable.images.imageset import Images
+from unlearnable.images.jpeg import jpeg
 
 TRAINED_AT = 64  # px, to which trainers reduce photographs
 

@@ -10,9 +10,9 @@ over the whole picture outlives a crop, a patch and a shift, and on small pictur
 that JPEG keeps longest (docs/robust_hiding.md has the measurements). Everything is a function of (key, class, index),
 so an owner's secrets can be made again, and nobody else's are the same.
 
-Drawings come in three styles. In the first every picture of a class carries one pattern in one phase, and a class's mean
-shows it. In the second each variation has its negative, the object is larger, and lighter or darker than the ground. In
-the third the key draws the length of a class's waves, too: no public catalogue has them.
+Drawings come in three styles. In the first every picture of a class carries one pattern in one phase, and a class's
+mean shows it. In the second each variation has its negative, the object is larger, and lighter or darker than the
+ground. In the third the key draws the length of a class's waves, too: no public catalogue has them.
 """
 
 import itertools
@@ -73,7 +73,7 @@ class Style:
     small: int = 32
 
     def largeness(self, height: int, width: int) -> float:
-        """The part of ``light`` and ``stretch`` that is left: what outlives JPEG on small pictures has no room for it."""
+        """The part of ``light`` and ``stretch`` that is left: small pictures have no room for it, or JPEG takes all."""
         return min(1.0, max(0.0, min(height, width) / self.small - 1))
 
 

@@ -25,14 +25,19 @@ class Backbone(Victim):
     """One of `BACKBONES`, by name in ``pretrained``: its weights, under a fresh last layer.
 
     It normalises as its authors do, and enlarges smaller pictures to its own side, bilinearly.
+
+    Attributes:
+        enlarges: whether it does: features of smaller ones cost less.
     """
+
+    enlarges: bool = True
 
     def network(self, classes: int, size: int) -> nn.Module:
         """timm's, told how it takes pictures."""
         import timm
 
         model: nn.Module = timm.create_model(f"tf_{self.pretrained}", num_classes=classes)
-        Intake((MEAN,) * 3, (STD,) * 3, BACKBONES[self.pretrained]).install(model)
+        Intake((MEAN,) * 3, (STD,) * 3, BACKBONES[self.pretrained] if self.enlarges else 0).install(model)
         return model
 
     def load(self, model: nn.Module) -> None:

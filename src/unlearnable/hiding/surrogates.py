@@ -1,0 +1,101 @@
+"""The frozen networks whose features are pulled, and where the classes lie among them.
+
+Features are standardised over the owner's own pictures, as whoever fits a linear probe does.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from unlearnable.compute.devices import at_once, fast
+from unlearnable.images.imageset import Images, Images8
+from unlearnable.victims.architectures import victim_named
+from unlearnable.victims.backbones import BACKBONES, Backbone
+from unlearnable.victims.features import penultimate
+
+HELD_OUT = "efficientnet_lite1"  # tests the carrier, so nothing is ever made against it
+SURROGATES = tuple(name for name in BACKBONES if name != HELD_OUT)
+SIDE = 224  # px, of the pictures in which features are looked for
+
+Squares = Float[Tensor, "n 3 side side"]
+Features = Float[Tensor, "n d"]
+Labels = Int64[Tensor, " n"]
+
+
+@dataclass(frozen=True)
+class Surrogate:
+    """A frozen network, and its features of the owner's pictures.
+
+    Attributes:
+        model: the network.
+        mean, deviation: of each feature over the pictures.
+        centres: of each class's standardised features, of length 1.
+    """
+
+    model: nn.Module
+    mean: Float[Tensor, " d"]
+    deviation: Float[Tensor, " d"]
+    centres: Float[Tensor, "classes d"]
+
+    @classmethod
+    def of(cls, name: str, pictures: Images8, labels: Labels, classes: int, device: torch.device) -> "Surrogate":
+        """The network of that name, which looks at some of the owner's pictures of every class.
+
+        Raises:
+            ValueError: it is held out for tests, or nobody knows it.
+            FileNotFoundError: its weights are not there.
+        """
+        model = network_named(name).to(device).to(memory_format=torch.channels_last)
+        with torch.inference_mode():
+            batches = (batch.to(device).float() / 255 for batch in pictures.split(at_once(pictures)))
+            seen = torch.cat([features_of(model, resized(batch, SIDE)) for batch in batches])
+        mean, deviation = seen.mean(0), seen.std(0).clamp_min(1e-3)
+        standard = (seen - mean) / deviation
+        centres = torch.stack([standard[labels.to(device) == label].mean(0) for label in range(classes)])
+        return cls(model, mean, deviation, F.normalize(centres, dim=1))
+
+    def directions(self, pictures: Images) -> Features:
+        """Standardised features of pictures in [0, 1], of length 1."""
+        return F.normalize((features_of(self.model, pictures) - self.mean) / self.deviation, dim=1)
+
+
+def network_named(name: str) -> nn.Module:
+    """One of `SURROGATES`, or ``NETWORK@FILE``, a timm network with weights in a safetensors file; frozen.
+
+    Raises:
+        ValueError: it is held out for tests, or nobody knows it.
+        FileNotFoundError: the extra is not installed.
+    """
+    if name == HELD_OUT:
+        raise ValueError(f"{HELD_OUT} is kept for tests: choose surrogates among {', '.join(SURROGATES)}")
+    network, _, file = name.partition("@")
+    if name in SURROGATES:
+        model = Backbone(pretrained=name, enlarges=False).build(1, SIDE)
+    elif file:
+        model = replace(victim_named(network), pretrained=file).build(1, SIDE)
+    else:
+        raise ValueError(f"expected a surrogate among {', '.join(SURROGATES)}, or NETWORK@FILE, got {name!r}")
+    return model.eval().requires_grad_(False)
+
+
+def features_of(model: nn.Module, pictures: Images) -> Features:
+    """What the last layer of a network sees."""
+    with fast(pictures.device):
+        return penultimate(model, pictures.contiguous(memory_format=torch.channels_last)).float()
+
+
+def resized(pictures: Images, side: int) -> Squares:
+    """Pictures as squares of ``side`` px; larger ones are smoothed."""
+    smaller: Squares = F.interpolate(pictures, (side, side), mode="bilinear", antialias=True)
+    return smaller
+
+
+def surrogates_named(
+    names: Sequence[str], pictures: Images8, labels: Labels, classes: int, device: torch.device
+) -> list[Surrogate]:
+    """All of them; see `Surrogate.of`."""
+    return [Surrogate.of(name, pictures, labels, classes, device) for name in names]

@@ -1,0 +1,124 @@
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from unlearnable.hiding.masking import PLANES
+from unlearnable.hiding.surrogates import HELD_OUT, SURROGATES, Surrogate, network_named, resized
+from unlearnable.hiding.targeting import LEAST, MOST, Targeting, on_its_way, pairs_of
+from unlearnable.keys import Key
+from unlearnable.victims.architectures import victim_named
+from unlearnable.victims.backbones import BACKBONES
+from unlearnable.victims.features import Intake, save_weights
+
+CPU = torch.device("cpu")
+CLASSES = 3
+RADIUS = 6.0
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    """Blurred noise of another colour in each class."""
+    generator = torch.Generator().manual_seed(0)
+    noise = torch.rand(12, 3, 12, 12, generator=generator)
+    labels = torch.arange(12) % CLASSES
+    noise = 0.6 * noise + 0.4 * torch.eye(3)[labels][:, :, None, None]
+    return (resized(noise, 48) * 255).clamp(0, 255).to(torch.uint8), labels
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory):
+    """A small network of random weights, by the name under which a user gives it."""
+    file = tmp_path_factory.mktemp("surrogate") / "weights.safetensors"
+    torch.manual_seed(0)
+    model = victim_named("resnet9:width=8").build(CLASSES, 224)
+    Intake((0.5,) * 3, (0.25,) * 3).install(model)
+    save_weights(model, file)
+    return f"resnet9:width=8@{file}"
+
+
+@pytest.fixture(scope="module")
+def surrogate(network, pictures):
+    return Surrogate.of(network, *pictures, CLASSES, CPU)
+
+
+def pulled(surrogate, pictures, hidden=None, **parameters):
+    images, labels = pictures
+    hidden = torch.zeros(images.shape) if hidden is None else hidden
+    pairs = pairs_of(Key.of_seed(0), CLASSES)
+    return Targeting(**parameters)(images, hidden, labels, pairs, [surrogate], RADIUS, seed=0)
+
+
+def test_what_is_kept_for_tests_is_no_surrogate():
+    assert HELD_OUT in BACKBONES
+    assert set(SURROGATES) == set(BACKBONES) - {HELD_OUT}
+    with pytest.raises(ValueError, match="kept for tests: choose surrogates among efficientnet_lite0"):
+        network_named(HELD_OUT)
+
+
+def test_surrogates_nobody_knows(tmp_path):
+    with pytest.raises(ValueError, match="expected a surrogate among .*, or NETWORK@FILE, got 'resnet18'"):
+        network_named("resnet18")
+    with pytest.raises(ValueError, match="expected a safetensors file of weights, found none"):
+        network_named(f"resnet18@{tmp_path / 'none.safetensors'}")
+
+
+@given(st.integers(2, 200), st.integers(0, 2**32 - 1))
+def test_each_class_is_pulled_to_another_and_pulled_to_by_one(classes, seed):
+    pairs = pairs_of(Key.of_seed(seed), classes)
+    assert sorted(pairs.tolist()) == list(range(classes))
+    label, visited = 0, set()
+    for _ in range(classes):
+        visited.add(label)
+        label = int(pairs[label])
+    assert len(visited) == classes  # one ring: no two classes trade places, unless there are but two
+    assert label == 0
+
+
+def test_features_come_nearer_to_the_other_class(surrogate, pictures):
+    images, labels = pictures
+    pairs = pairs_of(Key.of_seed(0), CLASSES)
+
+    def nearness(published, of):
+        found = surrogate.directions(resized(published / 255, 224))
+        return (found * surrogate.centres[of]).sum(1)
+
+    change = pulled(surrogate, pictures)
+    published = (images + change).clamp(0, 255).round()
+    assert torch.all(nearness(published, pairs[labels]) > nearness(images.float(), pairs[labels]))
+    assert nearness(published, labels).mean() < nearness(images.float(), labels).mean()
+
+
+@pytest.mark.parametrize("light", [False, True])
+def test_the_change_keeps_its_radius_and_its_colour(surrogate, pictures, light):
+    change = pulled(surrogate, pictures, light=light)
+    assert change.shape == pictures[0].shape
+    rms = change.square().mean((1, 2, 3)).sqrt()
+    assert torch.all(rms <= RADIUS + 1e-3)
+    assert rms.mean() > RADIUS / 2
+    if light:
+        parts = change / torch.tensor(PLANES[0])[:, None, None]
+        assert torch.allclose(parts[:, 0], parts[:, 2], atol=1e-3)
+        assert torch.allclose(parts[:, 0], parts[:, 1], atol=1e-3)
+
+
+def test_it_repeats_and_a_picture_hangs_on_no_other(surrogate, pictures):
+    images, labels = pictures
+    whole = pulled(surrogate, pictures, steps=3)
+    assert torch.equal(whole, pulled(surrogate, pictures, steps=3))
+    alone = pulled(surrogate, (images[:2], labels[:2]), steps=3)
+    assert torch.allclose(whole[:2], alone, atol=0.5)
+
+
+def test_what_is_hidden_is_seen(surrogate, pictures):
+    hidden = 8 * torch.randn(pictures[0].shape, generator=torch.Generator().manual_seed(1))
+    assert not torch.allclose(pulled(surrogate, pictures, steps=2), pulled(surrogate, pictures, hidden, steps=2))
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(33, 90), st.integers(33, 90))
+def test_pictures_come_reduced_to_one_size(seed, height, width):
+    pictures = torch.rand(2, 3, height, width, generator=torch.Generator().manual_seed(0))
+    seen, again = (on_its_way(pictures, torch.Generator().manual_seed(seed)) for _ in range(2))
+    assert LEAST <= seen.shape[-1] == seen.shape[-2] <= MOST
+    assert torch.equal(seen, again)
+    assert seen.isfinite().all()
