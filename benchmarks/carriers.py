@@ -30,7 +30,7 @@ from unlearnable.compute.devices import best_device
 from unlearnable.countermeasures import countermeasure_named
 from unlearnable.datasets import load
 from unlearnable.hiding.masking import luma
-from unlearnable.hiding.surrogates import SURROGATES, surrogates_named
+from unlearnable.hiding.surrogates import SURROGATES, Surrogate
 from unlearnable.hiding.targeting import Targeting, pairs_of
 from unlearnable.images.budget import Budget
 from unlearnable.images.imageset import ImageSet
@@ -45,7 +45,6 @@ from unlearnable.training.loop import fit
 from unlearnable.training.recipes import recipe_named
 from unlearnable.victims.architectures import victim_named
 
-BATCH = 16
 LOOKED_AT = 20  # pictures at which the strength is found
 HALVINGS = 8  # of the range of strengths
 WEAKEST, STRONGEST = 0.5, 32.0  # RMS in grey levels, over all pictures
@@ -102,32 +101,20 @@ class Features:
 
     Attributes:
         steps: of every picture.
-        stride: length of each, as a part of the radius.
-        light: whether in light and dark alone.
         power: of the mask.
-        radius: RMS in grey levels for which the steps are made.
         times: how strong beside others.
     """
 
-    steps: PositiveInt = 18
-    stride: PositiveFloat = 0.25
-    light: bool = False
+    steps: PositiveInt = 36
     power: NonNegativeFloat = 0.7
-    radius: PositiveFloat = 5.0
     times: PositiveFloat = 1.0
 
     def changes(self, data: ImageSet) -> Float[Tensor, "n 3 h w"]:
         """Of all pictures, at the same RMS of each."""
-        classes = len(data.classes)
-        surrogates = surrogates_named(SURROGATES, data.images, data.labels, classes, best_device())
-        pull = Targeting(self.steps, self.stride, power=self.power, light=self.light)
-        pairs, nothing = pairs_of(Key.of_seed(0), classes), torch.zeros(BATCH, *data.images.shape[1:])
-        batches = zip(data.images.split(BATCH), data.labels.split(BATCH), strict=True)
-        pulled = [
-            pull(images, nothing[: len(images)], labels, pairs, surrogates, self.radius, seed=0)
-            for images, labels in batches
-        ]
-        change = torch.cat(pulled)
+        classes, device = len(data.classes), best_device()
+        surrogates = [Surrogate.of(name, data.images, data.labels, classes, device) for name in SURROGATES]
+        pull = Targeting(surrogates, pairs_of(Key.of_seed(0), classes).to(device), 0, self.steps, power=self.power)
+        change = pull(data.images, torch.zeros(data.images.shape), data.labels)
         return self.times * change / change.square().mean((1, 2, 3), keepdim=True).sqrt()
 
 

@@ -3,7 +3,6 @@
 Features are standardised over the owner's own pictures, as whoever fits a linear probe does.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -55,7 +54,8 @@ class Surrogate:
             seen = torch.cat([features_of(model, resized(batch, SIDE)) for batch in batches])
         mean, deviation = seen.mean(0), seen.std(0).clamp_min(1e-3)
         standard = (seen - mean) / deviation
-        centres = torch.stack([standard[labels.to(device) == label].mean(0) for label in range(classes)])
+        of_classes = (standard[labels.to(device) == label] for label in range(classes))
+        centres = torch.stack([members.sum(0) for members in of_classes])  # of no picture: nowhere
         return cls(model, mean, deviation, F.normalize(centres, dim=1))
 
     def directions(self, pictures: Images) -> Features:
@@ -92,10 +92,3 @@ def resized(pictures: Images, side: int) -> Squares:
     """Pictures as squares of ``side`` px; larger ones are smoothed."""
     smaller: Squares = F.interpolate(pictures, (side, side), mode="bilinear", antialias=True)
     return smaller
-
-
-def surrogates_named(
-    names: Sequence[str], pictures: Images8, labels: Labels, classes: int, device: torch.device
-) -> list[Surrogate]:
-    """All of them; see `Surrogate.of`."""
-    return [Surrogate.of(name, pictures, labels, classes, device) for name in names]

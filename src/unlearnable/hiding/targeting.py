@@ -3,7 +3,7 @@
 Whoever starts from a pretrained backbone learns from features that were there before, and no wave changes those. So
 each picture is changed, in small steps, until frozen networks take it for one of the class that its own is paired with:
 targeted adversarial examples (Fowl et al., NeurIPS 2021, arXiv 2106.10807) of features in place of logits, through
-what happens to published pictures, and only where and in which colours the eye sees it least.
+what happens to published pictures, in light and dark, and where the eye sees it least.
 """
 
 from collections.abc import Sequence
@@ -13,12 +13,16 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from unlearnable.hiding.masking import PLANES, PLANES_POWER, activity, coloured
+from unlearnable.compute.devices import at_once
+from unlearnable.hiding.masking import PLANES_POWER, Plane, activity
 from unlearnable.hiding.surrogates import Squares, Surrogate, resized
 from unlearnable.images.imageset import Images, Images8
 from unlearnable.images.jpeg import jpeg
 from unlearnable.keys import Key
+from unlearnable.options import BelowOne, NonNegativeFloat, PositiveFloat, PositiveInt
 
+RADIUS = 3.0  # RMS in grey levels for which the steps are made: about what people let pass
+TOGETHER = 16 * 224 * 224  # pixels of pictures that are changed together
 LEAST, MOST = 160, 224  # px, to which pictures are reduced before a network sees them
 PART = 0.8  # of the side, that is seen at least
 COMPRESSED = 0.5  # how often JPEG comes first
@@ -34,68 +38,53 @@ class Targeting:
     """How features are pulled.
 
     Attributes:
+        surrogates: the networks whose features they are.
+        pairs: the class to which pictures of each class are pulled.
+        seed: of what happens to pictures on their way to a network; the same for all of them.
         steps: of every picture; each asks one surrogate, by turns.
-        stride: length of a step, as a part of the radius.
+        stride: length of a step, as a part of `RADIUS`.
         momentum: part of the last step that goes into the next.
         power: of the mask (`masking.activity`).
-        light: whether in light and dark alone, or in the colours of what is hidden.
     """
 
-    steps: int = 18
-    stride: float = 0.25
-    momentum: float = 0.8
-    power: float = PLANES_POWER
-    light: bool = False
+    surrogates: Sequence[Surrogate]
+    pairs: Pairs
+    seed: int
+    steps: PositiveInt = 36
+    stride: PositiveFloat = 0.1
+    momentum: BelowOne = 0.8
+    power: NonNegativeFloat = PLANES_POWER
 
-    def __call__(
-        self,
-        covers: Images8,
-        hidden: Changes,
-        labels: Labels,
-        pairs: Pairs,
-        surrogates: Sequence[Surrogate],
-        radius: float,
-        seed: int,
-    ) -> Changes:
-        """What to add to covers with what is hidden in them, in grey levels, of RMS ``radius``.
+    def __call__(self, covers: Images8, hidden: Changes, labels: Labels) -> Changes:
+        """What to add to pictures in which something is hidden, in grey levels, at an RMS of `RADIUS` at most.
 
         Args:
             covers: the pictures.
             hidden: what hiding adds, in grey levels.
             labels: the pictures' classes.
-            pairs: the class to which those of each class are pulled.
-            surrogates: the networks.
-            radius: RMS in grey levels.
-            seed: of what happens to the pictures on their way; the same for all of them.
         """
-        device = surrogates[0].mean.device
+        together = at_once(covers, TOGETHER)
+        parts = zip(*(tensor.split(together) for tensor in (covers, hidden, labels)), strict=True)
+        return torch.cat([self._pulled(*part) for part in parts])
+
+    def _pulled(self, covers: Images8, hidden: Changes, labels: Labels) -> Changes:
+        device = self.pairs.device
         clean, covered = covers.to(device).float() / 255, (covers.float() + hidden).to(device) / 255
-        mask = activity(clean, self.power)
-        labels, targets = labels.to(device), pairs.to(device)[labels.to(device)]
-        generator = torch.Generator().manual_seed(seed)
-        planes, speed = torch.zeros_like(clean), torch.zeros_like(clean)
+        mask, labels = activity(clean, self.power), labels.to(device)
+        generator = torch.Generator().manual_seed(self.seed)
+        plane, speed = torch.zeros_like(mask), torch.zeros_like(mask)
         for step in range(self.steps):
-            surrogate = surrogates[step % len(surrogates)]
-            planes.requires_grad_()
-            change = self._change(planes, mask) * (radius / 255)
+            surrogate = self.surrogates[step % len(self.surrogates)]
+            plane.requires_grad_()
+            change = _masked(plane, mask) * (RADIUS / 255)
             found = surrogate.directions(on_its_way((covered + change).clamp(0, 1), generator))
             # Nearer to the other class's centre, further from the own; a batch's sum keeps its pictures apart.
-            loss = (found * (surrogate.centres[labels] - surrogate.centres[targets])).sum()
-            (gradient,) = torch.autograd.grad(loss, planes)
+            loss = (found * (surrogate.centres[labels] - surrogate.centres[self.pairs[labels]])).sum()
+            (gradient,) = torch.autograd.grad(loss, plane)
             speed = self.momentum * speed + _unit(gradient)
-            planes = planes.detach() - self.stride * _unit(speed)
-        return (self._change(planes.detach(), mask) * radius).cpu()
-
-    def _change(self, planes: Images, mask: Tensor) -> Images:
-        """Planes where and in the colours that they are seen least, of RMS 1 at most."""
-        change = lit(planes * mask) if self.light else coloured(planes * mask)
-        rms = change.square().mean((1, 2, 3), keepdim=True).add(1e-12).sqrt()
-        return change / rms.clamp_min(1)
-
-
-def lit(planes: Images) -> Images:
-    """The first plane alone, in its colour."""
-    return planes[:, :1] * torch.tensor(PLANES[0]).to(planes)[:, None, None]
+            plane = plane.detach() - self.stride * _unit(speed)
+        change = _masked(plane.detach(), mask) * RADIUS
+        return change.cpu().expand_as(covers)
 
 
 def on_its_way(pictures: Images, generator: torch.Generator) -> Squares:
@@ -120,6 +109,16 @@ def pairs_of(key: Key, classes: int) -> Pairs:
     pairs = torch.empty_like(order)
     pairs[order] = order.roll(-1)
     return pairs
+
+
+def _masked(plane: Plane, mask: Plane) -> Plane:
+    """A change of all three colours alike, where it is seen least, of RMS 1 at most.
+
+    As strong as SSIMULACRA2 lets it be it moves these features further than one in proportion to luma's weights, of
+    which green and magenta are seen (`benchmarks/carriers.py`).
+    """
+    change = plane * mask
+    return change / change.square().mean((1, 2, 3), keepdim=True).add(1e-12).sqrt().clamp_min(1)
 
 
 def _window(length: int, part: float, place: float) -> slice:
