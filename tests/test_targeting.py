@@ -1,11 +1,22 @@
+import math
+import operator
+import shutil
+from dataclasses import replace
+
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
+from unlearnable import protect_folder
+from unlearnable.datasets import load
+from unlearnable.folder.method import RefusedError
 from unlearnable.hiding.surrogates import HELD_OUT, SURROGATES, Surrogate, network_named, resized
-from unlearnable.hiding.targeting import LEAST, MOST, RADIUS, Targeting, on_its_way, pairs_of
+from unlearnable.hiding.targeting import LEAST, MOST, RADIUS, Targeting, on_its_way, pairs_of, scaled
 from unlearnable.keys import Key
+from unlearnable.protections import protection_named
 from unlearnable.victims.architectures import victim_named
 from unlearnable.victims.backbones import BACKBONES
 from unlearnable.victims.features import Intake, save_weights
@@ -33,6 +44,11 @@ def network(tmp_path_factory):
     Intake((0.5,) * 3, (0.25,) * 3).install(model)
     save_weights(model, file)
     return f"resnet9:width=8@{file}"
+
+
+@pytest.fixture(scope="module")
+def toy():
+    return load("toy:size=32,count=12")
 
 
 @pytest.fixture(scope="module")
@@ -116,3 +132,53 @@ def test_pictures_come_reduced_to_one_size(seed, height, width):
     assert LEAST <= seen.shape[-1] == seen.shape[-2] <= MOST
     assert torch.equal(seen, again)
     assert seen.isfinite().all()
+
+
+def test_a_share_of_the_energy_pulls(network, toy):
+    plain, pulling = (
+        protection_named(f"deep_hiding:weights=second{rest}") for rest in ("", f",pull=0.3,surrogates={network}")
+    )
+    changes, hidden = pulling.changes(toy, 0), plain.changes(toy, 0)
+    rms = changes.square().mean((1, 2, 3)).sqrt()
+    assert torch.all((rms > 7) & (rms < 9))  # what is hidden and what pulls have little in common
+    pull = changes - scaled(hidden, 8 * math.sqrt(0.7))
+    assert pull.square().mean((1, 2, 3)).sqrt().tolist() == pytest.approx([8 * math.sqrt(0.3)] * len(toy), abs=0.01)
+    assert torch.equal(changes, pulling.changes(toy, 0))
+    assert (pulling(toy).images.float() - toy.images.float()).square().mean((1, 2, 3)).sqrt().max() <= 8
+
+
+def test_a_pull_asks_for_classes_and_energy(network, toy):
+    pulling = protection_named(f"deep_hiding:pull=0.3,surrogates={network}")
+    alone = replace(toy, labels=torch.zeros_like(toy.labels), classes=toy.classes[:1])
+    with pytest.raises(ValueError, match="expected with a pull pictures of two classes at least, got 1"):
+        pulling.check_serves(alone, 0)
+    with pytest.raises(ValueError, match="expected with a pull a budget such as rms:8, got linf:8"):
+        replace(pulling, budget="linf:8")
+    with pytest.raises(ValueError, match="kept for tests"):
+        protection_named(f"deep_hiding:pull=0.3,surrogates={HELD_OUT}").find_files()
+
+
+def test_a_folder_is_pulled_like_a_set(network, tmp_path):
+    rng = np.random.default_rng(0)
+    for name, colour in {"red": (200, 90, 90), "blue": (90, 90, 200)}.items():
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for number in range(3):
+            noise = rng.normal(colour, 40, (40, 48, 3)).clip(0, 255).astype(np.uint8)
+            Image.fromarray(noise).save(tmp_path / "photos" / name / f"{number}.png")
+    job = {"key": tmp_path / "key", "method": f"deep_hiding:pull=0.3,surrogates={network}"}
+    report = protect_folder(tmp_path / "photos", tmp_path / "copies", **job)
+    assert report.summary["protected"] == 6
+    assert report.options["pull"] == 0.3
+    assert report.summary["over_budget"] == 0
+    protect_folder(tmp_path / "photos", tmp_path / "again", **job)
+    plain = protect_folder(tmp_path / "photos", tmp_path / "plain", key=tmp_path / "key", strength="full")
+    assert "pull" not in plain.options
+    copies = {
+        folder: [file.read_bytes() for file in sorted((tmp_path / folder).rglob("*.png"))]
+        for folder in ("copies", "again", "plain")
+    }
+    assert copies["copies"] == copies["again"]
+    assert all(map(operator.ne, copies["copies"], copies["plain"]))
+    shutil.rmtree(tmp_path / "photos" / "blue")
+    with pytest.raises(RefusedError, match="two classes at least, in sub-folders, to pull them apart; got 1"):
+        protect_folder(tmp_path / "photos", tmp_path / "one", **job)

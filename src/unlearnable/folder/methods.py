@@ -3,23 +3,25 @@
 The third kind, which looks at all pictures together, is `folder.whole_set`.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, lru_cache
 from pathlib import Path
 from statistics import median_low
 
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int64, UInt8
 from numpy import ndarray
 from torch import Tensor
 
 from unlearnable.compute.threads import map_ahead
 from unlearnable.folder.job import working_picture
 from unlearnable.folder.manifest import HIDING, ManifestEntry, Report
-from unlearnable.folder.method import SEED, Inputs, Method, hashed
+from unlearnable.folder.method import SEED, Inputs, Method, RefusedError, hashed
 from unlearnable.hiding.inference import perturbations, prepare, weights_digest, weights_named
 from unlearnable.hiding.network import Hider
+from unlearnable.hiding.surrogates import SIDE, resized
+from unlearnable.hiding.targeting import Targeting
 from unlearnable.images.photos import Photo, UnreadablePhotoError, read_limited, read_photo
 from unlearnable.images.scan import Found
 from unlearnable.keys import KEY_BYTES, Key
@@ -27,7 +29,7 @@ from unlearnable.options import Deal
 from unlearnable.protections.base import Perturber, Streaming
 from unlearnable.protections.deep_hiding import DeepHiding
 from unlearnable.registry import spec_of
-from unlearnable.semantics.assignment import Spectrum, contrary, evenly, mean_spectrum, spectrum
+from unlearnable.semantics.assignment import contrary, evenly, mean_spectrum, spectrum
 from unlearnable.semantics.secrets import RENDER, Secrets, secrets_named
 
 SAMPLE = 32  # files of a class
@@ -56,30 +58,35 @@ def deal_secrets(
     """
     if deal == "order" or len(taken) == len(classes):
         return [*taken, *range(len(taken), len(classes))]
+    spectra, sizes = [], []
+    for pictures in working_samples(src, found, classes, working_size):
+        spectra.append(mean_spectrum(map(spectrum, pictures)))
+        sizes += [picture.shape[1:] for picture in pictures]
+    height, width = (median_low(lengths) for lengths in zip(*sizes, strict=True)) if sizes else (1, 1)
+    return contrary(spectra, secrets, height, width, taken)
+
+
+def working_samples(
+    src: Path, found: Iterable[Found], classes: Sequence[str], working_size: int
+) -> Iterator[list[UInt8[ndarray, "3 h w"]]]:
+    """Of each class the working pictures of some files, those that can be read."""
     files: dict[str, list[str]] = {name: [] for name in classes}
     for file in found:
         if not file.refused:
             files[file.class_name].append(file.name)
     each = max(1, min(SAMPLE, SAMPLES // len(classes)))
-    spectra, sizes = [], []
     with ThreadPoolExecutor(2) as pool:
         for name in classes:
-            sample = evenly(files[name], each)
-            read = map_ahead(pool, lambda file: _spectrum_and_size(src / file, working_size), sample)
-            readable = [answer for answer in read if answer]
-            spectra.append(mean_spectrum(power for power, _ in readable))
-            sizes += [size for _, size in readable]
-    height, width = (median_low(lengths) for lengths in zip(*sizes, strict=True)) if sizes else (1, 1)
-    return contrary(spectra, secrets, height, width, taken)
+            read = map_ahead(pool, lambda file: _readable(src / file, working_size), evenly(files[name], each))
+            yield [picture for picture in read if picture is not None]
 
 
-def _spectrum_and_size(file: Path, working_size: int) -> tuple[Spectrum, tuple[int, int]] | None:
-    """Of a file's working picture: its waves, height and width; None where it cannot be read."""
+def _readable(file: Path, working_size: int) -> UInt8[ndarray, "3 h w"] | None:
+    """A file's working picture; None where it cannot be read."""
     try:
-        picture = working_picture(read_photo(read_limited(file)), working_size)
+        return working_picture(read_photo(read_limited(file)), working_size)
     except UnreadablePhotoError:
         return None
-    return spectrum(picture), (picture.shape[1], picture.shape[2])
 
 
 class Hiding(Method):
@@ -104,6 +111,9 @@ class Hiding(Method):
         self.options |= {"secrets": self.secrets.fingerprint}
         if protection.strength != "full":
             self.options["strength"] = protection.strength
+        if protection.pull:
+            self.options |= {"pull": protection.pull, "surrogates": protection.surrogates}
+            self.options["networks"] = hashed(protection)
 
     def inspect(self, src: Path, found: list[Found]) -> list[Found]:
         """Remember where they are, too."""
@@ -115,8 +125,30 @@ class Hiding(Method):
         self.secrets = self.secrets.with_key(owner)
         deal: Deal = report.options["deal"]
         numbers = deal_secrets(deal, self.src, self.found, report.classes, taken, self.secrets, self.working_size)
+        if self.protection.pull:
+            self.seen = self._look(report.classes)
         del self.src, self.found
         return numbers
+
+    def _look(self, classes: Sequence[str]) -> tuple[UInt8[Tensor, "n 3 side side"], Int64[Tensor, " n"], int]:
+        """What surrogates look at to know where classes lie: some pictures, their classes, and how many there are."""
+        if len(classes) < 2:
+            raise RefusedError(
+                f"expected pictures of two classes at least, in sub-folders, to pull them apart; got {len(classes)}"
+            )
+        samples = working_samples(self.src, self.found, classes, SIDE)
+        pictures = [
+            (resized(torch.tensor(picture)[None].float(), SIDE), label)
+            for label, of_class in enumerate(samples)
+            for picture in of_class
+        ]
+        squares, labels = zip(*pictures, strict=True)
+        return torch.cat(squares).round().to(torch.uint8), torch.tensor(labels), len(classes)
+
+    @cached_property
+    def targeting(self) -> Targeting:
+        """What pulls, on the machine that perturbs."""
+        return self.protection.targeting(*self.seen, self.secrets.key, self.device)
 
     @cached_property
     def prepared(self) -> Hider:
@@ -141,7 +173,10 @@ class Hiding(Method):
         changes = perturbations(self.prepared, covers, secrets)
         with_stamps = self.protection.with_stamps(changes, covers, labels, self.secrets.key)
         full_size = torch.tensor([(entry.height, entry.width) == covers.shape[-2:] for entry in entries])
-        return torch.where(full_size[:, None, None, None], with_stamps, changes)
+        changes = torch.where(full_size[:, None, None, None], with_stamps, changes)
+        if not self.protection.pull:
+            return changes
+        return self.protection.with_pull(changes, covers, torch.tensor(labels), self.targeting)
 
 
 class OneByOne(Method):

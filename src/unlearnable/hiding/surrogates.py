@@ -4,6 +4,7 @@ Features are standardised over the owner's own pictures, as whoever fits a linea
 """
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
 from jaxtyping import Float, Int64
@@ -12,8 +13,8 @@ from torch.nn import functional as F
 
 from unlearnable.compute.devices import at_once, fast
 from unlearnable.images.imageset import Images, Images8
-from unlearnable.victims.architectures import victim_named
-from unlearnable.victims.backbones import BACKBONES, Backbone
+from unlearnable.victims.architectures import Victim, victim_named
+from unlearnable.victims.backbones import BACKBONES, Backbone, weights_file
 from unlearnable.victims.features import penultimate
 
 HELD_OUT = "efficientnet_lite1"  # tests the carrier, so nothing is ever made against it
@@ -70,16 +71,29 @@ def network_named(name: str) -> nn.Module:
         ValueError: it is held out for tests, or nobody knows it.
         FileNotFoundError: the extra is not installed.
     """
+    file = surrogate_file(name)
+    if name in SURROGATES:
+        victim: Victim = Backbone(pretrained=name, enlarges=False)
+    else:
+        victim = replace(victim_named(name.partition("@")[0]), pretrained=str(file))
+    model = victim.build(1, SIDE)
+    return model.eval().requires_grad_(False)
+
+
+def surrogate_file(name: str) -> Path:
+    """Where the weights of a surrogate are; see `network_named`.
+
+    Raises:
+        ValueError: it is held out for tests, or nobody knows it.
+        FileNotFoundError: the extra is not installed.
+    """
     if name == HELD_OUT:
         raise ValueError(f"{HELD_OUT} is kept for tests: choose surrogates among {', '.join(SURROGATES)}")
-    network, _, file = name.partition("@")
     if name in SURROGATES:
-        model = Backbone(pretrained=name, enlarges=False).build(1, SIDE)
-    elif file:
-        model = replace(victim_named(network), pretrained=file).build(1, SIDE)
-    else:
+        return weights_file(name)
+    if "@" not in name:
         raise ValueError(f"expected a surrogate among {', '.join(SURROGATES)}, or NETWORK@FILE, got {name!r}")
-    return model.eval().requires_grad_(False)
+    return Path(name.partition("@")[2])
 
 
 def features_of(model: nn.Module, pictures: Images) -> Features:

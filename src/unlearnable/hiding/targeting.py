@@ -87,6 +87,11 @@ class Targeting:
         return change.cpu().expand_as(covers)
 
 
+def scaled(changes: Changes, radius: float) -> Changes:
+    """Each change at an RMS of ``radius``; none stays none."""
+    return radius * _unit(changes)
+
+
 def on_its_way(pictures: Images, generator: torch.Generator) -> Squares:
     """Perhaps compressed, cut to a part, mirrored, and reduced: what happens before a network sees it, one for all."""
     compressed, height, width, top, left, mirrored, quality = torch.rand(7, generator=generator).tolist()

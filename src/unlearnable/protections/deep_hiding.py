@@ -4,16 +4,20 @@
 secrets are `semantics.secrets`.
 """
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
+from unlearnable.compute.devices import best_device
 from unlearnable.hiding.inference import perturbations, prepare, weights_named
 from unlearnable.hiding.network import WEIGHTS, Hider
 from unlearnable.hiding.stamp import stamped
+from unlearnable.hiding.surrogates import SURROGATES, Surrogate, surrogate_file
+from unlearnable.hiding.targeting import Targeting, pairs_of, scaled
 from unlearnable.images.budget import Budget, Change, Pixels
 from unlearnable.images.imageset import ImageSet
 from unlearnable.images.strength import check_strength, within
@@ -26,6 +30,7 @@ from unlearnable.semantics.secrets import RENDER, Secrets, secrets_named
 from unlearnable.semantics.textures import textures
 
 SAMPLE = 200  # pictures of a class at which the dealing looks
+LOOKED_AT = 32  # at which surrogates look, to know where it lies
 
 
 @protections.register("deep_hiding")
@@ -41,6 +46,9 @@ class DeepHiding(Protection):
         deal: which secret serves which class: ``contrary`` to the pictures (`semantics.assignment`), or in ``order``.
         strength: how much of the budget is spent where people would see it: ``light``, ``standard``, ``strong``
             (`images.strength`), or all of it (``full``; the paper's).
+        pull: share of the energy that pulls each picture's features to another class's, against pretrained backbones
+            (`hiding.targeting`; paper: 0). A change of all values alike, it asks for a budget of energy.
+        surrogates: whose features, joined by ``+``: names of `hiding.surrogates.SURROGATES`, or ``NETWORK@FILE``.
         stamp: share of the energy that pictures of 32 to 64 px give to a stamp against adversarial training
             (`hiding.stamp`; paper: 0). Under a budget that bounds every value there is none: adversarial training takes
             away what is left of it then.
@@ -53,19 +61,32 @@ class DeepHiding(Protection):
     deal: Deal = "contrary"
     stamp: BelowOne = 0.0
     strength: Strength = "full"
+    pull: BelowOne = 0.0
+    surrogates: str = "+".join(SURROGATES)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_strength(self.strength, Budget.parse(self.budget))
+        budget = Budget.parse(self.budget)
+        check_strength(self.strength, budget)
+        if self.pull and budget.norm != "rms":
+            raise ValueError(f"expected with a pull a budget such as rms:8, got {budget}")
 
     def find_files(self) -> tuple[Path, ...]:
         """The network's weights, and what says the content of every picture of a bank."""
-        weights = weights_named(self.weights) / WEIGHTS
-        return (weights,) if self.secrets == RENDER else (weights, Path(self.secrets) / BANK)
+        bank = () if self.secrets == RENDER else (Path(self.secrets) / BANK,)
+        networks = tuple(map(surrogate_file, self.surrogate_names)) if self.pull else ()
+        return (weights_named(self.weights) / WEIGHTS, *bank, *networks)
+
+    @property
+    def surrogate_names(self) -> list[str]:
+        """One by one."""
+        return self.surrogates.split("+")
 
     def check_serves(self, data: ImageSet, seed: int) -> None:
         """See `Protection`: every class needs a secret."""
         super().check_serves(data, seed)
+        if self.pull and len(data.classes) < 2:
+            raise ValueError(f"expected with a pull pictures of two classes at least, got {len(data.classes)}")
         capacity = self._secrets(seed).capacity
         if len(data.classes) > capacity:
             raise ValueError(
@@ -86,6 +107,31 @@ class DeepHiding(Protection):
             return changes
         return stamped(changes, covers, torch.from_numpy(textures(key, labels)), self.stamp, budget.radius)
 
+    def targeting(
+        self,
+        pictures: UInt8[Tensor, "n 3 h w"],
+        labels: Int64[Tensor, " n"],
+        classes: int,
+        key: Key,
+        device: torch.device | None = None,
+    ) -> Targeting:
+        """What pulls, after a look at some pictures of every class; on the best device when None."""
+        device = device or best_device()
+        surrogates = [Surrogate.of(name, pictures, labels, classes, device) for name in self.surrogate_names]
+        return Targeting(surrogates, pairs_of(key, classes).to(device), key.seed("targeting"))
+
+    def with_pull(
+        self,
+        changes: Float[Tensor, "n 3 h w"],
+        covers: UInt8[Tensor, "n 3 h w"],
+        labels: Int64[Tensor, " n"],
+        targeting: Targeting,
+    ) -> Float[Tensor, "n 3 h w"]:
+        """The whole budget, of which what is hidden and what pulls have their shares of the energy."""
+        radius = Budget.parse(self.budget).radius
+        hidden = scaled(changes, radius * math.sqrt(1 - self.pull))
+        return hidden + scaled(targeting(covers, hidden, labels), radius * math.sqrt(self.pull))
+
     def hidden(self, data: ImageSet, seed: int) -> UInt8[Tensor, "n 3 h w"]:
         """The secrets that a key made from ``seed`` gives: variation 0 in all, or the picture's own index."""
         secrets, (height, width) = self._secrets(seed), data.images.shape[-2:]
@@ -101,7 +147,13 @@ class DeepHiding(Protection):
         """Hide what is `hidden`, and add the stamps."""
         hider = prepare(Hider.load(weights_named(self.weights)))
         changes = perturbations(hider, data.images, self.hidden(data, seed))
-        return self.with_stamps(changes, data.images, data.labels.tolist(), Key.of_seed(seed))
+        key = Key.of_seed(seed)
+        changes = self.with_stamps(changes, data.images, data.labels.tolist(), key)
+        if not self.pull:
+            return changes
+        seen = torch.tensor([index for indices in self._some(data, LOOKED_AT).values() for index in indices])
+        targeting = self.targeting(data.images[seen], data.labels[seen], len(data.classes), key)
+        return self.with_pull(changes, data.images, data.labels, targeting)
 
     def published(self, original: Pixels, change: Change) -> Pixels:
         """See `Protection`: no stronger than its strength allows, either."""
@@ -114,9 +166,15 @@ class DeepHiding(Protection):
 
     def _numbers(self, data: ImageSet, secrets: Secrets) -> dict[int, int]:
         """The secret's number for every label that there is."""
-        labels = data.labels.unique().tolist()
+        chosen = self._some(data, SAMPLE)
         if self.deal == "order":
-            return {label: label for label in labels}
-        chosen = [evenly((data.labels == label).nonzero().flatten().tolist(), SAMPLE) for label in labels]
-        spectra = [mean_spectrum(spectrum(data.images[index].numpy()) for index in indices) for indices in chosen]
-        return dict(zip(labels, contrary(spectra, secrets, *data.images.shape[-2:]), strict=True))
+            return {label: label for label in chosen}
+        pictures = ((data.images[index].numpy() for index in indices) for indices in chosen.values())
+        spectra = [mean_spectrum(map(spectrum, of_class)) for of_class in pictures]
+        return dict(zip(chosen, contrary(spectra, secrets, *data.images.shape[-2:]), strict=True))
+
+    @staticmethod
+    def _some(data: ImageSet, count: int) -> dict[int, list[int]]:
+        """Places of up to so many pictures of every class that there is."""
+        labels = data.labels.unique().tolist()
+        return {label: evenly((data.labels == label).nonzero().flatten().tolist(), count) for label in labels}
