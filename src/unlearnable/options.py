@@ -10,6 +10,7 @@ def odd(number: int) -> bool:
     return number % 2 == 1
 
 
+Against = Literal["scratch", "backbones"]  # who is to learn nothing: who trains from scratch, or from a backbone, too
 Deal = Literal["contrary", "order"]  # of secrets to classes: which serves which
 Format = Literal["png", "webp", "jpeg"]  # of the protected files
 Generator = Literal["diffusion", "stylise", "render", "photo"]  # of a bank's pictures

@@ -25,7 +25,7 @@ from unlearnable.cli.console import (
     say,
     stages,
 )
-from unlearnable.options import Deal, Format, Per, Strength
+from unlearnable.options import Against, Deal, Format, Per, Strength
 
 LISTED = 20
 WORST = 3
@@ -54,6 +54,13 @@ StrengthOption = Annotated[
         "all of it (full). Left out: standard; full where a --budget or parameters of the --method are named."
     ),
 ]
+AgainstOption = Annotated[
+    Against | None,
+    typer.Option(
+        help="Of deep_hiding: scratch (when left out), or backbones: against who starts from a pretrained network, "
+        "too; takes one or two seconds a picture, and needs class sub-folders."
+    ),
+]
 WorkingSize = Annotated[
     int | None,
     typer.Option(
@@ -69,6 +76,7 @@ def protect(
     method: Annotated[str, typer.Option(help="Of `unlearnable list`: NAME or NAME:parameter=value,….")] = "deep_hiding",
     key: KeyFile = None,
     strength: StrengthOption = None,
+    against: AgainstOption = None,
     budget: BudgetOption = None,
     per: PerOption = None,
     secrets: HiddenSecrets = None,
@@ -101,7 +109,7 @@ def protect(
             src,
             dst,
             ProtectOptions(
-                method, budget, per, secrets, deal, strength, working_size, format, quality, metadata, weights
+                method, budget, per, secrets, deal, strength, against, working_size, format, quality, metadata, weights
             ),
             key=key,
             device=device,

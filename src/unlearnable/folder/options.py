@@ -7,11 +7,12 @@ from typing import Any, get_args
 from unlearnable.folder.manifest import HIDING
 from unlearnable.hiding.network import MIN_SIDE
 from unlearnable.images.budget import Budget
-from unlearnable.options import Deal, Format, Per, Strength
+from unlearnable.options import Against, Deal, Format, Per, Strength
 from unlearnable.protections import Protection, protection_named, protections
 from unlearnable.protections.deep_hiding import DeepHiding
 
 STANDARD: Strength = "standard"  # unless somebody says how much
+PULL = 0.3  # share of the energy against backbones
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class ProtectOptions:
         strength: how much of the budget is spent where people would see it, ``light``,
             ``standard`` or ``strong`` (`images.strength`), or all of it, ``full``. By default ``standard``; where a
             budget or parameters of the method are named, ``full``.
+        against: ``backbones`` spends `PULL` of the energy against who starts from a pretrained backbone, which takes
+            one or two seconds a picture (`hiding.targeting`; extra ``backbones``); ``scratch`` does not (the default).
         working_size: longest side, in pixels, of the picture that is perturbed; the perturbation is enlarged to the
             full size. 512 when None. A method that looks at the whole set stretches all pictures to squares of this
             side; when None it is that of the pictures, which must be squares of one size.
@@ -48,6 +51,7 @@ class ProtectOptions:
     secrets: str | Path | None = None
     deal: Deal | None = None
     strength: Strength | None = None
+    against: Against | None = None
     working_size: int | None = None
     format: Format = "png"
     quality: int = 90
@@ -71,16 +75,17 @@ class ProtectOptions:
     def protection(self) -> Protection:
         """The method with its parameters, under the budget."""
         protection: Any = protection_named(self.method)
-        names = ("per", "secrets", "deal", "strength", "weights")
-        given = {name: getattr(self, name) for name in names}
-        changed = {name: str(value) for name, value in given.items() if value is not None}
-        if self.method == HIDING and self.budget is None:
-            changed = {"strength": STANDARD} | changed
-        if changed and not isinstance(protection, DeepHiding):
+        names = ("per", "secrets", "deal", "strength", "weights", "against")
+        given = {name: str(value) for name in names if (value := getattr(self, name)) is not None}
+        if given and not isinstance(protection, DeepHiding):
             raise ValueError(
-                f"{', '.join(changed)}: an option of {HIDING} alone; {self.name} has the parameters "
+                f"{', '.join(given)}: an option of {HIDING} alone; {self.name} has the parameters "
                 f"{', '.join(protections.parameters(self.name))}, as in {self.name}:budget={protection.budget}"
             )
+        changed: dict[str, Any] = {"strength": STANDARD} if self.method == HIDING and self.budget is None else {}
+        changed |= given
+        if against := changed.pop("against", None):
+            changed["pull"] = PULL if against == "backbones" else 0.0
         budget = str(Budget.parse(self.budget or protection.budget))
         within_budget: Protection = replace(protection, **changed, budget=budget)
         return within_budget
