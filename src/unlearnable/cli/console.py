@@ -28,7 +28,8 @@ def _named(address: str | None) -> str | None:
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Weights = Annotated[
-    str | None, typer.Option(help="Folder or hub id of weights, or a generation: first, or second, as when left out.")
+    str | None,
+    typer.Option(help="Folder or hub id of weights, or a generation: first, second, or third, as when left out."),
 ]
 Device = Annotated[str | None, typer.Option(help="Torch device; CUDA where there is one when left out.")]
 Ray = Annotated[bool, typer.Option("--ray", help="Let the Ray cluster of RAY_ADDRESS do it, else one of this machine.")]

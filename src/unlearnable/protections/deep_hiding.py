@@ -40,8 +40,8 @@ class DeepHiding(Protection):
     Attributes:
         per: ``class`` or ``sample`` (paper, section 4.1).
         budget: ``rms:8`` is what the paper's eq. 5 bounds.
-        weights: a generation that comes with the package (``first``, ``second``), a folder, or a hub id; empty for the
-            last generation.
+        weights: a generation that comes with the package (``first``, ``second``, ``third``), a folder, or a hub id;
+            empty for the last generation.
         secrets: ``render`` for drawings, or the folder of a bank of semantic images.
         deal: which secret serves which class: ``contrary`` to the pictures (`semantics.assignment`), or in ``order``.
         strength: how much of the budget is spent where people would see it: ``light``, ``standard``, ``strong``
