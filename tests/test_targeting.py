@@ -13,8 +13,9 @@ from PIL import Image
 from unlearnable import protect_folder
 from unlearnable.datasets import load
 from unlearnable.folder.method import RefusedError
-from unlearnable.hiding.surrogates import HELD_OUT, SURROGATES, Surrogate, network_named, resized
+from unlearnable.hiding.surrogates import HELD_OUT, SURROGATES, Surrogate, kinds_of, network_named, resized
 from unlearnable.hiding.targeting import LEAST, MOST, RADIUS, Targeting, on_its_way, pairs_of, scaled
+from unlearnable.images.imageset import ImageSet
 from unlearnable.keys import Key
 from unlearnable.protections import protection_named
 from unlearnable.victims.architectures import victim_named
@@ -150,8 +151,8 @@ def test_a_share_of_the_energy_pulls(network, toy):
 def test_a_pull_asks_for_classes_and_energy(network, toy):
     pulling = protection_named(f"deep_hiding:pull=0.3,surrogates={network}")
     alone = replace(toy, labels=torch.zeros_like(toy.labels), classes=toy.classes[:1])
-    with pytest.raises(ValueError, match="expected with a pull pictures of two classes at least, got 1"):
-        pulling.check_serves(alone, 0)
+    with pytest.raises(ValueError, match=r"expected 4 pictures at least, or class sub-folders, .*, got 3"):
+        pulling.perturb(alone[torch.arange(3)], 0)
     with pytest.raises(ValueError, match="expected with a pull a budget such as rms:8, got linf:8"):
         replace(pulling, budget="linf:8")
     with pytest.raises(ValueError, match="kept for tests"):
@@ -180,5 +181,23 @@ def test_a_folder_is_pulled_like_a_set(network, tmp_path):
     assert copies["copies"] == copies["again"]
     assert all(map(operator.ne, copies["copies"], copies["plain"]))
     shutil.rmtree(tmp_path / "photos" / "blue")
-    with pytest.raises(RefusedError, match="two classes at least, in sub-folders, to pull them apart; got 1"):
+    with pytest.raises(RefusedError, match=r"expected 4 pictures at least, .*, got 3 that can be read"):
         protect_folder(tmp_path / "photos", tmp_path / "one", **job)
+
+
+def test_without_classes_kinds_of_pictures_are_pulled_apart(network, pictures, tmp_path):
+    images, labels = pictures
+    kinds = kinds_of(network, images, CPU)
+    assert sorted(set(kinds.tolist())) == list(range(6))  # of twelve pictures
+    assert all(len(set(labels[kinds == kind].tolist())) == 1 for kind in range(6))  # no kind is of two colours
+    alone = ImageSet(images, torch.zeros_like(labels), ("all",))
+    protection = protection_named(f"deep_hiding:pull=0.3,surrogates={network}")
+    targeting = protection.targeting(images, alone.labels, 1, Key.of_seed(0), CPU)
+    assert targeting.by_look
+    assert len(targeting.pairs) == 6
+    assert torch.equal(targeting._kinds(images / 255), kinds)
+    assert protection(alone).images.ne(images).any()
+    for number, picture in enumerate(images):
+        Image.fromarray(picture.permute(1, 2, 0).numpy()).save(tmp_path / f"{number}.png")
+    job = {"key": tmp_path.with_name("key"), "method": f"deep_hiding:pull=0.3,surrogates={network}"}
+    assert protect_folder(tmp_path, tmp_path.with_name("copies"), **job).summary["protected"] == 12

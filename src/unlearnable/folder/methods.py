@@ -20,7 +20,7 @@ from unlearnable.folder.manifest import HIDING, ManifestEntry, Report
 from unlearnable.folder.method import SEED, Inputs, Method, RefusedError, hashed
 from unlearnable.hiding.inference import perturbations, prepare, weights_digest, weights_named
 from unlearnable.hiding.network import Hider
-from unlearnable.hiding.surrogates import SIDE, resized
+from unlearnable.hiding.surrogates import FEW_OF_ONE_CLASS, LEAST_OF_KINDS, SIDE, resized
 from unlearnable.hiding.targeting import Targeting
 from unlearnable.images.photos import Photo, UnreadablePhotoError, read_limited, read_photo
 from unlearnable.images.scan import Found
@@ -33,6 +33,7 @@ from unlearnable.semantics.assignment import contrary, evenly, mean_spectrum, sp
 from unlearnable.semantics.secrets import RENDER, Secrets, secrets_named
 
 SAMPLE = 32  # files of a class
+FLAT_SAMPLE = 320  # where there is but one
 SAMPLES = 2000  # in all, but one of every class
 
 
@@ -67,14 +68,14 @@ def deal_secrets(
 
 
 def working_samples(
-    src: Path, found: Iterable[Found], classes: Sequence[str], working_size: int
+    src: Path, found: Iterable[Found], classes: Sequence[str], working_size: int, most: int = SAMPLE
 ) -> Iterator[list[UInt8[ndarray, "3 h w"]]]:
-    """Of each class the working pictures of some files, those that can be read."""
+    """Of each class the working pictures of up to so many files, those that can be read."""
     files: dict[str, list[str]] = {name: [] for name in classes}
     for file in found:
         if not file.refused:
             files[file.class_name].append(file.name)
-    each = max(1, min(SAMPLE, SAMPLES // len(classes)))
+    each = max(1, min(most, SAMPLES // len(classes)))
     with ThreadPoolExecutor(2) as pool:
         for name in classes:
             read = map_ahead(pool, lambda file: _readable(src / file, working_size), evenly(files[name], each))
@@ -132,17 +133,13 @@ class Hiding(Method):
 
     def _look(self, classes: Sequence[str]) -> tuple[UInt8[Tensor, "n 3 side side"], Int64[Tensor, " n"], int]:
         """What surrogates look at to know where classes lie: some pictures, their classes, and how many there are."""
-        if len(classes) < 2:
-            raise RefusedError(
-                f"expected pictures of two classes at least, in sub-folders, to pull them apart; got {len(classes)}"
-            )
-        samples = working_samples(self.src, self.found, classes, SIDE)
-        pictures = [
-            (resized(torch.tensor(picture)[None].float(), SIDE), label)
-            for label, of_class in enumerate(samples)
-            for picture in of_class
-        ]
-        squares, labels = zip(*pictures, strict=True)
+        samples = working_samples(self.src, self.found, classes, SIDE, SAMPLE if len(classes) > 1 else FLAT_SAMPLE)
+        squares, labels = [torch.empty(0, 3, SIDE, SIDE)], []
+        for label, of_class in enumerate(samples):
+            squares += [resized(torch.tensor(picture)[None].float(), SIDE) for picture in of_class]
+            labels += [label] * len(of_class)
+        if len(classes) == 1 and len(labels) < LEAST_OF_KINDS:
+            raise RefusedError(f"expected {FEW_OF_ONE_CLASS}, got {len(labels)} that can be read")
         return torch.cat(squares).round().to(torch.uint8), torch.tensor(labels), len(classes)
 
     @cached_property

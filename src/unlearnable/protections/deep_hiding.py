@@ -16,7 +16,7 @@ from unlearnable.compute.devices import best_device
 from unlearnable.hiding.inference import perturbations, prepare, weights_named
 from unlearnable.hiding.network import WEIGHTS, Hider
 from unlearnable.hiding.stamp import stamped
-from unlearnable.hiding.surrogates import SURROGATES, Surrogate, surrogate_file
+from unlearnable.hiding.surrogates import SURROGATES, Surrogate, kinds_of, surrogate_file
 from unlearnable.hiding.targeting import Targeting, pairs_of, scaled
 from unlearnable.images.budget import Budget, Change, Pixels
 from unlearnable.images.imageset import ImageSet
@@ -85,8 +85,6 @@ class DeepHiding(Protection):
     def check_serves(self, data: ImageSet, seed: int) -> None:
         """See `Protection`: every class needs a secret."""
         super().check_serves(data, seed)
-        if self.pull and len(data.classes) < 2:
-            raise ValueError(f"expected with a pull pictures of two classes at least, got {len(data.classes)}")
         capacity = self._secrets(seed).capacity
         if len(data.classes) > capacity:
             raise ValueError(
@@ -115,10 +113,17 @@ class DeepHiding(Protection):
         key: Key,
         device: torch.device | None = None,
     ) -> Targeting:
-        """What pulls, after a look at some pictures of every class; on the best device when None."""
-        device = device or best_device()
+        """What pulls, after a look at some pictures of every class; on the best device when None.
+
+        Raises:
+            ValueError: they are of one class, and too few to tell kinds of them apart.
+        """
+        device, by_look = device or best_device(), classes == 1
+        if by_look:
+            labels = kinds_of(self.surrogate_names[0], pictures, device)
+            classes = int(labels.max()) + 1
         surrogates = [Surrogate.of(name, pictures, labels, classes, device) for name in self.surrogate_names]
-        return Targeting(surrogates, pairs_of(key, classes).to(device), key.seed("targeting"))
+        return Targeting(surrogates, pairs_of(key, classes).to(device), key.seed("targeting"), by_look)
 
     def with_pull(
         self,
@@ -151,7 +156,8 @@ class DeepHiding(Protection):
         changes = self.with_stamps(changes, data.images, data.labels.tolist(), key)
         if not self.pull:
             return changes
-        seen = torch.tensor([index for indices in self._some(data, LOOKED_AT).values() for index in indices])
+        looked_at = LOOKED_AT if len(data.classes) > 1 else SAMPLE
+        seen = torch.tensor([index for indices in self._some(data, looked_at).values() for index in indices])
         targeting = self.targeting(data.images[seen], data.labels[seen], len(data.classes), key)
         return self.with_pull(changes, data.images, data.labels, targeting)
 
