@@ -10,6 +10,7 @@ from commands import run
 from unlearnable import ProtectOptions, protect_folder, protection_named, verify_folder
 from unlearnable.cli.folder import protect
 from unlearnable.folder.manifest import Report, read_manifest
+from unlearnable.folder.options import PULL
 from unlearnable.images.strength import ASKED
 from unlearnable.images.visibility import SAMPLE, VisibilitySummary
 
@@ -123,3 +124,11 @@ def test_by_default_a_copy_is_standard_and_who_says_how_much_gets_all_of_it():
     assert ProtectOptions(budget="rms:8", strength="strong").protection().strength == "strong"
     assert ProtectOptions("deep_hiding:stamp=0.5").protection().strength == "full"
     assert ProtectOptions("noise").protection() == protection_named("noise")
+
+
+def test_against_backbones_is_a_share_of_the_energy_at_the_strength_that_is_the_default():
+    against = ProtectOptions(against="backbones").protection()
+    assert (against.pull, against.strength) == (PULL, "standard")
+    assert ProtectOptions(against="scratch").protection() == ProtectOptions().protection()
+    with pytest.raises(ValueError, match="against: an option of deep_hiding alone; noise has the parameters"):
+        ProtectOptions("noise", against="backbones")
