@@ -98,17 +98,19 @@ def test_list():
         "deal",
         "stamp",
         "strength",
+        "pull",
+        "surrogates",
     ]
     quality = {"type": "integer", "description": "a whole number from 1 to 100", "minimum": 1, "maximum": 100}
     assert names["countermeasures"]["jpeg"]["quality"] == quality | {"default": 10}
     assert names["protections"]["deep_hiding"]["per"]["enum"] == ["class", "sample"]
     assert "default" not in names["datasets"]["cifar10"]["root"]
-    rows = [line.split(maxsplit=2) for line in run("list").stdout.splitlines()]
+    rows = [" ".join(line.split()) for line in run("list").stdout.splitlines()]
     for row in (
-        ["COUNTERMEASURES", "default", "takes"],
-        ["quality", "10", "a whole number from 1 to 100"],
-        ["weights", "(empty)", "text"],
-        ["root", "(must", "be given)                text"],
+        "COUNTERMEASURES default takes",
+        "quality 10 a whole number from 1 to 100",
+        "weights (empty) text",
+        "root (must be given) text",
     ):
         assert row in rows
 
@@ -117,6 +119,13 @@ def test_secrets_draws_a_sheet_and_never_prints_the_key(tmp_path):
     output = run("secrets", tmp_path / "sheet.png", "--key", tmp_path / "key", "--classes", 2, "--variations", 3).output
     assert (tmp_path / "sheet.png").stat().st_size > 1000
     assert (tmp_path / "key").read_bytes().hex() not in output
+
+
+def test_hider_train_reader(photos, tmp_path):
+    words = ("hider", "train-reader", "--covers", photos, "--weights", "second", "--out", tmp_path / "r", "--steps", 1)
+    assert "step 0/1" in run(*words).output
+    assert (tmp_path / "r" / "reader.safetensors").is_file()
+    assert "expected pictures" in run(*words[:3], tmp_path / "r", *words[4:], code=2).output
 
 
 def test_hider_train(photos, tmp_path):
