@@ -23,7 +23,8 @@ from PIL import Image, ImageOps
 from unlearnable import Key, __version__, protect_folder, reveal_folder
 from unlearnable.folder.job import working_picture
 from unlearnable.folder.manifest import read_manifest
-from unlearnable.hiding.inference import Revealer, weights_digest, weights_named
+from unlearnable.hiding.inference import prepare, reveal_secrets, weights_digest, weights_named
+from unlearnable.hiding.network import Hider
 from unlearnable.images.imageset import LUMA
 from unlearnable.images.photos import read_photo
 from unlearnable.images.scan import scan
@@ -60,9 +61,7 @@ def luma(pictures: np.ndarray) -> np.ndarray:
     return planes / np.linalg.norm(planes, axis=-1, keepdims=True).clip(1e-9)
 
 
-def recognition(
-    protected: Path, secrets: Secrets, revealer: Revealer, size: int, quality: int | None
-) -> dict[str, float]:
+def recognition(protected: Path, secrets: Secrets, hider: Hider, size: int, quality: int | None) -> dict[str, float]:
     """What comes out of the files, after JPEG where there is a ``quality``, against the secrets of all numbers."""
     correlations, nearest = [], []
     drawn = cache(lambda height, width: luma(np.stack([secrets.draw(n, 0, height, width) for n in range(SECRETS)])))
@@ -71,7 +70,7 @@ def recognition(
             file = io.BytesIO()
             opened.save(file, **({"format": "PNG"} if quality is None else {"format": "JPEG", "quality": quality}))
         picture = working_picture(read_photo(file.getvalue()), size)
-        revealed = luma(revealer(torch.from_numpy(np.array(picture))[None])[0].numpy())
+        revealed = luma(reveal_secrets(hider, torch.from_numpy(np.array(picture))[None])[0].numpy())
         number, index = int(entry.secret_number or 0), secrets.index(int(entry.variation or 0), entry.file)
         correlations.append(luma(secrets.draw(number, index, *picture.shape[1:])) @ revealed)
         nearest.append(np.abs(drawn(*picture.shape[1:]) @ revealed).argmax() == number)  # the same for a negative
@@ -99,9 +98,9 @@ def measure_case(
             visibility=None,
         )
         revelation = reveal_folder(work / "protected", work / "secrets", key=work / "key", weights=weights)
-        revealer = Revealer.of(weights, drawings=True)
-        secrets = secrets_named(RENDER, Key.read(work / "key"), revealer.hider.drawings)
-        seen = [recognition(work / "protected", secrets, revealer, working_size, quality) for quality in (None, 50)]
+        hider = Hider.load(weights)
+        secrets, prepared = secrets_named(RENDER, Key.read(work / "key"), hider.drawings), prepare(hider)
+        seen = [recognition(work / "protected", secrets, prepared, working_size, quality) for quality in (None, 50)]
     summary = report.summary
     return {
         "pictures": summary["protected"],

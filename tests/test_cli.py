@@ -121,13 +121,6 @@ def test_secrets_draws_a_sheet_and_never_prints_the_key(tmp_path):
     assert (tmp_path / "key").read_bytes().hex() not in output
 
 
-def test_hider_train_reader(photos, tmp_path):
-    words = ("hider", "train-reader", "--covers", photos, "--weights", "second", "--out", tmp_path / "r", "--steps", 1)
-    assert "step 0/1" in run(*words).output
-    assert (tmp_path / "r" / "reader.safetensors").is_file()
-    assert "expected pictures" in run(*words[:3], tmp_path / "r", *words[4:], code=2).output
-
-
 def test_hider_train(photos, tmp_path):
     words = ("hider", "train", "--covers", photos, "--out", tmp_path / "w", "--set", "steps=2")
     plan = tmp_path / "plan.yaml"

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from unlearnable.cli.console import Device, Weights, console, errors, progress, say
+from unlearnable.cli.console import Device, console, errors, say
 
 app = typer.Typer(no_args_is_help=True, help="The invertible network that hides.")
 
@@ -39,26 +39,6 @@ def train(
             if not progress.console.is_terminal and now.step % 100 == 0:  # a log file gets lines, not a bar
                 say(f"step {now.step}/{config.steps}  {text}  {progress.tasks[0].time_remaining or 0:.0f} s left")
     say(f"weights and training.png: {out}")
-
-
-@app.command("train-reader")
-def train_reader(
-    covers: Annotated[list[Path], typer.Option(help="Folder of photographs; may be given again.")],
-    out: Annotated[Path, typer.Option(help="Folder for the reader; resumes what it holds.")],
-    weights: Weights = None,
-    steps: Annotated[int, typer.Option(min=1, help="Of the optimiser.")] = 1600,
-    device: Device = None,
-) -> None:
-    """Train the reader of a hider: what `reveal` shows is then a picture that people can name."""
-    from unlearnable.hider_training.reading import ReaderConfig
-    from unlearnable.hider_training.reading import train_reader as training
-
-    with errors(), progress("training") as on_step:
-        for now in training(weights or "", covers, out, ReaderConfig(steps=steps), device):
-            on_step(now.step + 1, now.steps)
-            if now.step % 100 == 0:
-                say(f"step {now.step}/{now.steps}  loss {now.loss:.4f}  correlation {now.correlation:.2f}")
-    say(f"reader: {out}")
 
 
 @app.command("import")

@@ -6,9 +6,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from unlearnable.hiding.inference import Revealer, perturbations, weights_named
+from unlearnable.hiding.inference import perturbations, prepare, reveal_secrets, weights_named
 from unlearnable.hiding.network import WEIGHTS, Hider
-from unlearnable.hiding.reader import READER
 from unlearnable.images.imageset import ImageSet, to_bytes
 from unlearnable.training.countermeasure import Countermeasure, Knowledge, countermeasures
 
@@ -23,27 +22,23 @@ class RevealAndSubtract(Countermeasure):
         weights: of the `Hider` that the attacker guesses was used, as `deep_hiding` names them.
         average: whether the revealed secrets of a class are averaged first, as a class-wise secret is the same in
             all its pictures.
-        read: whether a `Reader` that lies beside the weights makes them clearer first: of drawings alone.
     """
 
     weights: str = ""
     average: bool = True
-    read: bool = True
 
     def find_files(self) -> tuple[Path, ...]:
-        """The weights, and the reader's if there is one."""
-        folder = weights_named(self.weights)
-        reader = folder / READER
-        return (folder / WEIGHTS, reader) if self.read and reader.is_file() else (folder / WEIGHTS,)
+        """The weights."""
+        return (weights_named(self.weights) / WEIGHTS,)
 
     def purify(self, data: ImageSet, knowledge: Knowledge) -> ImageSet:
         """Subtract the perturbation that the revealed secret would cause."""
-        revealer = Revealer.of(weights_named(self.weights), self.read, data.images.device)
-        secrets = revealer(data.images, knowledge.seed)
+        hider = prepare(Hider.load(weights_named(self.weights)), data.images.device)
+        secrets = reveal_secrets(hider, data.images, knowledge.seed)
         if self.average:
             secrets = _class_means(secrets, data.labels.cpu())
         pairs = zip(data.images.split(CHUNK), secrets.split(CHUNK), strict=True)
-        return replace(data, images=torch.cat([_without(revealer.hider, *pair) for pair in pairs]))
+        return replace(data, images=torch.cat([_without(hider, *pair) for pair in pairs]))
 
 
 def _without(hider: Hider, images: Tensor, secrets: Tensor) -> Tensor:

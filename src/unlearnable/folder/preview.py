@@ -11,7 +11,8 @@ from numpy import ndarray
 from unlearnable.folder.job import working_picture
 from unlearnable.folder.manifest import ManifestEntry, Report, read_manifest
 from unlearnable.folder.reveal import claimed_secrets, reveal_photo
-from unlearnable.hiding.inference import Revealer, generation_of, weights_digest, weights_named
+from unlearnable.hiding.inference import generation_of, prepare, weights_digest, weights_named
+from unlearnable.hiding.network import Hider
 from unlearnable.images.photos import read_limited, read_photo
 from unlearnable.images.quality import GAIN, magnified
 from unlearnable.images.visibility import in_words, visibility_of_files
@@ -23,10 +24,10 @@ COLUMNS = ("original", "protected", f"difference x{GAIN}", "hidden", "revealed")
 
 @dataclass(frozen=True)
 class Hidden:
-    """What was hidden in the pictures of a folder, and what reveals it."""
+    """What was hidden in the pictures of a folder, and the network that reveals it, for use."""
 
     secrets: Secrets
-    revealer: Revealer
+    hider: Hider
 
 
 def side_by_side(
@@ -122,9 +123,8 @@ def _hidden(report: Report, key: str | Path, secrets: str | Path, weights: str |
             f"expected the weights {report.weights[:16]}, as the report says, got {digest[:16]} in {folder}; "
             "name the weights with which the folder was protected"
         )
-    recorded = report.options["secrets"]
-    revealer = Revealer.of(folder, drawings=recorded.startswith(RENDER))
-    return Hidden(claimed_secrets(key, secrets, revealer.hider, recorded), revealer)
+    hider = Hider.load(folder)
+    return Hidden(claimed_secrets(key, secrets, hider, report.options["secrets"]), prepare(hider))
 
 
 def _row(
@@ -137,5 +137,5 @@ def _row(
         number, variation = int(entry.secret_number or 0), int(entry.variation or 0)
         index = hidden.secrets.index(variation, entry.file)
         pictures.append(hidden.secrets.draw(number, index, *before.shape[1:]))
-        pictures.append(reveal_photo(hidden.revealer, published, working_size))
+        pictures.append(reveal_photo(hidden.hider, published, working_size))
     return [picture.transpose(1, 2, 0) for picture in pictures]

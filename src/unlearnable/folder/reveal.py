@@ -14,7 +14,7 @@ from PIL import Image
 from unlearnable.compute.devices import device_named
 from unlearnable.folder.job import working_picture
 from unlearnable.folder.manifest import Report, read_manifest
-from unlearnable.hiding.inference import Revealer, generation_of, weights_named
+from unlearnable.hiding.inference import generation_of, prepare, reveal_secrets, weights_named
 from unlearnable.hiding.network import Hider
 from unlearnable.images.photos import Photo, UnreadablePhotoError, read_limited, read_photo
 from unlearnable.images.scan import BESIDE, REPORT, output_names, scan
@@ -84,11 +84,10 @@ def reveal_folder(
     numbers = _numbers(destination) if destination else {}
     options = report.options if report else {}
     of_report = generation_of(report.weights) if report else None
-    folder, recorded = weights_named(weights or of_report), options.get("secrets")
-    drawings = recorded.startswith(RENDER) if recorded else str(secrets) == RENDER
-    revealer = Revealer.of(folder, drawings, device_named(device))
-    claimed = claimed_secrets(key, secrets, revealer.hider, recorded) if key is not None else None
+    hider = Hider.load(weights_named(weights or of_report))
+    claimed = claimed_secrets(key, secrets, hider, options.get("secrets")) if key is not None else None
     recorded_size = options.get("working_size", working_size)
+    hider = prepare(hider, device_named(device))
     revealed, skipped = {}, {}
     groups: dict[Group, list[Path]] = defaultdict(list)
     for done, (name, target) in enumerate(targets.items(), 1):
@@ -97,7 +96,7 @@ def reveal_folder(
         except UnreadablePhotoError as unreadable:
             skipped[name] = str(unreadable)
         else:
-            secret = reveal_photo(revealer, photo, recorded_size)
+            secret = reveal_photo(hider, photo, recorded_size)
             target.parent.mkdir(parents=True, exist_ok=True)
             with replacing(target) as temporary:
                 Image.fromarray(secret.transpose(1, 2, 0)).save(temporary, "PNG")
@@ -109,10 +108,10 @@ def reveal_folder(
     return Revelation(revealed, skipped, _score(claimed, groups) if claimed and groups else None)
 
 
-def reveal_photo(revealer: Revealer, photo: Photo, working_size: int) -> UInt8[ndarray, "3 h w"]:
-    """The secret in one photo, at its working size."""
+def reveal_photo(hider: Hider, photo: Photo, working_size: int) -> UInt8[ndarray, "3 h w"]:
+    """The secret in one photo, at its working size; ``hider`` is prepared."""
     stego = torch.from_numpy(working_picture(photo, working_size).copy())[None]
-    return revealer(stego)[0].numpy()
+    return reveal_secrets(hider, stego)[0].numpy()
 
 
 def _score(claimed: Secrets, groups: dict[Group, list[Path]]) -> KeyScore:

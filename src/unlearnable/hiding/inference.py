@@ -2,7 +2,6 @@
 
 import copy
 import hashlib
-from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
@@ -11,9 +10,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from unlearnable.compute.devices import at_once, best_device, fast, fastest_dtype
+from unlearnable.compute.devices import at_once, best_device, fastest_dtype
 from unlearnable.hiding.network import MIN_SIDE, WEIGHTS, Hider, latent_noise, weights_folder
-from unlearnable.hiding.reader import Reader
 from unlearnable.images.imageset import Images8
 
 GENERATIONS = ("first", "second", "third")  # of weights, in the order in which they came
@@ -63,42 +61,14 @@ def perturbations(hider: Hider, covers: Images8, secrets: Images8) -> Float[Tens
     return torch.cat(chunks)[..., : covers.shape[-2], : covers.shape[-1]]
 
 
-@dataclass(frozen=True)
-class Revealer:
-    """What takes secrets out of published pictures.
-
-    Attributes:
-        hider: that hid them, for use.
-        reader: beside its weights, where there is one and the secrets are drawings.
-    """
-
-    hider: Hider
-    reader: Reader | None = None
-
-    @classmethod
-    def of(cls, folder: Path, drawings: bool, device: torch.device | None = None) -> "Revealer":
-        """The one of a folder of weights, for drawings or for a bank's pictures; on the best device when None."""
-        hider = prepare(Hider.load(folder), device)
-        reader = Reader.load(folder) if drawings else None
-        return cls(hider, reader and reader.to(next(hider.parameters()).device))
-
-    def __call__(self, published: Images8, seed: int = 0) -> Images8:
-        """See `reveal_secrets`."""
-        return reveal_secrets(self.hider, published, seed, self.reader)
-
-
 @torch.inference_mode()
-def reveal_secrets(hider: Hider, published: Images8, seed: int = 0, reader: Reader | None = None) -> Images8:
-    """The secrets in published pictures, on the CPU, with the latent noise of ``seed``; read clearly by a reader."""
+def reveal_secrets(hider: Hider, published: Images8, seed: int = 0) -> Images8:
+    """The secrets in published pictures, on the CPU, with the latent noise of ``seed``."""
     generator = torch.Generator().manual_seed(seed)
     revealed = []
     for chunk in _chunks(published):
         stego = _unit(hider, chunk)
-        secret = hider.reveal(stego, latent_noise(stego, generator))[1]
-        if reader is not None:
-            with fast(stego.device):
-                secret = reader(stego, secret).float()
-        revealed.append(secret.cpu())
+        revealed.append(hider.reveal(stego, latent_noise(stego, generator))[1].cpu())
     secrets = torch.cat(revealed)[..., : published.shape[-2], : published.shape[-1]]
     return secrets.clamp(0, 1).mul(255).round().to(torch.uint8)
 
