@@ -113,7 +113,9 @@ class Features:
         """Of all pictures, at the same RMS of each."""
         classes, device = len(data.classes), best_device()
         surrogates = [Surrogate.of(name, data.images, data.labels, classes, device) for name in SURROGATES]
-        pull = Targeting(surrogates, pairs_of(Key.of_seed(0), classes).to(device), 0, self.steps, power=self.power)
+        pull = Targeting(
+            surrogates, pairs_of(Key.of_seed(0), classes).to(device), 0, steps=self.steps, power=self.power
+        )
         change = pull(data.images, torch.zeros(data.images.shape), data.labels)
         return self.times * change / change.square().mean((1, 2, 3), keepdim=True).sqrt()
 

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from unlearnable.countermeasures import countermeasure_named
 from unlearnable.datasets import load
+from unlearnable.hiding.targeting import scaled
 from unlearnable.images.budget import Budget
 from unlearnable.images.imageset import ImageSet
 from unlearnable.protections.base import protection_named
@@ -29,11 +30,9 @@ from unlearnable.training.recipes import recipe_named
 from unlearnable.victims.architectures import victim_named
 
 
-def at_full_budget(changes: Tensor) -> Tensor:
-    """Without a mean (a cast would be seen and not learnt), at the RMS of the whole budget."""
-    centred = changes - changes.mean((2, 3), keepdim=True)
-    rms = centred.square().mean((1, 2, 3), keepdim=True).sqrt().clamp_min(1e-6)
-    return centred / rms * Budget().radius
+def at_full_budget(changes: Tensor, radius: float) -> Tensor:
+    """Without a mean (a cast would be seen and not learnt), at an RMS of ``radius``."""
+    return scaled(changes - changes.mean((2, 3), keepdim=True), radius)
 
 
 def published(data: ImageSet, name: str) -> ImageSet:
@@ -43,8 +42,9 @@ def published(data: ImageSet, name: str) -> ImageSet:
     changes = protection.changes(data, 0)
     if second:
         carrier, _, share = second.rpartition("@")
-        others = at_full_budget(protection_named(carrier).changes(data, 0))
-        changes = math.sqrt(1 - float(share)) * at_full_budget(changes) + math.sqrt(float(share)) * others
+        others, radius = protection_named(carrier).changes(data, 0), Budget.parse(protection.budget).radius
+        parts = (changes, 1 - float(share)), (others, float(share))
+        changes = sum(math.sqrt(part) * at_full_budget(change, radius) for change, part in parts)
     return protection.publish(data, changes)
 
 

@@ -8,6 +8,9 @@ import pytest
 import torch
 
 from unlearnable.datasets import load
+from unlearnable.hiding.surrogates import Surrogate
+from unlearnable.hiding.targeting import pairs_of
+from unlearnable.keys import Key
 
 WEIGHTS = torch.tensor([0.299, 0.587, 0.114])
 
@@ -26,6 +29,31 @@ def test_a_wave_has_the_luma_that_its_colour_says_and_rms_of_one(pictures, colou
         assert share < 1e-4
     else:
         assert share > 0.01
+
+
+def test_what_is_hidden_and_what_pulls_are_carriers(monkeypatch):
+    few = load("toy:size=64,count=8")
+    hidden = benchmark.CARRIERS.make("hidden").changes(few)
+    assert float(hidden.square().mean().sqrt()) == pytest.approx(1, abs=1e-3)
+    looked = []
+
+    class Simple(Surrogate):
+        """One that sees how light a picture is."""
+
+        @classmethod
+        def of(cls, name, *rest):
+            looked.append(name)
+            return cls(torch.nn.Identity(), torch.zeros(1), torch.ones(1), torch.arange(len(few.classes))[:, None] / 10)
+
+        def directions(self, pictures):
+            return pictures.mean((1, 2, 3))[:, None]
+
+    monkeypatch.setattr(benchmark, "Surrogate", Simple)
+    change = benchmark.CARRIERS.make("features:steps=1,times=0.5").changes(few)
+    assert change.square().mean((1, 2, 3)).sqrt().tolist() == pytest.approx([0.5] * 8, abs=1e-3)
+    lighter = pairs_of(Key.of_seed(0), len(few.classes))[few.labels] > few.labels
+    assert torch.equal(change.mean((1, 2, 3)) > 0, lighter)
+    assert looked == ["efficientnet_lite0", "efficientnet_lite2"]
 
 
 def test_random_signs_leave_a_class_no_mean_and_fixed_ones_all_of_it(pictures):
