@@ -15,7 +15,7 @@ from torch import Tensor
 
 from unlearnable.compute.devices import at_once
 from unlearnable.hiding.masking import PLANES_POWER, Plane, activity
-from unlearnable.hiding.surrogates import SIDE, Squares, Surrogate, resized
+from unlearnable.hiding.surrogates import SIDE, Labels, Squares, Surrogate, resized
 from unlearnable.images.imageset import Images, Images8
 from unlearnable.images.jpeg import jpeg
 from unlearnable.keys import Key
@@ -29,7 +29,6 @@ COMPRESSED = 0.5  # how often JPEG comes first
 QUALITIES = (40, 90)
 
 Changes = Float[Tensor, "n 3 h w"]
-Labels = Int64[Tensor, " n"]
 Pairs = Int64[Tensor, " classes"]
 
 
