@@ -28,5 +28,5 @@ def fine_tuned(photos: Path, out: str | Path, steps: int, **settings: Any) -> St
     config = HiderConfig(
         start=str(weights_named("first")), steps=steps, learning_rate=3e-4, warmup=20, sizes=(SIDE,), **settings
     )
-    *_, last = train(config, [photos], "render", out)
+    *_, last = train(config, [photos], ["render"], out)
     return last
