@@ -31,7 +31,7 @@ from unlearnable.countermeasures import countermeasure_named
 from unlearnable.datasets import load
 from unlearnable.hiding.masking import luma
 from unlearnable.hiding.surrogates import SURROGATES, Surrogate
-from unlearnable.hiding.targeting import Targeting, pairs_of
+from unlearnable.hiding.targeting import Targeting, pairs_of, scaled
 from unlearnable.images.budget import Budget
 from unlearnable.images.imageset import ImageSet
 from unlearnable.images.ssimulacra2 import Ssimulacra2
@@ -117,7 +117,7 @@ class Features:
             surrogates, pairs_of(Key.of_seed(0), classes).to(device), 0, steps=self.steps, power=self.power
         )
         change = pull(data.images, torch.zeros(data.images.shape), data.labels)
-        return self.times * change / change.square().mean((1, 2, 3), keepdim=True).sqrt()
+        return scaled(change, self.times)
 
 
 @CARRIERS.register("hidden")
