@@ -114,7 +114,7 @@ def fit(
         out.parent.mkdir(parents=True, exist_ok=True)
         where = device_named(device)
         trained = cell.fit(pictures, tested, None, where, folder=out.parent, on_epoch=on_epoch)
-        save_weights(trained.model, out)
+        save_weights(trained.model, out, pictures.classes)
         cell.forget(out.parent)
     say(f"final {trained.final:.1%}, peak {trained.peak:.1%}: {out}")
 

@@ -3,18 +3,16 @@
 The third kind, which looks at all pictures together, is `folder.whole_set`.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
-from statistics import median_low
 
 import torch
 from jaxtyping import Float, Int64, UInt8
 from numpy import ndarray
 from torch import Tensor
 
-from unlearnable.compute.threads import map_ahead
+from unlearnable.folder.dealing import SAMPLE, deal_secrets, working_samples
 from unlearnable.folder.job import working_picture
 from unlearnable.folder.manifest import HIDING, ManifestEntry, Report
 from unlearnable.folder.method import SEED, Inputs, Method, RefusedError, hashed
@@ -22,72 +20,16 @@ from unlearnable.hiding.inference import perturbations, prepare, weights_digest,
 from unlearnable.hiding.network import Hider
 from unlearnable.hiding.surrogates import FEW_OF_ONE_CLASS, LEAST_OF_KINDS, SIDE, resized
 from unlearnable.hiding.targeting import Targeting
-from unlearnable.images.photos import Photo, UnreadablePhotoError, read_limited, read_photo
+from unlearnable.images.photos import Photo
 from unlearnable.images.scan import Found
 from unlearnable.keys import KEY_BYTES, Key
 from unlearnable.options import Deal
 from unlearnable.protections.base import Perturber, Streaming
 from unlearnable.protections.deep_hiding import DeepHiding
 from unlearnable.registry import spec_of
-from unlearnable.semantics.assignment import contrary, evenly, mean_spectrum, spectrum
-from unlearnable.semantics.secrets import RENDER, Secrets, secrets_named
+from unlearnable.semantics.secrets import RENDER, secrets_named
 
-SAMPLE = 32  # files of a class
-FLAT_SAMPLE = 320  # where there is but one
-SAMPLES = 2000  # in all, but one of every class
-
-
-def deal_secrets(
-    deal: Deal,
-    src: Path,
-    found: Iterable[Found],
-    classes: Sequence[str],
-    taken: Sequence[int],
-    secrets: Secrets,
-    working_size: int,
-) -> list[int]:
-    """The secret's number for every class.
-
-    Args:
-        deal: ``contrary`` to the pictures, or in ``order``.
-        src: the source folder.
-        found: its files.
-        classes: names, in the order of their indices.
-        taken: numbers that the first of them have from an earlier run, and keep.
-        secrets: the owner's.
-        working_size: at which pictures and secrets are compared.
-    """
-    if deal == "order" or len(taken) == len(classes):
-        return [*taken, *range(len(taken), len(classes))]
-    spectra, sizes = [], []
-    for pictures in working_samples(src, found, classes, working_size):
-        spectra.append(mean_spectrum(map(spectrum, pictures)))
-        sizes += [picture.shape[1:] for picture in pictures]
-    height, width = (median_low(lengths) for lengths in zip(*sizes, strict=True)) if sizes else (1, 1)
-    return contrary(spectra, secrets, height, width, taken)
-
-
-def working_samples(
-    src: Path, found: Iterable[Found], classes: Sequence[str], working_size: int, most: int = SAMPLE
-) -> Iterator[list[UInt8[ndarray, "3 h w"]]]:
-    """Of each class the working pictures of up to so many files, those that can be read."""
-    files: dict[str, list[str]] = {name: [] for name in classes}
-    for file in found:
-        if not file.refused:
-            files[file.class_name].append(file.name)
-    each = max(1, min(most, SAMPLES // len(classes)))
-    with ThreadPoolExecutor(2) as pool:
-        for name in classes:
-            read = map_ahead(pool, lambda file: _readable(src / file, working_size), evenly(files[name], each))
-            yield [picture for picture in read if picture is not None]
-
-
-def _readable(file: Path, working_size: int) -> UInt8[ndarray, "3 h w"] | None:
-    """A file's working picture; None where it cannot be read."""
-    try:
-        return working_picture(read_photo(read_limited(file)), working_size)
-    except UnreadablePhotoError:
-        return None
+FLAT_SAMPLE = 320  # files that surrogates look at where there is but one class
 
 
 class Hiding(Method):

@@ -1,7 +1,7 @@
 """What is done with any victim's network: a look at its features, its weights in a file, training its head alone."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -99,10 +99,10 @@ def penultimate(model: nn.Module, images: Float[Tensor, "n 3 h w"]) -> Float[Ten
     return features
 
 
-def save_weights(model: nn.Module, file: Path) -> None:
-    """Write a victim's weights for ``pretrained=``, and how it takes pictures, atomically and without pickle."""
+def save_weights(model: nn.Module, file: Path, classes: Sequence[str] = ()) -> None:
+    """Write a victim's weights, how it takes pictures, and its classes, atomically and without pickle."""
     inner = network_of(model)
-    stated = {"intake": json.dumps(asdict(intake_of(model)))}
+    stated = {"intake": json.dumps(asdict(intake_of(model))), "classes": json.dumps(classes)}
     with replacing(file) as temporary:
         save_file({name: tensor.contiguous() for name, tensor in inner.state_dict().items()}, temporary, stated)
 

@@ -1,0 +1,1 @@
+"""Show that a model was trained on one's protected pictures, and how often such a test is wrong."""

@@ -1,0 +1,206 @@
+"""From a model's answers to a verdict: was it trained on the owner's pictures?"""
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float, Int
+from numpy import ndarray
+
+from unlearnable.accuse.answers import Answers, Kind
+from unlearnable.accuse.design import OWNER
+from unlearnable.accuse.sealed import Sealed
+from unlearnable.accuse.statistics import (
+    Comparison,
+    Scores,
+    answers_found,
+    figures_of,
+    holm,
+    paired,
+    scores_found,
+)
+
+Verdict = Literal["shown", "not shown", "could not be tested"]
+Mapped = Literal["given", "by name", "found"]
+FLAT = 1e-6  # numbers that differ by less say nothing
+
+
+@dataclass(frozen=True)
+class ClassFinding:
+    """One class.
+
+    Attributes:
+        name: the owner's.
+        answer: the model's that stands for it.
+        comparison: of this class alone.
+        corrected: its p-value, corrected for the number of classes.
+    """
+
+    name: str
+    answer: str
+    comparison: Comparison
+    corrected: float
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What a test has shown.
+
+    Attributes:
+        verdict: ``shown`` where the p-value is at most the level.
+        reason: why it could not be tested; else empty.
+        level: of p-values.
+        queries: pictures that the model was shown.
+        decoys: keys beside the owner's.
+        turns: pictures of every key and class.
+        kind: of the answers; None where there are none that can be used.
+        mapped: how the model's answers were assigned to the owner's classes; None without.
+        comparison: over all classes; None where it could not be tested.
+        figures: of every key, the owner's first, in the same units.
+        paired: the cross-check's p-value; see `accuse.statistics`.
+        classes: one by one.
+        seal: of the record.
+        key: the fingerprint of the owner's key.
+    """
+
+    verdict: Verdict
+    reason: str
+    level: float
+    queries: int
+    decoys: int
+    turns: int
+    kind: Kind | None
+    mapped: Mapped | None
+    comparison: Comparison | None
+    figures: tuple[float, ...]
+    paired: float | None
+    classes: tuple[ClassFinding, ...]
+    seal: str
+    key: str
+
+
+def judge_answers(sealed: Sealed, answers: Answers, mapping: Mapping[str, str] | None = None) -> Judgement:
+    """The verdict on a model that answered so.
+
+    Args:
+        sealed: the record of what it was shown.
+        answers: in the order of the record.
+        mapping: for each of the owner's classes the model's answer. When None, they are assigned by name where all
+            the owner's classes are among the answers; else found on half of the turns, and tested on the others.
+
+    Raises:
+        ValueError: the answers are not to these probes, or the mapping names what is not there.
+
+    Example:
+        >>> judge_answers(Sealed.load(Path("probes")), answers).verdict  # doctest: +SKIP
+        'shown'
+    """
+    if len(answers.scores) != len(sealed.probes):
+        raise ValueError(f"expected answers to {len(sealed.probes)} probes, got {len(answers.scores)}")
+    mapped, given = _mapping(sealed, answers, mapping)
+    if reason := _untestable(sealed, answers, mapped):
+        return _judgement(sealed, answers, "could not be tested", reason)
+    table = sealed.arranged(answers.scores)
+    if mapped == "found":
+        found = answers_found(table[:, ::2])
+        scores, named = scores_found(table[:, 1::2], found), found[OWNER]
+    else:
+        scores, named = _scores_given(table, given), given
+    figures = figures_of(scores)
+    comparison = Comparison.of(figures)
+    verdict: Verdict = "shown" if comparison.p_value <= sealed.level else "not shown"
+    by_class = [Comparison.of(scores[:, place].mean(1)) for place in range(len(sealed.classes))]
+    findings = tuple(
+        ClassFinding(name, answers.names[answer], one, p_value)
+        for name, answer, one, p_value in zip(
+            sealed.classes, named, by_class, holm([one.p_value for one in by_class]), strict=True
+        )
+    )
+    check = paired(scores, int(sealed.seal[:8], 16))
+    return _judgement(sealed, answers, verdict, "", mapped, comparison, tuple(map(float, figures)), check, findings)
+
+
+def read_mapping(file: Path) -> dict[str, str]:
+    """For each of the owner's classes the model's answer, from a CSV file of the columns ``class,answer``.
+
+    Raises:
+        ValueError: it is none.
+    """
+    with file.open(newline="", encoding="utf-8-sig") as lines:
+        head, *rows = [row for row in csv.reader(lines) if row] or [[]]
+    if head != ["class", "answer"] or any(len(row) != 2 for row in rows):
+        raise ValueError(f"expected the columns class,answer in {file}, got {head}")
+    return {name.strip(): answer.strip() for name, answer in rows}
+
+
+def _mapping(
+    sealed: Sealed, answers: Answers, mapping: Mapping[str, str] | None
+) -> tuple[Mapped, Int[ndarray, " classes"]]:
+    """How answers are assigned, and the place of the answer of each class; -1 for one that was never given."""
+    places = {name: place for place, name in enumerate(answers.names)}
+    if mapping is not None:
+        if missing := [name for name in sealed.classes if name not in mapping]:
+            raise ValueError(f"expected an answer for the class {missing[0]} in the mapping, got none")
+        wanted = [mapping[name] for name in sealed.classes]
+        if unknown := [answer for answer in wanted if answers.kind != "labels" and answer not in places]:
+            raise ValueError(f"the mapping names the answer {unknown[0]}, of which the model says nothing")
+        return "given", np.array([places.get(answer, -1) for answer in wanted])
+    folded = {name.strip().casefold(): place for name, place in places.items()}
+    known = [folded.get(name.strip().casefold(), -1) for name in sealed.classes]
+    owned = {name.strip().casefold() for name in sealed.classes}
+    by_name = folded.keys() <= owned if answers.kind == "labels" else min(known) >= 0
+    return ("by name" if by_name else "found"), np.array(known)
+
+
+def _untestable(sealed: Sealed, answers: Answers, mapped: Mapped) -> str:
+    """Why these answers cannot be tested; empty where they can."""
+    if answers.kind == "labels" and len(answers.names) == 1:
+        return f"the model gave one answer to everything: {answers.names[0]}"
+    if answers.scores.std(0).max() < FLAT:
+        return "the model gave the same numbers for every picture"
+    if mapped == "found" and sealed.extent.turns < 2:
+        return (
+            "the model's answers are not named as the owner's classes, and to find which is which takes two pictures "
+            "of every key and class: name a --mapping, or make probes with more --queries"
+        )
+    return ""
+
+
+def _scores_given(table: Float[ndarray, "keys turns classes answers"], given: Int[ndarray, " classes"]) -> Scores:
+    """What the model says of the class whose secret it is shown; nothing of an answer that it never gave."""
+    chosen = table[:, :, np.arange(len(given)), given]
+    scores: Scores = np.where(given >= 0, chosen, 0.0).transpose(0, 2, 1)
+    return scores
+
+
+def _judgement(
+    sealed: Sealed,
+    answers: Answers,
+    verdict: Verdict,
+    reason: str,
+    mapped: Mapped | None = None,
+    comparison: Comparison | None = None,
+    figures: tuple[float, ...] = (),
+    paired: float | None = None,
+    classes: tuple[ClassFinding, ...] = (),
+) -> Judgement:
+    extent = sealed.extent
+    return Judgement(
+        verdict=verdict,
+        reason=reason,
+        level=sealed.level,
+        queries=extent.queries,
+        decoys=extent.decoys,
+        turns=extent.turns,
+        kind=answers.kind,
+        mapped=mapped,
+        comparison=comparison,
+        figures=figures,
+        paired=paired,
+        classes=classes,
+        seal=sealed.seal,
+        key=sealed.key,
+    )

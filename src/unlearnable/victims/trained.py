@@ -1,0 +1,51 @@
+"""A trained classifier whole: its weights, how it takes pictures, and the names of its classes, in one file."""
+
+import json
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file
+from torch import nn
+
+from unlearnable.victims.architectures import Victim
+from unlearnable.victims.features import network_of, stated_intake
+
+
+def load_trained(victim: Victim, file: Path, side: int) -> tuple[nn.Module, tuple[str, ...]]:
+    """The network of a file that `save_weights` wrote or that has timm's names, and its classes, where the file says.
+
+    Args:
+        victim: which network it is.
+        file: safetensors, with the last layer.
+        side: of the pictures in pixels.
+
+    Raises:
+        ValueError: it is no such file.
+
+    Example:
+        >>> model, classes = load_trained(victim_named("resnet9"), Path("model.safetensors"), 32)  # doctest: +SKIP
+    """
+    try:
+        stored = load_file(file)
+    except SafetensorError as error:
+        raise ValueError(
+            f"{file} is no safetensors file ({error}); pickled weights are never opened, convert them first"
+        ) from None
+    draft = network_of(victim.build(2, side))
+    last = {id(tensor) for tensor in draft.get_classifier().parameters()}
+    heads = [name for name, tensor in draft.named_parameters() if id(tensor) in last]
+    if missing := sorted(draft.state_dict().keys() - stored.keys()):
+        raise ValueError(f"{file} lacks {len(missing)} tensors of {victim}, {missing[0]} among them")
+    model = network_of(victim.build(len(stored[heads[-1]]), side))
+    try:
+        model.load_state_dict(stored)
+    except RuntimeError as error:
+        raise ValueError(f"{file} has not the weights of {victim} for pictures of {side} px: {error}") from None
+    if intake := stated_intake(file):
+        intake.install(model)
+    return model, _stated_classes(file)
+
+
+def _stated_classes(file: Path) -> tuple[str, ...]:
+    with safe_open(file, "pt") as stored:
+        return tuple(json.loads((stored.metadata() or {}).get("classes", "[]")))
