@@ -25,7 +25,7 @@ from torch import nn
 
 from unlearnable.accuse.design import Extent, Probe, drawn
 from unlearnable.accuse.probes import KeySecrets, probe_pictures
-from unlearnable.accuse.statistics import Comparison, figures_of, paired
+from unlearnable.accuse.statistics import Comparison, log_odds, paired, responses
 from unlearnable.compute.devices import fast
 from unlearnable.countermeasures import countermeasure_named
 from unlearnable.datasets import load
@@ -222,8 +222,9 @@ class Court:
             first = DECOYS * (2 + owner)
             scores = self.scores(model, suspect, [INNOCENT + owner, *range(first, first + decoys)], 1)
             for kind, of_kind in scores.items():
-                innocent[kind].append(Comparison.of(figures_of(of_kind)).p_value)
-                crossed[kind].append(paired(of_kind, owner))
+                evidence = _evidence(kind, of_kind)
+                innocent[kind].append(Comparison.of(responses(evidence), of_kind.mean((1, 2))).p_value)
+                crossed[kind].append(paired(evidence, owner))
         return found | {"innocent": innocent, "innocent_paired": crossed}
 
 
@@ -231,9 +232,15 @@ def _judged(kind: str, scores: np.ndarray, queries: int, level: float) -> dict[s
     """With the first classes and turns of the probes that so many pictures allow."""
     extent = Extent.within(queries, level, scores.shape[1])
     part = scores[:, : extent.classes, : min(extent.turns, scores.shape[2])]
-    comparison = Comparison.of(figures_of(part))
+    evidence = _evidence(kind, part)
+    comparison = Comparison.of(responses(evidence), part.mean((1, 2)))
     rounded = {name: round(value, 4) for name, value in asdict(comparison).items()}
-    return {"kind": kind, "queries": part.size} | rounded | {"paired": round(paired(part, queries), 4)}
+    return {"kind": kind, "queries": part.size} | rounded | {"paired": round(paired(evidence, queries), 4)}
+
+
+def _evidence(kind: str, scores: np.ndarray) -> np.ndarray:
+    """What the test looks at: labels as they are, of probabilities the log-odds."""
+    return scores if kind == "labels" else log_odds(scores)
 
 
 def summary(found: Sequence[dict[str, Any]], level: float) -> dict[str, Any]:

@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING, Any
 from unlearnable.storage.provenance import __version__
 
 if TYPE_CHECKING:
+    from unlearnable.accuse.judge import judge_answers
+    from unlearnable.accuse.make import make_probes
+    from unlearnable.accuse.suspects import Suspect, suspect_named
     from unlearnable.audit.run import audit_folder
     from unlearnable.countermeasures import Countermeasure, countermeasure_named
     from unlearnable.datasets import load
@@ -31,15 +34,19 @@ _HOMES = {
     "ProtectOptions": "folder.options",
     "Protection": "protections",
     "Recipe": "training.recipes",
+    "Suspect": "accuse.suspects",
     "Victim": "victims.architectures",
     "audit_folder": "audit.run",
     "countermeasure_named": "countermeasures",
     "fit": "training.loop",
+    "judge_answers": "accuse.judge",
     "load": "datasets",
+    "make_probes": "accuse.make",
     "protect_folder": "folder.protect",
     "protection_named": "protections",
     "recipe_named": "training.recipes",
     "reveal_folder": "folder.reveal",
+    "suspect_named": "accuse.suspects",
     "verify_folder": "folder.verify",
     "victim_named": "victims.architectures",
 }
@@ -53,16 +60,20 @@ __all__ = [
     "ProtectOptions",
     "Protection",
     "Recipe",
+    "Suspect",
     "Victim",
     "__version__",
     "audit_folder",
     "countermeasure_named",
     "fit",
+    "judge_answers",
     "load",
+    "make_probes",
     "protect_folder",
     "protection_named",
     "recipe_named",
     "reveal_folder",
+    "suspect_named",
     "verify_folder",
     "victim_named",
 ]

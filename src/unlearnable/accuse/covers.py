@@ -7,7 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from jaxtyping import UInt8
 from PIL import Image, ImageOps
+from torch import Tensor
 
 from unlearnable.images.imageset import Images8
 from unlearnable.images.photos import UnreadablePhotoError, read_limited, read_photo
@@ -88,7 +90,7 @@ def _others(found: Sequence[Found], name: str, turns: int) -> list[int]:
     return others
 
 
-def _read(file: Path, size: tuple[int, int]) -> tuple[str, Images8]:
+def _read(file: Path, size: tuple[int, int]) -> tuple[str, UInt8[Tensor, "3 h w"]]:
     """SHA-256 of a picture file, and the picture, cut and resized."""
     try:
         content = read_limited(file)

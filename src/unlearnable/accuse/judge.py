@@ -17,9 +17,10 @@ from unlearnable.accuse.statistics import (
     Comparison,
     Scores,
     answers_found,
-    figures_of,
     holm,
+    log_odds,
     paired,
+    responses,
     scores_found,
 )
 
@@ -59,7 +60,7 @@ class Judgement:
         kind: of the answers; None where there are none that can be used.
         mapped: how the model's answers were assigned to the owner's classes; None without.
         comparison: over all classes; None where it could not be tested.
-        figures: of every key, the owner's first, in the same units.
+        responses: of every key, the owner's first; see `accuse.statistics`.
         paired: the cross-check's p-value; see `accuse.statistics`.
         classes: one by one.
         seal: of the record.
@@ -75,7 +76,7 @@ class Judgement:
     kind: Kind | None
     mapped: Mapped | None
     comparison: Comparison | None
-    figures: tuple[float, ...]
+    responses: tuple[float, ...]
     paired: float | None
     classes: tuple[ClassFinding, ...]
     seal: str
@@ -103,16 +104,20 @@ def judge_answers(sealed: Sealed, answers: Answers, mapping: Mapping[str, str] |
     mapped, given = _mapping(sealed, answers, mapping)
     if reason := _untestable(sealed, answers, mapped):
         return _judgement(sealed, answers, "could not be tested", reason)
-    table = sealed.arranged(answers.scores)
+    said = sealed.arranged(answers.scores)
+    table = said if answers.kind == "labels" else log_odds(said)
     if mapped == "found":
         found = answers_found(table[:, ::2])
-        scores, named = scores_found(table[:, 1::2], found), found[OWNER]
+        named, scores, means = found[OWNER], *(scores_found(half[:, 1::2], found) for half in (table, said))
     else:
-        scores, named = _scores_given(table, given), given
-    figures = figures_of(scores)
-    comparison = Comparison.of(figures)
+        named, scores, means = given, *(_scores_given(whole, given) for whole in (table, said))
+    answered = responses(scores)
+    comparison = Comparison.of(answered, means.mean((1, 2)))
     verdict: Verdict = "shown" if comparison.p_value <= sealed.level else "not shown"
-    by_class = [Comparison.of(scores[:, place].mean(1)) for place in range(len(sealed.classes))]
+    by_class = [
+        Comparison.of(of_class.mean(1), shown.mean(1))
+        for of_class, shown in zip(scores.swapaxes(0, 1), means.swapaxes(0, 1), strict=True)
+    ]
     findings = tuple(
         ClassFinding(name, answers.names[answer], one, p_value)
         for name, answer, one, p_value in zip(
@@ -120,7 +125,7 @@ def judge_answers(sealed: Sealed, answers: Answers, mapping: Mapping[str, str] |
         )
     )
     check = paired(scores, int(sealed.seal[:8], 16))
-    return _judgement(sealed, answers, verdict, "", mapped, comparison, tuple(map(float, figures)), check, findings)
+    return _judgement(sealed, answers, verdict, "", mapped, comparison, tuple(map(float, answered)), check, findings)
 
 
 def read_mapping(file: Path) -> dict[str, str]:
@@ -183,7 +188,7 @@ def _judgement(
     reason: str,
     mapped: Mapped | None = None,
     comparison: Comparison | None = None,
-    figures: tuple[float, ...] = (),
+    responses: tuple[float, ...] = (),
     paired: float | None = None,
     classes: tuple[ClassFinding, ...] = (),
 ) -> Judgement:
@@ -198,7 +203,7 @@ def _judgement(
         kind=answers.kind,
         mapped=mapped,
         comparison=comparison,
-        figures=figures,
+        responses=responses,
         paired=paired,
         classes=classes,
         seal=sealed.seal,

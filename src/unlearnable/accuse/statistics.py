@@ -1,11 +1,13 @@
 """The test: how often a model names a class where it is shown the owner's secret of it, against decoy keys' secrets.
 
 Scores are arranged by key (the owner's first), class and turn: what the model says of the class whose secret the
-picture bears. A key's figure is the mean over its pictures. The p-value is the rank of the owner's figure among all
-keys' (Barnard, 1963; Besag and Clifford, 1989): exact for a model that knows nothing of the owner's key, however it
-was trained, and on whatever other pictures. The unit is the whole key. Keys are dealt their secrets contrary to the
-same pictures, so that the secrets of a key's classes hang together: a test that takes classes for independent is wrong
-too often (docs/accuse.md), and is a cross-check alone.
+picture bears. A key's response counts a few classes that were learnt well for more than many that were a little. The
+p-value is the rank of the owner's response among all keys' (Barnard, 1963; Besag and Clifford, 1989): exact for a model
+that knows nothing of the owner's key, however it was trained, and on whatever other pictures.
+
+The unit is the whole key. Keys are dealt their secrets contrary to the same pictures, so that the secrets of a key's
+classes hang together: a test that takes classes for independent is wrong too often (docs/accuse.md), and is a
+cross-check alone.
 """
 
 from dataclasses import dataclass
@@ -19,7 +21,8 @@ from unlearnable.accuse.design import OWNER
 Scores = Float[ndarray, "keys classes turns"]
 Table = Float[ndarray, "keys turns classes answers"]  # what the model says of every answer, class by class
 PERMUTATIONS = 9999  # of the cross-check
-TIED = 1e-9  # figures that differ by less are equal: sums of the same numbers in another order
+TIED = 1e-9  # responses that differ by less are equal: sums of the same numbers in another order
+LEAST = 1e-6  # probabilities are kept so far from 0 and 1
 
 
 @dataclass(frozen=True)
@@ -27,10 +30,10 @@ class Comparison:
     """The owner's key against decoys.
 
     Attributes:
-        owner: the owner's figure.
-        decoys: mean of the decoys'.
+        owner: mean score of the owner's pictures.
+        decoys: mean over the decoys of theirs.
         highest_decoy: the highest of theirs.
-        beaten: how many decoys are below the owner.
+        beaten: how many decoys respond less than the owner.
         p_value: of the owner's rank, ties against the owner.
     """
 
@@ -41,17 +44,33 @@ class Comparison:
     p_value: float
 
     @classmethod
-    def of(cls, figures: Float[ndarray, " keys"]) -> "Comparison":
-        """Of one figure a key, the owner's first."""
-        owner, decoys = float(figures[OWNER]), np.delete(figures, OWNER)
-        beaten = int((decoys < owner - TIED).sum())
-        p_value = (1 + len(decoys) - beaten) / (1 + len(decoys))
-        return cls(owner, float(decoys.mean()), float(decoys.max()), beaten, p_value)
+    def of(cls, responses: Float[ndarray, " keys"], means: Float[ndarray, " keys"]) -> "Comparison":
+        """Of one response and one mean score a key, the owner's first."""
+        others = np.delete(responses, OWNER)
+        beaten = int((others < responses[OWNER] - TIED).sum())
+        decoys = np.delete(means, OWNER)
+        p_value = (1 + len(others) - beaten) / (1 + len(others))
+        return cls(float(means[OWNER]), float(decoys.mean()), float(decoys.max()), beaten, p_value)
 
 
-def figures_of(scores: Scores) -> Float[ndarray, " keys"]:
-    """A key's figure: the mean over its classes and their pictures."""
-    means: Float[ndarray, " keys"] = scores.mean((1, 2))
+def log_odds(probabilities: Float[ndarray, "*any"]) -> Float[ndarray, "*any"]:
+    """The logarithm of p / (1 - p): from 1 to 2 in a million is as much as from a third to a half."""
+    kept = probabilities.clip(LEAST, 1 - LEAST)
+    odds: Float[ndarray, "*any"] = np.log(kept / (1 - kept))
+    return odds
+
+
+def class_responses(scores: Scores) -> Float[ndarray, "keys classes"]:
+    """How far a key's mean score of a class lies above that of all keys, in their deviations, squared; 0 below it."""
+    means = scores.mean(2)
+    deviations = (means - means.mean(0)) / np.maximum(means.std(0), TIED)
+    squares: Float[ndarray, "keys classes"] = np.maximum(deviations, 0) ** 2
+    return squares
+
+
+def responses(scores: Scores) -> Float[ndarray, " keys"]:
+    """A key's response: the mean over its classes."""
+    means: Float[ndarray, " keys"] = class_responses(scores).mean(1)
     return means
 
 
@@ -63,11 +82,11 @@ def paired(scores: Scores, seed: int, permutations: int = PERMUTATIONS) -> float
         seed: of the permutations.
         permutations: how many are drawn.
     """
-    means = scores.mean(2)
-    keys, classes = means.shape
+    squares = class_responses(scores)
+    keys, classes = squares.shape
     places = np.random.default_rng(seed).integers(keys, size=(permutations, classes))
-    sums = means[places, np.arange(classes)].sum(1)
-    return float((1 + (sums >= means[OWNER].sum() - TIED).sum()) / (1 + permutations))
+    sums = squares[places, np.arange(classes)].sum(1)
+    return float((1 + (sums >= squares[OWNER].sum() - TIED).sum()) / (1 + permutations))
 
 
 def holm(p_values: list[float]) -> list[float]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from unlearnable.accuse.answers import Answers
 from unlearnable.accuse.onnx_models import onnx_model
@@ -97,18 +98,27 @@ def suspect_named(
         raise ValueError(f"expected the network before its weights, such as resnet9@{file}, got {spec}")
     if not side:
         raise ValueError("expected the side in pixels of the pictures that the model takes; name --size")
-    return _victim(name, path, side, device or best_device())
+    model, names = load_trained(victim_named(name), path, side)
+    return of_victim(model, side, names, device)
 
 
-def _victim(name: str, file: Path, side: int, device: torch.device) -> Suspect:
-    model, names = load_trained(victim_named(name), file, side)
+def of_victim(model: nn.Module, side: int, names: Sequence[str] = (), device: torch.device | None = None) -> Suspect:
+    """A trained network of this package or of timm, which takes pictures in [0, 1].
+
+    Args:
+        model: the network.
+        side: of the pictures in pixels.
+        names: of its classes.
+        device: where to compute; the best one when None.
+    """
+    device = device or best_device()
     model = model.to(device).eval().to(memory_format=torch.channels_last)
 
     @torch.inference_mode()
     def answer(pictures: Images8) -> Any:
         unit = (pictures.to(device).float() / 255).contiguous(memory_format=torch.channels_last)
         with fast(device):
-            logits = model(unit).float().cpu().numpy()
-        return logits
+            logits = model(unit)
+        return logits.float().cpu().numpy()
 
-    return Suspect(side, answer, names)
+    return Suspect(side, answer, tuple(names))

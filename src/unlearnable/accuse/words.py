@@ -1,0 +1,61 @@
+"""A judgement in plain words: what was shown, and what was not."""
+
+from unlearnable.accuse.judge import Judgement
+from unlearnable.accuse.statistics import Comparison
+
+MEANT = (
+    "What it means: the model answers to secrets that this key alone gives. Pictures that bear them, or something made "
+    "of such pictures, were among what it was trained on. It does not say which pictures or how many, who trained it, "
+    "or whether that was allowed."
+)
+UNMEANT = (
+    "What it does not mean: that your pictures were not used. A small share of them, a fine-tuned or cleaned model, or "
+    "too few questions show nothing, either."
+)
+ONCE = (
+    "A test counts once. Whoever asks several models, or one model again until it is shown, must say how often: each "
+    "test of an innocent model is wrong with the probability of its level."
+)
+WHAT = {
+    ("labels", False): "How often it names the class whose secret it is shown",
+    ("probabilities", False): "What probability it gives the class whose secret it is shown",
+    ("logits", False): "What probability it gives the class whose secret it is shown",
+    ("labels", True): "By how much more often than with the other keys it gives the answer that was found for a class",
+    ("probabilities", True): "By how much the answer found for a class is more probable than with the other keys",
+    ("logits", True): "By how much the answer found for a class is more probable than with the other keys",
+}  # a key's figure is, by the kind of answers, and by whether they had to be assigned to classes first
+
+
+def headline(judgement: Judgement) -> str:
+    """The verdict in one sentence."""
+    match judgement.verdict, judgement.comparison:
+        case "shown", Comparison() as found:
+            return (
+                f"Shown: this model was trained on pictures that bear your secrets (p = {found.p_value:.3g}, at most "
+                f"{judgement.level:g} was asked)."
+            )
+        case "not shown", Comparison() as found:
+            return f"Not shown: your key does not stand out from keys that are nobody's (p = {found.p_value:.3g})."
+        case _:
+            return f"Could not be tested: {judgement.reason}."
+
+
+def sentences(judgement: Judgement) -> list[str]:
+    """What lies behind it, and what it means."""
+    found = judgement.comparison
+    if not found:
+        return ["Nothing follows from this, for or against the model.", ONCE]
+    decoys, highest = judgement.decoys, in_percent(found.highest_decoy)
+    return [
+        f"{WHAT[judgement.kind or 'labels', judgement.mapped == 'found']}: {in_percent(found.owner)} with your key; "
+        f"with {decoys} keys that are nobody's {in_percent(found.decoys)} on average, {highest} at most.",
+        f"It responds less to {found.beaten} of {decoys} such keys than to yours. To a model that knows nothing of your "
+        f"key it is one among {decoys + 1}, and so good a rank or a better one has a probability of {found.p_value:.3g}.",
+        MEANT if judgement.verdict == "shown" else UNMEANT,
+        ONCE,
+    ]
+
+
+def in_percent(share: float) -> str:
+    """With a sign before what is below nothing."""
+    return f"{100 * share:.1f} %".replace("-", "\N{MINUS SIGN}")
