@@ -12,7 +12,6 @@ from unlearnable.accuse.design import Extent, decoy_keys, drawn
 from unlearnable.accuse.statistics import (
     Comparison,
     answers_found,
-    class_responses,
     holm,
     log_odds,
     paired,
@@ -83,20 +82,15 @@ def test_a_rank_counts_ties_against_the_owner():
     assert Comparison.of(best, best).p_value == 0.01
 
 
-def test_one_class_that_was_learnt_well_counts_for_more_than_many_a_little():
-    rng = np.random.default_rng(0)
-    scores = rng.normal(0, 1, (100, 10, 1))
-    scores[0, 3] += 6
-    assert p_value(scores) == 0.01
-    assert responses(scores)[0] == pytest.approx(class_responses(scores)[0].mean())
+def test_log_odds_are_bounded():
     assert log_odds(np.array([0.5, 0.0, 1.0])) == pytest.approx([0, np.log(1e-6), -np.log(1e-6)], abs=1e-5)
 
 
 @given(SCORES)
 def test_the_cross_check_is_what_trying_all_exchanges_gives(scores):
-    squares = class_responses(scores)
-    sums = [squares[list(keys), range(CLASSES)].sum() for keys in itertools.product(range(KEYS), repeat=CLASSES)]
-    exact = np.mean(np.array(sums) >= squares[0].sum() - 1e-9)
+    means = scores.mean(2)
+    sums = [means[list(keys), range(CLASSES)].sum() for keys in itertools.product(range(KEYS), repeat=CLASSES)]
+    exact = np.mean(np.array(sums) >= means[0].sum() - 1e-9)
     assert paired(scores, seed=1, permutations=4000) == pytest.approx(exact, abs=0.04)
 
 

@@ -63,5 +63,5 @@ def _facts(judgement: Judgement) -> list[tuple[str, str]]:
 
 def _places(responses: tuple[float, ...]) -> list[float]:
     """Where each key stands on the line, in px."""
-    high = max(responses, default=1.0)
-    return [LEFT + (RIGHT - LEFT) * response / max(high, 1e-9) for response in responses]
+    low, high = min(responses, default=0.0), max(responses, default=1.0)
+    return [LEFT + (RIGHT - LEFT) * (response - low) / max(high - low, 1e-9) for response in responses]

@@ -21,7 +21,7 @@ from unlearnable.images.imageset import Images8, to_bytes
 from unlearnable.semantics.secrets import Secrets
 
 CONTRAST = 0.3  # of a cover, around mid-grey
-STRENGTH = 12.0  # RMS of what is hidden, in grey levels: half as much again as the usual budget
+STRENGTH = 16.0  # RMS of what is hidden, in grey levels: twice the usual budget
 GREY = 127.5
 
 

@@ -1,9 +1,9 @@
 """The test: how often a model names a class where it is shown the owner's secret of it, against decoy keys' secrets.
 
 Scores are arranged by key (the owner's first), class and turn: what the model says of the class whose secret the
-picture bears. A key's response counts a few classes that were learnt well for more than many that were a little. The
-p-value is the rank of the owner's response among all keys' (Barnard, 1963; Besag and Clifford, 1989): exact for a model
-that knows nothing of the owner's key, however it was trained, and on whatever other pictures.
+picture bears, as a label 0 or 1, of a probability the log-odds. A key's response is their mean. The p-value is the
+rank of the owner's response among all keys' (Barnard, 1963; Besag and Clifford, 1989): exact for a model that knows
+nothing of the owner's key, however it was trained, and on whatever other pictures.
 
 The unit is the whole key. Keys are dealt their secrets contrary to the same pictures, so that the secrets of a key's
 classes hang together: a test that takes classes for independent is wrong too often (docs/accuse.md), and is a
@@ -60,17 +60,9 @@ def log_odds(probabilities: Float[ndarray, "*any"]) -> Float[ndarray, "*any"]:
     return odds
 
 
-def class_responses(scores: Scores) -> Float[ndarray, "keys classes"]:
-    """How far a key's mean score of a class lies above that of all keys, in their deviations, squared; 0 below it."""
-    means = scores.mean(2)
-    deviations = (means - means.mean(0)) / np.maximum(means.std(0), TIED)
-    squares: Float[ndarray, "keys classes"] = np.maximum(deviations, 0) ** 2
-    return squares
-
-
 def responses(scores: Scores) -> Float[ndarray, " keys"]:
-    """A key's response: the mean over its classes."""
-    means: Float[ndarray, " keys"] = class_responses(scores).mean(1)
+    """A key's response: the mean over its classes and their pictures."""
+    means: Float[ndarray, " keys"] = scores.mean((1, 2))
     return means
 
 
@@ -82,11 +74,11 @@ def paired(scores: Scores, seed: int, permutations: int = PERMUTATIONS) -> float
         seed: of the permutations.
         permutations: how many are drawn.
     """
-    squares = class_responses(scores)
-    keys, classes = squares.shape
+    means = scores.mean(2)
+    keys, classes = means.shape
     places = np.random.default_rng(seed).integers(keys, size=(permutations, classes))
-    sums = squares[places, np.arange(classes)].sum(1)
-    return float((1 + (sums >= squares[OWNER].sum() - TIED).sum()) / (1 + permutations))
+    sums = means[places, np.arange(classes)].sum(1)
+    return float((1 + (sums >= means[OWNER].sum() - TIED).sum()) / (1 + permutations))
 
 
 def holm(p_values: list[float]) -> list[float]:
