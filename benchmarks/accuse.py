@@ -206,8 +206,8 @@ class Court:
                 scores[kind][probe.key, probe.label, probe.turn] = values[place]
         return scores
 
-    def verdicts(self, suspect: Suspect) -> dict[str, Any]:
-        """Everything that is measured of one suspect."""
+    def verdicts(self, suspect: Suspect, number: int) -> dict[str, Any]:
+        """Everything that is measured of one suspect; its number decides which keys it is an innocent to."""
         plan, decoys = self.plan, Extent.within(10**9, self.plan.level, 1).decoys
         model, accuracy = self.trained(suspect)
         found: dict[str, Any] = asdict(suspect) | {"accuracy": round(accuracy, 4)}
@@ -219,8 +219,10 @@ class Court:
         innocent: dict[str, list[float]] = {"labels": [], "probabilities": []}
         crossed: dict[str, list[float]] = {"labels": [], "probabilities": []}
         for owner in range(plan.innocent_keys if not (suspect.after or suspect.classes) else 0):
-            first = DECOYS * (2 + owner)
-            scores = self.scores(model, suspect, [INNOCENT + owner, *range(first, first + decoys)], 1)
+            place = number * plan.innocent_keys + owner
+            first = DECOYS * (2 + place)
+            scores = self.scores(model, suspect, [INNOCENT + place, *range(first, first + decoys)], 1)
+            self.shown.popitem()  # nobody else is shown them
             for kind, of_kind in scores.items():
                 evidence = _evidence(kind, of_kind)
                 innocent[kind].append(Comparison.of(responses(evidence), of_kind.mean((1, 2))).p_value)
@@ -285,8 +287,8 @@ def main() -> None:
     runs = arguments.runs / arguments.plan.stem
     runs.mkdir(parents=True, exist_ok=True)
     court, found = Court(plan, runs), []
-    for suspect in plan.each():
-        found.append(court.verdicts(suspect))
+    for number, suspect in enumerate(plan.each()):
+        found.append(court.verdicts(suspect, number))
         print(json.dumps(found[-1]), flush=True)
         words = {"title": plan.title, "versions": versions(), "innocent": summary(found, plan.level)}
         write(arguments.out, json.dumps(words | {"suspects": found}, indent=1) + "\n")

@@ -49,8 +49,8 @@ def sentences(judgement: Judgement) -> list[str]:
     return [
         f"{WHAT[judgement.kind or 'labels', judgement.mapped == 'found']}: {in_percent(found.owner)} with your key; "
         f"with {decoys} keys that are nobody's {in_percent(found.decoys)} on average, {highest} at most.",
-        f"It responds less to {found.beaten} of {decoys} such keys than to yours. To a model that knows nothing of your "
-        f"key it is one among {decoys + 1}, and so good a rank or a better one has a probability of {found.p_value:.3g}.",
+        f"It responds less to {found.beaten} of {decoys} such keys than to yours. To a model that knows nothing of it "
+        f"your key is one among {decoys + 1}, and so good a rank has a probability of {found.p_value:.3g}.",
         MEANT if judgement.verdict == "shown" else UNMEANT,
         ONCE,
     ]
