@@ -10,6 +10,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 demo: $(VENV)/installed
 	$(BIN)/python examples/demo.py --out demo $(if $(PHOTOS),--photos "$(PHOTOS)")
 	$(if $(PHOTOS),,$(BIN)/python examples/audit_digits.py demo)
+	$(if $(PHOTOS),,$(BIN)/python examples/accuse_digits.py demo)
 
 test: $(VENV)/installed-dev
 	$(BIN)/ruff check .

@@ -8,6 +8,7 @@ import pytest
 
 from banks import small_bank
 from unlearnable import Key, protect_folder
+from unlearnable.accuse.sealed import Sealed, SealedProbe
 from unlearnable.folder.manifest import ManifestEntry, Report
 from unlearnable.images.quality import Quality
 from unlearnable.images.visibility import Visibility
@@ -75,3 +76,10 @@ def test_bank_json_has_the_fields_of_the_documentation(tmp_path):
     )
     assert set(re.findall(r"`(\w+)`", described["generator"])) == options.keys()
     assert all(f"`{name}`" in described["distances"] for name in bank.distances)
+
+
+def test_a_sealed_record_has_the_fields_of_the_documentation():
+    (rows,) = tables("accuse.md")[-1:]
+    assert names(rows) == sorted(of(Sealed))
+    (probes,) = (text for row, text in rows if row == ["probes"])
+    assert set(re.findall(r"`(\w+)`", probes)) == of(SealedProbe)
