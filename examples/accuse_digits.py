@@ -28,7 +28,7 @@ if not (out / "digits" / "report.json").exists():
 shutil.rmtree(out / "accusation", ignore_errors=True)
 
 test = load(f"folder:path={digits / 'test'},size=16")
-victim, recipe = victim_named("resnet9:width=8"), recipe_named("quick:epochs=12")
+victim, recipe = victim_named("resnet9:width=8"), recipe_named("quick:epochs=18")
 probes = out / "accusation" / "probes"
 probes.parent.mkdir(parents=True)
 sealed = make_probes(out / "digits", digits / "test", out / "key", probes, originals=digits / "train")
