@@ -57,6 +57,7 @@ def test_what_is_written_is_read_again(tmp_path, kind):
         ("picture,answer\n1.png,a\n1.png,b\n2.png,b\n3.png,b\n", "one answer to every picture"),
         ("picture,answer\n1.png,a\n2.png,\n3.png,b\n", "got none to 2.png"),
         ("picture,answer\n1.png,a\n2.png,b,c\n3.png,b\n", "expected 2 values in every row"),
+        ('picture,answer\n1.png,"a\n', "no CSV file"),
         ("picture,a,b\n1.png,1,2\n2.png,nan,1\n3.png,1,1\n", "got nan for the answer a to picture 2"),
         ("picture,a,b\n1.png,1,2\n2.png,inf,1\n3.png,1,1\n", "expected finite numbers"),
         ("picture,a,b\n1.png,1,2\n2.png,many,1\n3.png,1,1\n", "expected numbers"),

@@ -10,6 +10,7 @@ from sample_pictures import sample_pictures
 from skl2onnx import to_onnx
 from sklearn.linear_model import LogisticRegression
 
+from banks import small_bank
 from commands import run, runner
 from unlearnable import (
     Suspect,
@@ -93,7 +94,7 @@ def test_a_record_says_what_was_fixed_and_nothing_of_the_key(place, sealed):
     text = (place / "probes" / SEALED).read_text()
     key = (place / "key").read_bytes()
     assert key.hex() not in text
-    assert sealed.dealt_again == len(sealed.classes) == 10
+    assert len(sealed.classes) == 10
     assert sealed.extent.queries == len(sealed.probes) == len(list((place / "probes" / PICTURES).iterdir()))
     assert sealed.seal == Sealed.load(place / "probes").seal
     assert all(key not in file.read_bytes() for file in (place / "probes").rglob("*") if file.is_file())
@@ -137,6 +138,9 @@ def test_what_cannot_be_tested_is_said(place, sealed, guilty):
     assert "one answer to everything: cat" in headline(one)
     flat = judge_answers(sealed, Answers.of_numbers(sealed.classes, np.full((len(sealed.probes), 10), 0.1)))
     assert flat.verdict == "could not be tested"
+    nobody = dict.fromkeys(sealed.classes, "elsewhere")
+    mistyped = judge_answers(sealed, labels(guilty.ask(place / "probes", sealed)), nobody)
+    assert (mistyped.verdict, "--mapping" in mistyped.reason) == ("could not be tested", True)
     unnamed = judge_answers(sealed, renamed(guilty.ask(place / "probes", sealed)))
     assert "--mapping" in unnamed.reason
     with pytest.raises(ValueError, match="expected answers to 1000 probes, got 3"):
@@ -210,6 +214,13 @@ def test_commands_and_exit_codes(place, sealed, tmp_path, guilty, innocent):
     assert "got none to" in run(*empty, code=2).output
     again = ("accuse", "probe", place / "protected", *asked, "--out", tmp_path / "probes")
     assert "exists already" in run(*again, code=2).output
+    model = ("accuse", "model", f"resnet9:width=8@{place / 'protected.safetensors'}", "--size", SIDE)
+    shutil.copytree(place / "probes", tmp_path / "same")
+    run(*model, "--protected", place / "protected", *asked, "--out", tmp_path / "same")  # asked with what is there
+    assert Sealed.load(tmp_path / "same") == sealed
+    (tmp_path / "other").write_bytes(bytes(32))
+    other = (*words[:-1], tmp_path / "other", "--out", tmp_path / "same")
+    assert "are of the key" in run(*model, "--protected", place / "protected", *other, code=2).output
 
 
 def test_what_does_not_belong_together_is_refused(place, tmp_path, job, photos):
@@ -220,15 +231,17 @@ def test_what_does_not_belong_together_is_refused(place, tmp_path, job, photos):
 
     (tmp_path / "key").write_bytes(bytes(32))
     refused("was protected with the key", key=tmp_path / "key")
-    refused("is the original of a published picture", clean=place / "photos")
+    refused("was published, or is the original", clean=place / "photos")
+    refused("was published, or is the original", clean=place / "protected")
     refused("expected at least 100 pictures", queries=99)
     refused("expected a folder of clean pictures", clean=tmp_path / "nowhere")
-    refused("expected at least 700 clean pictures", queries=700_000)
-    refused("Name the folder that was protected", originals=photos)
+    refused("expected at least 700 clean pictures in", queries=700_000)
+    refused("Name it by --originals", originals=None)
+    refused("other secrets than were hidden", originals=place / "others")
     refused("with other weights", weights="first")
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "a.png").write_bytes(b"no picture")
-    refused("take it out of the clean pictures", clean=tmp_path / "broken", queries=400)
+    refused("got 0 that can be read", clean=tmp_path / "broken")
     noise = tmp_path / "noise"
     protect_folder(photos, noise, key=place / "key", method="noise", visibility=0)
     refused("nothing is hidden", protected=noise)
@@ -245,6 +258,7 @@ def test_a_record_that_was_changed_is_refused(place, tmp_path, guilty):
         ("version", "0.0.1", "made by version 0.0.1"),
         ("probes", [], "equally often"),
         ("classes", ["cat"], "equally often"),
+        ("classes", [], "expected classes and keys"),
         ("level", "low", "a number"),
     ):
         changed = json.loads((place / "probes" / SEALED).read_text()) | {name: value}
@@ -264,6 +278,32 @@ def test_one_flat_folder_is_one_class_and_needs_no_originals(tmp_path, job):
             shutil.copy(file, folder / f"{number}.png")
     protect_folder(flat, tmp_path / "protected", key=tmp_path / "key", strength="full", visibility=0)
     sealed = make_probes(tmp_path / "protected", others, tmp_path / "key", tmp_path / "probes", queries=200)
-    assert (sealed.classes, sealed.dealt_again, sealed.extent.turns) == (["."], None, 2)
+    assert (sealed.classes, sealed.extent.turns) == (["."], 2)
     answers = Answers.of_numbers(["mine", "other"], np.random.default_rng(0).random((200, 2)))
     assert judge_answers(sealed, answers, {".": "mine"}).verdict == "not shown"
+
+
+def test_names_that_are_no_text_clutter_and_one_answer_more(sealed, guilty, place, tmp_path):
+    probes = tmp_path / "probes"
+    shutil.copytree(place / "probes", probes)
+    (probes / PICTURES / ".DS_Store").write_bytes(b"a file manager was here")
+    answers = guilty.ask(probes, sealed)
+    odd = replace(answers, names=(*answers.names[:-1], "n\udcff"))
+    odd.write(tmp_path / "odd.csv", sealed.files)
+    assert Answers.read(tmp_path / "odd.csv", sealed.files).names == odd.names
+    said = [answers.names[place] for place in answers.scores.argmax(1)]
+    more = Answers.of_labels([*said[:-1], "something else"])
+    assert judge_answers(sealed, more).mapped == "by name"
+    fewer = [name for name in answers.names if name != "digit_3"]
+    without = judge_answers(sealed, Answers.of_labels([name if name in fewer else fewer[0] for name in said]))
+    assert {one.name: one.answer for one in without.classes}["digit_3"] == "(never given)"
+
+
+def test_a_bank_whose_classes_no_key_deals_otherwise_is_refused(tmp_path, job, weights, place):
+    bank = small_bank(tmp_path / "semantics", classes=2, per_class=1).folder
+    shutil.copytree(place / "others" / "digit_0", tmp_path / "two" / "digit_0")
+    shutil.copytree(place / "others" / "digit_1", tmp_path / "two" / "digit_1")
+    job(tmp_path / "two", secrets=bank, visibility=0)
+    words = {"originals": tmp_path / "two", "secrets": bank, "weights": weights, "queries": 200}
+    with pytest.raises(ValueError, match="expected keys that differ"):
+        make_probes(tmp_path / "out", place / "photos", tmp_path / "key", tmp_path / "probes", **words)

@@ -51,8 +51,7 @@ def test_channels_first_channels_last_and_all_in_a_row(pictures, tmp_path, count
         weight = linear(tmp_path / "model.onnx", shape)
         suspect = suspect_named(str(tmp_path / "model.onnx"))
         assert suspect.side == SIDE
-        even = pictures[:4]  # a model made for two gets two
-        assert suspect.answer(even) == pytest.approx(values[:4].reshape(4, -1) @ weight, abs=1e-3)
+        assert suspect.answer(pictures) == pytest.approx(values.reshape(5, -1) @ weight, abs=1e-3)
 
 
 def test_bytes_and_normalisation(pictures, tmp_path):
@@ -81,6 +80,12 @@ def test_a_network_of_timm_with_its_own_classes(tmp_path):
     save_file(model.state_dict(), tmp_path / "m.safetensors")
     suspect = suspect_named(f"resnet10t@{tmp_path / 'm.safetensors'}", 64)
     assert suspect.names == ()
+    known = timm.get_pretrained_cfg("resnet10t")
+    standard = torch.full((1, 3, 64, 64), 0.8) - torch.tensor(known.mean)[:, None, None]
+    standard = standard / torch.tensor(known.std)[:, None, None]
+    grey = torch.full((1, 3, 64, 64), 204, dtype=torch.uint8)
+    with torch.inference_mode():
+        assert suspect.answer(grey) == pytest.approx(model(standard).numpy(), abs=0.05)
     assert suspect.answer(torch.zeros(2, 3, 64, 64, dtype=torch.uint8)).shape == (2, CLASSES)
 
 
@@ -90,6 +95,7 @@ def test_what_is_no_model_is_refused(tmp_path):
     save_file({"weight": torch.zeros(2)}, tmp_path / "other.safetensors")
     linear(tmp_path / "any.onnx", [None, 3, None, None])
     linear(tmp_path / "fixed.onnx", [None, 3, SIDE, SIDE])
+    linear(tmp_path / "grey.onnx", [None, 12, SIDE // 2, SIDE // 2])
     linear(tmp_path / "whole.onnx", [None, 3, SIDE, SIDE], TensorProto.INT64)
     for spec, side, message in (
         (tmp_path / "nowhere.onnx", None, "expected a model FILE.onnx"),
@@ -97,6 +103,7 @@ def test_what_is_no_model_is_refused(tmp_path):
         (tmp_path / "any.onnx", None, "any size; name --size"),
         (tmp_path / "fixed.onnx", 9, "expected --size 8"),
         (tmp_path / "whole.onnx", None, "as numbers or bytes"),
+        (tmp_path / "grey.onnx", None, "in three colours"),
         (tmp_path / "x.safetensors", 8, "expected the network before its weights"),
         (f"resnet9@{tmp_path / 'x.safetensors'}", None, "name --size"),
         (f"resnet9@{tmp_path / 'x.safetensors'}", 8, "pickled weights are never opened"),
@@ -104,3 +111,7 @@ def test_what_is_no_model_is_refused(tmp_path):
     ):
         with pytest.raises((ValueError, FileNotFoundError), match=message):
             suspect_named(str(spec), side)
+    with pytest.raises(ValueError, match="of an ONNX model alone"):
+        suspect_named(f"resnet9@{tmp_path / 'other.safetensors'}", 8, mean=(0.5,))
+    with pytest.raises(ValueError, match="cannot answer"):
+        suspect_named(str(tmp_path / "any.onnx"), 5).answer(torch.zeros(1, 3, 5, 5, dtype=torch.uint8))

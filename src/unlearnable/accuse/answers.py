@@ -63,8 +63,7 @@ class Answers:
             FileNotFoundError: there is none.
             ValueError: it has not exactly the pictures, or something in it is no answer.
         """
-        with file.open(newline="", encoding="utf-8-sig") as lines:
-            head, *rows = [row for row in csv.reader(lines) if row] or [[]]
+        head, *rows = read_rows(file)
         if head[:1] != [PICTURE] or len(head) < 2:
             raise ValueError(f"expected columns {PICTURE},{ANSWER} or {PICTURE},CLASS,CLASS,… in {file}, got {head}")
         if len(set(head)) < len(head):
@@ -82,7 +81,7 @@ class Answers:
 
     def write(self, file: Path, pictures: Sequence[str]) -> None:
         """Write what `read` reads."""
-        with file.open("w", newline="", encoding="utf-8") as lines:
+        with file.open("w", newline="", encoding="utf-8", errors="surrogateescape") as lines:
             writer = csv.writer(lines)
             if self.kind == "labels":
                 writer.writerow([PICTURE, ANSWER])
@@ -92,6 +91,21 @@ class Answers:
                 writer.writerow([PICTURE, *self.names])
                 rows = zip(pictures, self.scores.tolist(), strict=True)
                 writer.writerows([picture, *(f"{score:.7g}" for score in row)] for picture, row in rows)
+
+
+def read_rows(file: Path) -> list[list[str]]:
+    """The rows of a CSV file without empty ones, at least one; the names of its columns without spaces around them.
+
+    Raises:
+        FileNotFoundError: there is none.
+        ValueError: it is no CSV file.
+    """
+    try:
+        with file.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as lines:
+            head, *rows = [row for row in csv.reader(lines, strict=True) if row] or [[]]
+    except csv.Error as error:
+        raise ValueError(f"{file} is no CSV file: {error}") from None
+    return [[name.strip() for name in head], *rows]
 
 
 def _check_pictures(file: Path, given: Sequence[str], wanted: Sequence[str]) -> None:

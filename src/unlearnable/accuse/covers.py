@@ -52,22 +52,38 @@ class Covers:
 
         Raises:
             FileNotFoundError: there is no picture.
-            ValueError: one cannot be read or is the original of a published one, or there are too few.
+            ValueError: one was published, or there are too few that can be read.
         """
+        read: dict[int, UInt8[Tensor, "3 h w"]] = {}
+        digests: dict[int, str] = {}
         found = _clean_files(clean)
-        drawn = []
+        drawn: list[list[int]] = []
         for name in classes:
-            others = _others(found, name, turns)
-            drawn.append([others[place] for place in rng.permutation(len(others))[:turns]])
-        chosen = sorted({place for of_class in drawn for place in of_class})
-        digests, images = zip(*(_read(clean / found[place].name, size) for place in chosen), strict=True)
-        if known := [place for place, digest in zip(chosen, digests, strict=True) if digest in published]:
-            raise ValueError(
-                f"{clean / found[known[0]].name} is the original of a published picture, which a model may know. Name "
-                "clean pictures that were never published"
-            )
-        where = {place: index for index, place in enumerate(chosen)}
-        return cls(torch.stack(images), list(digests), [[where[place] for place in of_class] for of_class in drawn])
+            others = [place for place, file in enumerate(found) if name == ROOT_CLASS or file.class_name != name]
+            taken: list[int] = []
+            drawn.append(taken)
+            for place in (others[index] for index in rng.permutation(len(others))):
+                if len(taken) == turns:
+                    break
+                if place not in digests:
+                    digests[place], picture = _read(clean / found[place].name, size)
+                    if digests[place] in published:
+                        raise ValueError(
+                            f"{clean / found[place].name} was published, or is the original of a picture that was: a "
+                            "model may know it. Name clean pictures that were never published"
+                        )
+                    if picture is not None:
+                        read[place] = picture
+                if place in read:
+                    taken.append(place)
+            if len(taken) < turns:
+                raise ValueError(
+                    f"expected at least {turns} clean pictures in {clean} that are not of the class {name}, got "
+                    f"{len(taken)} that can be read; add some, or take a smaller --budget-of-queries"
+                )
+        where = {place: index for index, place in enumerate(read)}
+        places = [[where[place] for place in taken] for taken in drawn]
+        return cls(torch.stack(list(read.values())), [digests[place] for place in read], places)
 
 
 def _clean_files(clean: Path) -> list[Found]:
@@ -79,23 +95,12 @@ def _clean_files(clean: Path) -> list[Found]:
     return found
 
 
-def _others(found: Sequence[Found], name: str, turns: int) -> list[int]:
-    """Places of pictures that are not of the class, as far as folders tell."""
-    others = [place for place, file in enumerate(found) if name == ROOT_CLASS or file.class_name != name]
-    if len(others) < turns:
-        raise ValueError(
-            f"expected at least {turns} clean pictures that are not of the class {name}, got {len(others)}; add some, "
-            "or ask fewer --queries"
-        )
-    return others
-
-
-def _read(file: Path, size: tuple[int, int]) -> tuple[str, UInt8[Tensor, "3 h w"]]:
-    """SHA-256 of a picture file, and the picture, cut and resized."""
+def _read(file: Path, size: tuple[int, int]) -> tuple[str, UInt8[Tensor, "3 h w"] | None]:
+    """SHA-256 of a file, and the picture, cut and resized; none where it is no picture that can be read."""
     try:
         content = read_limited(file)
         rgb = read_photo(content).rgb
-    except UnreadablePhotoError as unreadable:
-        raise ValueError(f"{file}: {unreadable}; take it out of the clean pictures") from None
+    except UnreadablePhotoError:
+        return "", None
     fitted = ImageOps.fit(Image.fromarray(np.ascontiguousarray(rgb)), size)
     return hashlib.sha256(content).hexdigest(), torch.from_numpy(np.array(fitted)).permute(2, 0, 1)

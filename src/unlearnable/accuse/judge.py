@@ -1,6 +1,5 @@
 """From a model's answers to a verdict: was it trained on the owner's pictures?"""
 
-import csv
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 
-from unlearnable.accuse.answers import Answers, Kind
+from unlearnable.accuse.answers import Answers, Kind, read_rows
 from unlearnable.accuse.design import OWNER
 from unlearnable.accuse.sealed import Sealed
 from unlearnable.accuse.statistics import (
@@ -26,6 +25,8 @@ from unlearnable.accuse.statistics import (
 
 Verdict = Literal["shown", "not shown", "could not be tested"]
 Mapped = Literal["given", "by name", "found"]
+UNGIVEN = "(never given)"
+NEVER = -1  # the place of an answer that was never given
 FLAT = 1e-6  # numbers that differ by less say nothing
 
 
@@ -90,7 +91,8 @@ def judge_answers(sealed: Sealed, answers: Answers, mapping: Mapping[str, str] |
         sealed: the record of what it was shown.
         answers: in the order of the record.
         mapping: for each of the owner's classes the model's answer. When None, they are assigned by name where all
-            the owner's classes are among the answers; else found on half of the turns, and tested on the others.
+            the owner's classes are among the answers, or no others are; else found on half of the turns, and tested on
+            the others.
 
     Raises:
         ValueError: the answers are not to these probes, or the mapping names what is not there.
@@ -102,7 +104,7 @@ def judge_answers(sealed: Sealed, answers: Answers, mapping: Mapping[str, str] |
     if len(answers.scores) != len(sealed.probes):
         raise ValueError(f"expected answers to {len(sealed.probes)} probes, got {len(answers.scores)}")
     mapped, given = _mapping(sealed, answers, mapping)
-    if reason := _untestable(sealed, answers, mapped):
+    if reason := _untestable(sealed, answers, mapped, given):
         return _judgement(sealed, answers, "could not be tested", reason)
     said = sealed.arranged(answers.scores)
     table = said if answers.kind == "labels" else log_odds(said)
@@ -119,7 +121,7 @@ def judge_answers(sealed: Sealed, answers: Answers, mapping: Mapping[str, str] |
         for of_class, shown in zip(scores.swapaxes(0, 1), means.swapaxes(0, 1), strict=True)
     ]
     findings = tuple(
-        ClassFinding(name, answers.names[answer], one, p_value)
+        ClassFinding(name, answers.names[answer] if answer > NEVER else UNGIVEN, one, p_value)
         for name, answer, one, p_value in zip(
             sealed.classes, named, by_class, holm([one.p_value for one in by_class]), strict=True
         )
@@ -134,8 +136,7 @@ def read_mapping(file: Path) -> dict[str, str]:
     Raises:
         ValueError: it is none.
     """
-    with file.open(newline="", encoding="utf-8-sig") as lines:
-        head, *rows = [row for row in csv.reader(lines) if row] or [[]]
+    head, *rows = read_rows(file)
     if head != ["class", "answer"] or any(len(row) != 2 for row in rows):
         raise ValueError(f"expected the columns class,answer in {file}, got {head}")
     return {name.strip(): answer.strip() for name, answer in rows}
@@ -144,7 +145,7 @@ def read_mapping(file: Path) -> dict[str, str]:
 def _mapping(
     sealed: Sealed, answers: Answers, mapping: Mapping[str, str] | None
 ) -> tuple[Mapped, Int[ndarray, " classes"]]:
-    """How answers are assigned, and the place of the answer of each class; -1 for one that was never given."""
+    """How answers are assigned, and the place of the answer of each class."""
     places = {name: place for place, name in enumerate(answers.names)}
     if mapping is not None:
         if missing := [name for name in sealed.classes if name not in mapping]:
@@ -152,24 +153,27 @@ def _mapping(
         wanted = [mapping[name] for name in sealed.classes]
         if unknown := [answer for answer in wanted if answers.kind != "labels" and answer not in places]:
             raise ValueError(f"the mapping names the answer {unknown[0]}, of which the model says nothing")
-        return "given", np.array([places.get(answer, -1) for answer in wanted])
+        return "given", np.array([places.get(answer, NEVER) for answer in wanted])
     folded = {name.strip().casefold(): place for name, place in places.items()}
-    known = [folded.get(name.strip().casefold(), -1) for name in sealed.classes]
+    known = [places.get(name, folded.get(name.strip().casefold(), NEVER)) for name in sealed.classes]
     owned = {name.strip().casefold() for name in sealed.classes}
-    by_name = folded.keys() <= owned if answers.kind == "labels" else min(known) >= 0
-    return ("by name" if by_name else "found"), np.array(known)
+    named_alike = min(known) > NEVER or (answers.kind == "labels" and folded.keys() <= owned)
+    given = [place for place in known if place > NEVER]
+    return ("by name" if named_alike and len({*given}) == len(given) else "found"), np.array(known)
 
 
-def _untestable(sealed: Sealed, answers: Answers, mapped: Mapped) -> str:
+def _untestable(sealed: Sealed, answers: Answers, mapped: Mapped, given: Int[ndarray, " classes"]) -> str:
     """Why these answers cannot be tested; empty where they can."""
     if answers.kind == "labels" and len(answers.names) == 1:
         return f"the model gave one answer to everything: {answers.names[0]}"
     if answers.scores.std(0).max() < FLAT:
         return "the model gave the same numbers for every picture"
+    if mapped != "found" and given.max() == NEVER:
+        return "the model never gave any of the answers that stand for the owner's classes; look at the --mapping"
     if mapped == "found" and sealed.extent.turns < 2:
         return (
             "the model's answers are not named as the owner's classes, and to find which is which takes two pictures "
-            "of every key and class: name a --mapping, or make probes with more --queries"
+            "of every key and class: name a --mapping, or make probes with a larger --budget-of-queries"
         )
     return ""
 
@@ -177,7 +181,7 @@ def _untestable(sealed: Sealed, answers: Answers, mapped: Mapped) -> str:
 def _scores_given(table: Float[ndarray, "keys turns classes answers"], given: Int[ndarray, " classes"]) -> Scores:
     """What the model says of the class whose secret it is shown; nothing of an answer that it never gave."""
     chosen = table[:, :, np.arange(len(given)), given]
-    scores: Scores = np.where(given >= 0, chosen, 0.0).transpose(0, 2, 1)
+    scores: Scores = np.where(given > NEVER, chosen, 0.0).transpose(0, 2, 1)
     return scores
 
 

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,10 +14,11 @@ from unlearnable.accuse.covers import Covers
 from unlearnable.accuse.design import Extent, decoy_keys, drawn
 from unlearnable.accuse.ownership import Ownership
 from unlearnable.accuse.probes import CONTRAST, STRENGTH, probe_pictures
-from unlearnable.accuse.sealed import PICTURES, Sealed, SealedProbe, write_template
+from unlearnable.accuse.sealed import PICTURES, SEALED, Sealed, SealedProbe, write_template
 from unlearnable.compute.devices import device_named
 from unlearnable.hiding.inference import prepare
 from unlearnable.images.photos import Photo, encode_photo
+from unlearnable.keys import Key
 from unlearnable.semantics.secrets import RENDER
 from unlearnable.storage.atomic import PARTIAL
 from unlearnable.storage.provenance import __version__
@@ -47,8 +49,8 @@ def make_probes(
             protected classes, no class is shown on its own pictures.
         key: the owner's key file. It does not go into what is written.
         out: new folder.
-        originals: the folder that was protected, at which the decoys' secrets are dealt; where ``clean`` has the same
-            classes it can do, and does when None.
+        originals: the folder that was protected, at which the decoys' secrets are dealt, too; not needed for one class,
+            nor where secrets are dealt in order.
         queries: pictures at most.
         level: the p-value to be reached.
         secrets: as for `protect_folder`: drawings, or the folder of a bank.
@@ -62,8 +64,8 @@ def make_probes(
         test was fixed then.
 
     Raises:
-        ValueError: the key is not that of the folder, nothing is hidden there, or a clean picture is one of those that
-            were published, or there are too few.
+        ValueError: the key is not that of the folder, nothing is hidden there, the originals are others,
+            a clean picture was published, or there are too few.
         FileNotFoundError: a folder holds nothing.
 
     Example:
@@ -78,9 +80,9 @@ def make_probes(
     classes = owned.classes[: extent.classes]
     seed = seed or random_bytes.token_bytes(32)
     rng = np.random.default_rng(list(seed))
-    waves = owned.waves(Path(originals or clean))
+    waves = owned.waves(Path(originals) if originals else None)
     on_stage("reading clean pictures", 0, 1)
-    covers = Covers.draw(clean, owned.originals, classes, extent.turns, owned.size, rng)
+    covers = Covers.draw(clean, owned.published, classes, extent.turns, owned.size, rng)
     on_stage("reading clean pictures", 1, 1)
     keys = owned.keys(classes, decoy_keys(seed, extent.decoys), waves, partial(on_stage, "dealing decoys"))
     probes = drawn(extent, covers.places, rng)
@@ -109,7 +111,6 @@ def make_probes(
         decoys_seed=seed.hex(),
         classes=classes,
         secret_numbers=[list(of_key.numbers) for of_key in keys],
-        dealt_again=owned.dealt_again(classes, waves),
         contrast=CONTRAST,
         strength=STRENGTH,
         covers=covers.digests,
@@ -118,4 +119,25 @@ def make_probes(
     write_template(building, sealed.files)
     sealed.save(building)
     building.rename(out)
+    return sealed
+
+
+def probes_of(protected: str | Path, clean: str | Path, key: str | Path, out: str | Path, **words: Any) -> Sealed:
+    """The probes in ``out``, made where there are none: models on this machine learn nothing from being asked.
+
+    Args:
+        protected: as for `make_probes`, as is everything else.
+        clean: see there.
+        key: see there.
+        out: see there; may hold probes.
+        words: see there.
+
+    Raises:
+        ValueError: those that are there are another key's, or see `make_probes`.
+    """
+    if not (Path(out) / SEALED).is_file():
+        return make_probes(protected, clean, key, out, **words)
+    sealed = Sealed.load(Path(out))
+    if sealed.key != Key.read(key).fingerprint:
+        raise ValueError(f"the probes in {out} are of the key {sealed.key}, and {key} is another; name another --out")
     return sealed

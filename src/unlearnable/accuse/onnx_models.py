@@ -46,6 +46,8 @@ def onnx_model(
     count, *shape = (length if isinstance(length, int) else None for length in taken.shape)
     last = len(shape) == 3 and shape[2] == 3 and shape[0] != 3
     fixed = _side(shape, last)
+    if shape not in ([None], [3 * (fixed or 0) ** 2], [3, fixed, fixed], [fixed, fixed, 3]):
+        raise ValueError(f"expected a model of square pictures in three colours, {file} takes {taken.shape}")
     if not (side or fixed):
         raise ValueError(f"{file} takes pictures of any size; name --size")
     if fixed and side not in (None, fixed):
@@ -60,9 +62,16 @@ def onnx_model(
             values = ((values.astype(np.float32) / 255 - mean) / std).astype(kind)
         values = np.ascontiguousarray(values if last else values.transpose(0, 3, 1, 2))
         values = values.reshape(len(values), -1) if flat else values
-        at_once = count or len(values)  # a model may be made for so many
-        parts = (values[start : start + at_once] for start in range(0, len(values), at_once))
-        return np.concatenate([np.asarray(session.run([outputs[place].name], {taken.name: part})[0]) for part in parts])
+        at_once = count or len(values)  # a model may be made for so many: the last ones are filled up
+        filled = np.concatenate([values, *[values[-1:]] * (-len(values) % at_once)])
+        try:
+            parts = [
+                np.asarray(session.run([outputs[place].name], {taken.name: part})[0])
+                for part in np.split(filled, len(filled) // at_once)
+            ]
+        except Exception as error:
+            raise ValueError(f"{file} cannot answer: {error}") from None
+        return np.concatenate(parts)[: len(values)]
 
     return side or fixed or 0, answer
 

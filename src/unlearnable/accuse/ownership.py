@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median_low
 
+from unlearnable.accuse.design import OWNER
 from unlearnable.accuse.probes import KeySecrets
 from unlearnable.folder.dealing import ClassWaves
 from unlearnable.folder.manifest import ManifestEntry, Report, read_manifest
@@ -15,6 +16,8 @@ from unlearnable.hiding.network import Hider
 from unlearnable.images.scan import scan
 from unlearnable.keys import Key
 from unlearnable.semantics.secrets import Secrets
+
+SIDE = 64  # px, at which keys are compared
 
 
 @dataclass(frozen=True)
@@ -71,29 +74,36 @@ class Ownership:
         return width, height
 
     @property
-    def originals(self) -> set[str | None]:
-        """SHA-256 of the files that were protected."""
-        return {entry.sha256_input for entry in self.entries}
+    def published(self) -> set[str | None]:
+        """SHA-256 of the files that were protected, and of their copies."""
+        return {digest for entry in self.entries for digest in (entry.sha256_input, entry.sha256_output)}
 
     def numbers(self, classes: Sequence[str], dealt: Sequence[int]) -> list[int]:
         """Of the secrets of some classes, where all are dealt so."""
         return [dealt[self.report.classes.index(name)] for name in classes]
 
-    def waves(self, looked_at: Path) -> ClassWaves | None:
-        """Of the pictures to which secrets are dealt contrarily; None where the pictures do not matter.
+    def waves(self, originals: Path | None) -> ClassWaves | None:
+        """Of the pictures to which secrets were dealt contrarily; None where the pictures do not matter.
 
         Raises:
-            ValueError: ``looked_at`` has not the classes.
+            ValueError: they are not those to which the owner's were.
         """
         if self.report.options["deal"] == "order" or len(self.report.classes) == 1:
             return None
-        found = [file for file in scan(looked_at) if not file.refused] if looked_at.is_dir() else []
-        if missing := sorted(set(self.report.classes) - {file.class_name for file in found}):
+        if originals is None or not originals.is_dir():
             raise ValueError(
-                f"expected pictures of the class {missing[0]} in {looked_at}: decoys get their secrets contrary to the "
-                "same pictures as the owner. Name the folder that was protected by --originals"
+                f"expected the folder that was protected, got {originals}: the secrets of decoys are dealt at the same "
+                "pictures as yours. Name it by --originals"
             )
-        return ClassWaves.of(looked_at, found, self.report.classes, self.report.options["working_size"])
+        found = [file for file in scan(originals) if not file.refused]
+        waves = ClassWaves.of(originals, found, self.report.classes, self.report.options["working_size"])
+        if waves.deal(self.secrets) != self.report.secret_numbers:
+            raise ValueError(
+                f"dealt at the pictures of {originals}, your key gives its classes other secrets than were hidden: "
+                "decoys would be dealt otherwise than you. Name by --originals the folder that was protected, as it "
+                "was then; of a folder that got more classes later nothing can be shown"
+            )
+        return waves
 
     def keys(
         self,
@@ -102,22 +112,26 @@ class Ownership:
         waves: ClassWaves | None,
         on_decoy: Callable[[int, int], None],
     ) -> list[KeySecrets]:
-        """The owner's secrets of the classes as they were hidden, then the decoys', dealt alike."""
+        """The owner's secrets of the classes as they were hidden, then the decoys', dealt alike.
+
+        Raises:
+            ValueError: a decoy has the same.
+        """
         as_hidden = self.report.secret_numbers
         keys = [KeySecrets(self.secrets, self.numbers(classes, as_hidden))]
+        own = _shapes(keys[OWNER])
         for done, decoy in enumerate(decoys, 1):
             secrets = self.secrets.with_key(decoy)
             keys.append(KeySecrets(secrets, self.numbers(classes, waves.deal(secrets) if waves else as_hidden)))
+            if _shapes(keys[-1]) == own:
+                raise ValueError(
+                    "expected keys that differ: another one gives the same classes of the bank, which no model can "
+                    "tell from yours. Protect with a larger bank, or with --deal order"
+                )
             on_decoy(done, len(decoys))
         return keys
 
-    def dealt_again(self, classes: Sequence[str], waves: ClassWaves | None) -> int | None:
-        """Of how many classes the owner gets the same secret when it is dealt like the decoys'; None without waves.
 
-        All of them, if the pictures are the same: else decoys and owner differ in more than the key.
-        """
-        if not waves:
-            return None
-        again = self.numbers(classes, waves.deal(self.secrets))
-        hidden = self.numbers(classes, self.report.secret_numbers)
-        return sum(int(dealt == number) for dealt, number in zip(again, hidden, strict=True))
+def _shapes(key: KeySecrets) -> list[bytes]:
+    """What the pictures of each class have in common."""
+    return [key.secrets.shape(number, SIDE, SIDE).tobytes() for number in key.numbers]

@@ -11,6 +11,7 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from unlearnable.accuse.design import Extent
+from unlearnable.images.scan import LEFTOVERS
 from unlearnable.storage.atomic import write
 from unlearnable.storage.decode import check_inside, decode, expecting, from_json
 from unlearnable.storage.provenance import __version__
@@ -53,8 +54,6 @@ class Sealed:
         decoys_seed: from which the decoys' keys can be made again, in hexadecimal digits.
         classes: the owner's names of the classes that are tested.
         secret_numbers: of every key, the owner's first, and every class.
-        dealt_again: of how many of the classes the owner's key gives the same secret when it is dealt like the decoys';
-            None where secrets are dealt in order.
         contrast: what is left of a cover's.
         strength: RMS of what is hidden, in grey levels.
         covers: SHA-256 of the files of the clean pictures.
@@ -70,7 +69,6 @@ class Sealed:
     decoys_seed: str
     classes: list[str]
     secret_numbers: list[list[int]]
-    dealt_again: int | None
     contrast: float
     strength: float
     covers: list[str]
@@ -130,7 +128,7 @@ class Sealed:
         for probe in self.probes:
             if hashlib.sha256((pictures / probe.file).read_bytes()).hexdigest() != probe.sha256:
                 raise ValueError(f"{pictures / probe.file} is not the picture of the sealed record; make new probes")
-        if more := sorted({file.name for file in pictures.iterdir()} - set(self.files)):
+        if more := sorted({file.name for file in pictures.iterdir()} - {*self.files, *LEFTOVERS}):
             raise ValueError(f"expected the pictures of the sealed record alone in {pictures}, found {more[0]}")
 
     def arranged(self, rows: Float[ndarray, "probes ..."]) -> Float[ndarray, "keys turns classes ..."]:
@@ -144,6 +142,8 @@ class Sealed:
 
     def _check(self) -> None:
         """Every key shows every class equally often, on the same covers."""
+        if not (self.classes and self.secret_numbers):
+            raise ValueError("expected classes and keys, got none")
         extent, shown = self.extent, {(probe.key, probe.turn, probe.label): probe.cover for probe in self.probes}
         wanted = [
             (key, turn, label)

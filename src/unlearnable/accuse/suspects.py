@@ -94,6 +94,8 @@ def suspect_named(
         raise FileNotFoundError(f"expected a model FILE.onnx, or VICTIM@FILE with weights as safetensors, got {spec}")
     if path.suffix.lower() == ONNX:
         return Suspect(*onnx_model(path, side, np.array(mean, np.float32), np.array(std, np.float32)))
+    if (*mean, *std) != (0.0, 1.0):
+        raise ValueError(f"expected --mean and --std of an ONNX model alone: {name or file} has its own")
     if not name:
         raise ValueError(f"expected the network before its weights, such as resnet9@{file}, got {spec}")
     if not side:

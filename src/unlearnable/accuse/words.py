@@ -4,9 +4,9 @@ from unlearnable.accuse.judge import Judgement
 from unlearnable.accuse.statistics import Comparison
 
 MEANT = (
-    "What it means: the model answers to secrets that this key alone gives. Pictures that bear them, or something made "
-    "of such pictures, were among what it was trained on. It does not say which pictures or how many, who trained it, "
-    "or whether that was allowed."
+    "What it means, provided that the key is older than the model: the model answers to secrets that this key alone "
+    "gives. Pictures that bear them, or something made of such pictures, were among what it was trained on. It does "
+    "not say which pictures or how many, who trained it, or whether that was allowed."
 )
 UNMEANT = (
     "What it does not mean: that your pictures were not used. A small share of them, a fine-tuned or cleaned model, or "
@@ -46,11 +46,12 @@ def sentences(judgement: Judgement) -> list[str]:
     if not found:
         return ["Nothing follows from this, for or against the model.", ONCE]
     decoys, highest = judgement.decoys, in_percent(found.highest_decoy)
+    measure = "" if judgement.kind == "labels" else ", by the mean of log-odds"
     return [
         f"{WHAT[judgement.kind or 'labels', judgement.mapped == 'found']}: {in_percent(found.owner)} with your key; "
         f"with {decoys} keys that are nobody's {in_percent(found.decoys)} on average, {highest} at most.",
-        f"It responds less to {found.beaten} of {decoys} such keys than to yours. To a model that knows nothing of it "
-        f"your key is one among {decoys + 1}, and so good a rank has a probability of {found.p_value:.3g}.",
+        f"It responds less to {found.beaten} of {decoys} such keys than to yours{measure}. To a model that knows "
+        f"nothing of it your key is one among {decoys + 1}, and so good a rank has a probability of {found.p_value:.3g}.",
         MEANT if judgement.verdict == "shown" else UNMEANT,
         ONCE,
     ]

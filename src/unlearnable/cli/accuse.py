@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from unlearnable.cli.console import PROBLEM, USAGE, Device, Json, KeyFile, SecretsOption, Weights, errors, say, stages
+from unlearnable.cli.console import PROBLEM, USAGE, Device, Json, SecretsOption, Weights, errors, say, stages
 
 if TYPE_CHECKING:
     from unlearnable.accuse.judge import Judgement
@@ -14,9 +14,12 @@ app = typer.Typer(
     no_args_is_help=True,
     help="Show that a model was trained on your protected pictures: probes to show it, and a verdict on its answers.",
 )
+OwnersKey = Annotated[
+    Path | None, typer.Option(help="The key with which they were protected; your settings' when left out.")
+]
 Clean = Annotated[Path, typer.Option(help="Clean pictures that were never published, yours or others'.")]
 Originals = Annotated[
-    Path | None, typer.Option(help="The folder that was protected; --clean can do if it has the same classes.")
+    Path | None, typer.Option(help="The folder that was protected; not for one class, nor --deal order.")
 ]
 Queries = Annotated[int, typer.Option("--budget-of-queries", min=1, help="Pictures that the model is shown, at most.")]
 Level = Annotated[float, typer.Option(min=0.0001, max=0.5, help="The p-value to be reached; 0.01 takes 99 decoy keys.")]
@@ -35,7 +38,7 @@ def probe(
     protected: Annotated[Path, typer.Argument(help="The folder that protect wrote.")],
     clean: Clean,
     out: Annotated[Path, typer.Option(help="New folder for the probes.")],
-    key: KeyFile = None,
+    key: OwnersKey = None,
     originals: Originals = None,
     queries: Queries = 3000,
     level: Level = 0.01,
@@ -69,11 +72,6 @@ def probe(
     say(f"write the answers into {out / TEMPLATE}, or a column for every class with its probability")
     say(f"keep {out / SEALED} to yourself until then; its seal, to deposit with somebody now: {sealed.seal}")
     say("Whoever has seen probes can recognise them: show a set once.")
-    if sealed.dealt_again is not None and sealed.dealt_again < len(sealed.classes):
-        say(
-            f"Warning: dealt at these pictures, {sealed.dealt_again} of {len(sealed.classes)} classes get the secret "
-            "that was hidden. Decoys are then dealt otherwise than yours; name the protected folder by --originals."
-        )
 
 
 @app.command()
@@ -107,8 +105,8 @@ def model(
     suspect: Annotated[str, typer.Argument(help="FILE.onnx, or VICTIM@FILE.safetensors, such as resnet9@….")],
     protected: Annotated[Path, typer.Option(help="The folder that protect wrote.")],
     clean: Clean,
-    out: Annotated[Path, typer.Option(help="New folder for the probes and the page.")],
-    key: KeyFile = None,
+    out: Annotated[Path, typer.Option(help="Folder for the probes and the page.")],
+    key: OwnersKey = None,
     originals: Originals = None,
     size: Annotated[int | None, typer.Option(min=1, help="Side in px of the pictures that the model takes.")] = None,
     mean: Annotated[str, typer.Option(help="Of an ONNX model: subtracted from values of 0 to 1; one, or R,G,B.")] = "0",
@@ -121,14 +119,14 @@ def model(
     device: Device = None,
     as_json: Json = False,
 ) -> None:
-    """Probe and judge a model that lies on this machine.
+    """Probe and judge a model that lies on this machine; probes that are in --out already are shown again.
 
     Exit codes: 0 shown, 1 not shown, 2 could not be tested.
 
     unlearnable accuse model resnet9@m.safetensors --size 32 --protected protected --clean others --out accusation
     """
     from unlearnable.accuse.judge import judge_answers, read_mapping
-    from unlearnable.accuse.make import make_probes
+    from unlearnable.accuse.make import probes_of
     from unlearnable.accuse.sealed import TEMPLATE
     from unlearnable.accuse.suspects import suspect_named
     from unlearnable.compute.devices import device_named
@@ -137,7 +135,7 @@ def model(
     with errors(), stages() as on_stage:
         asked = suspect_named(suspect, size, _numbers(mean), _numbers(std), device_named(device))
         given = read_mapping(mapping) if mapping else None
-        sealed = make_probes(
+        sealed = probes_of(
             protected,
             clean,
             key or default_key_file(),
@@ -170,6 +168,7 @@ def _tell(judgement: "Judgement", out: Path, as_json: bool) -> None:
         print_json(asdict(judgement))
     for sentence in (headline(judgement), *sentences(judgement)):
         say(sentence)
+    say(f"the record's seal: {judgement.seal}")
     say(f"look at {out / PAGE}")
     code = {"shown": 0, "not shown": PROBLEM, "could not be tested": USAGE}[judgement.verdict]
     if code:

@@ -41,8 +41,7 @@ def load_trained(victim: Victim, file: Path, side: int) -> tuple[nn.Module, tupl
         model.load_state_dict(stored)
     except RuntimeError as error:
         raise ValueError(f"{file} has not the weights of {victim} for pictures of {side} px: {error}") from None
-    if intake := stated_intake(file):
-        intake.install(model)
+    (stated_intake(file) or victim.usual_intake()).install(model)
     return model, _stated_classes(file)
 
 
