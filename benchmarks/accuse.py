@@ -257,10 +257,8 @@ def summary(found: Sequence[dict[str, Any]], level: float) -> dict[str, Any]:
                     "below_0.05": round(float((values <= 0.05).mean()), 4),
                     "at_most_the_level": round(float((values <= level).mean()), 4),
                     "mean": round(float(values.mean()), 3),
-                    "kolmogorov_smirnov_p": round(float(kstest(values, "uniform").pvalue), 4),
-                    "kolmogorov_smirnov_p_too_small": round(
-                        float(kstest(values, "uniform", alternative="greater").pvalue), 4
-                    ),
+                    "kolmogorov_smirnov": _uniform(values, "two-sided"),
+                    "kolmogorov_smirnov_too_small": _uniform(values, "greater"),
                 }
     return of_kinds
 

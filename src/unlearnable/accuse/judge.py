@@ -1,7 +1,7 @@
 """From a model's answers to a verdict: was it trained on the owner's pictures?"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -52,36 +52,37 @@ class Judgement:
     """What a test has shown.
 
     Attributes:
-        verdict: ``shown`` where the p-value is at most the level.
         reason: why it could not be tested; else empty.
         level: of p-values.
         queries: pictures that the model was shown.
         decoys: keys beside the owner's.
         turns: pictures of every key and class.
-        kind: of the answers; None where there are none that can be used.
-        mapped: how the model's answers were assigned to the owner's classes; None without.
-        comparison: over all classes; None where it could not be tested.
-        responses: of every key, the owner's first; see `accuse.statistics`.
-        paired: the cross-check's p-value; see `accuse.statistics`.
-        classes: one by one.
+        kind: of the answers.
         seal: of the record.
         key: the fingerprint of the owner's key.
+        verdict: ``shown`` where the p-value is at most the level.
+        mapped: how the model's answers were assigned to the owner's classes; None where it could not be tested, as is
+            what follows.
+        comparison: over all classes.
+        responses: of every key, the owner's first; see `accuse.statistics`.
+        paired: the cross-check's p-value; see there.
+        classes: one by one.
     """
 
-    verdict: Verdict
     reason: str
     level: float
     queries: int
     decoys: int
     turns: int
-    kind: Kind | None
-    mapped: Mapped | None
-    comparison: Comparison | None
-    responses: tuple[float, ...]
-    paired: float | None
-    classes: tuple[ClassFinding, ...]
+    kind: Kind
     seal: str
     key: str
+    verdict: Verdict = "could not be tested"
+    mapped: Mapped | None = None
+    comparison: Comparison | None = None
+    responses: tuple[float, ...] = ()
+    paired: float | None = None
+    classes: tuple[ClassFinding, ...] = ()
 
 
 def judge_answers(sealed: Sealed, answers: Answers, mapping: Mapping[str, str] | None = None) -> Judgement:
@@ -104,8 +105,18 @@ def judge_answers(sealed: Sealed, answers: Answers, mapping: Mapping[str, str] |
     if len(answers.scores) != len(sealed.probes):
         raise ValueError(f"expected answers to {len(sealed.probes)} probes, got {len(answers.scores)}")
     mapped, given = _mapping(sealed, answers, mapping)
-    if reason := _untestable(sealed, answers, mapped, given):
-        return _judgement(sealed, answers, "could not be tested", reason)
+    untested = Judgement(
+        reason=_untestable(sealed, answers, mapped, given),
+        level=sealed.level,
+        queries=sealed.extent.queries,
+        decoys=sealed.extent.decoys,
+        turns=sealed.extent.turns,
+        kind=answers.kind,
+        seal=sealed.seal,
+        key=sealed.key,
+    )
+    if untested.reason:
+        return untested
     said = sealed.arranged(answers.scores)
     table = said if answers.kind == "labels" else log_odds(said)
     if mapped == "found":
@@ -115,19 +126,28 @@ def judge_answers(sealed: Sealed, answers: Answers, mapping: Mapping[str, str] |
         named, scores, means = given, *(_scores_given(whole, given) for whole in (table, said))
     answered = responses(scores)
     comparison = Comparison.of(answered, means.mean((1, 2)))
-    verdict: Verdict = "shown" if comparison.p_value <= sealed.level else "not shown"
+    return replace(
+        untested,
+        verdict="shown" if comparison.p_value <= sealed.level else "not shown",
+        mapped=mapped,
+        comparison=comparison,
+        responses=tuple(map(float, answered)),
+        paired=paired(scores, int(sealed.seal[:8], 16)),
+        classes=_class_findings(sealed, answers, named, scores, means),
+    )
+
+
+def _class_findings(
+    sealed: Sealed, answers: Answers, named: Int[ndarray, " classes"], scores: Scores, means: Scores
+) -> tuple[ClassFinding, ...]:
+    """Class by class: the answer that stands for it, and the keys compared by it alone."""
     by_class = [
         Comparison.of(of_class.mean(1), shown.mean(1))
         for of_class, shown in zip(scores.swapaxes(0, 1), means.swapaxes(0, 1), strict=True)
     ]
-    findings = tuple(
-        ClassFinding(name, answers.names[answer] if answer > NEVER else UNGIVEN, one, p_value)
-        for name, answer, one, p_value in zip(
-            sealed.classes, named, by_class, holm([one.p_value for one in by_class]), strict=True
-        )
-    )
-    check = paired(scores, int(sealed.seal[:8], 16))
-    return _judgement(sealed, answers, verdict, "", mapped, comparison, tuple(map(float, answered)), check, findings)
+    corrected = holm([one.p_value for one in by_class])
+    called = [answers.names[place] if place > NEVER else UNGIVEN for place in named]
+    return tuple(map(ClassFinding, sealed.classes, called, by_class, corrected))
 
 
 def read_mapping(file: Path) -> dict[str, str]:
@@ -183,33 +203,3 @@ def _scores_given(table: Float[ndarray, "keys turns classes answers"], given: In
     chosen = table[:, :, np.arange(len(given)), given]
     scores: Scores = np.where(given > NEVER, chosen, 0.0).transpose(0, 2, 1)
     return scores
-
-
-def _judgement(
-    sealed: Sealed,
-    answers: Answers,
-    verdict: Verdict,
-    reason: str,
-    mapped: Mapped | None = None,
-    comparison: Comparison | None = None,
-    responses: tuple[float, ...] = (),
-    paired: float | None = None,
-    classes: tuple[ClassFinding, ...] = (),
-) -> Judgement:
-    extent = sealed.extent
-    return Judgement(
-        verdict=verdict,
-        reason=reason,
-        level=sealed.level,
-        queries=extent.queries,
-        decoys=extent.decoys,
-        turns=extent.turns,
-        kind=answers.kind,
-        mapped=mapped,
-        comparison=comparison,
-        responses=responses,
-        paired=paired,
-        classes=classes,
-        seal=sealed.seal,
-        key=sealed.key,
-    )

@@ -52,7 +52,7 @@ def _facts(judgement: Judgement) -> list[tuple[str, str]]:
     return [
         ("Pictures shown", f"{judgement.queries:,}"),
         ("Keys", f"yours and {judgement.decoys} decoys, {judgement.turns} pictures of every class each"),
-        ("Answers", judgement.kind or MISSING),
+        ("Answers", judgement.kind),
         ("Classes assigned", MAPPED.get(judgement.mapped or "", MISSING)),
         ("Level that was asked", f"{judgement.level:g}"),
         ("Cross-check: p if classes were independent", paired),

@@ -48,10 +48,10 @@ def sentences(judgement: Judgement) -> list[str]:
     decoys, highest = judgement.decoys, in_percent(found.highest_decoy)
     measure = "" if judgement.kind == "labels" else ", by the mean of log-odds"
     return [
-        f"{WHAT[judgement.kind or 'labels', judgement.mapped == 'found']}: {in_percent(found.owner)} with your key; "
+        f"{WHAT[judgement.kind, judgement.mapped == 'found']}: {in_percent(found.owner)} with your key; "
         f"with {decoys} keys that are nobody's {in_percent(found.decoys)} on average, {highest} at most.",
         f"It responds less to {found.beaten} of {decoys} such keys than to yours{measure}. To a model that knows "
-        f"nothing of it your key is one among {decoys + 1}, and so good a rank has a probability of {found.p_value:.3g}.",
+        f"nothing of it your key is one of {decoys + 1}, and so good a rank has a probability of {found.p_value:.3g}.",
         MEANT if judgement.verdict == "shown" else UNMEANT,
         ONCE,
     ]

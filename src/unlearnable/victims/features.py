@@ -120,20 +120,29 @@ def stated_intake(file: Path) -> Intake | None:
     return stated and Intake(tuple(stated["mean"]), tuple(stated["std"]), stated["side"])
 
 
+def read_weights(file: Path) -> dict[str, Tensor]:
+    """The tensors of a safetensors file.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if not file.is_file():
+        raise ValueError(f"expected a safetensors file of weights, found none at {file}")
+    try:
+        return load_file(file)
+    except SafetensorError as error:
+        raise ValueError(
+            f"{file} is no safetensors file ({error}); pickled weights are never opened, convert them first"
+        ) from None
+
+
 def load_backbone(model: Any, file: Path) -> None:
     """Fill everything but the last layer from a safetensors file.
 
     Raises:
         ValueError: there is none, or it has not the weights of this network.
     """
-    if not file.is_file():
-        raise ValueError(f"expected a safetensors file of weights, found none at {file}")
-    try:
-        stored = load_file(file)
-    except SafetensorError as error:
-        raise ValueError(
-            f"{file} is no safetensors file ({error}); pickled weights are never opened, convert them first"
-        ) from None
+    stored = read_weights(file)
     head = {id(tensor) for tensor in model.get_classifier().parameters()}
     wanted = {name: tensor for name, tensor in model.state_dict(keep_vars=True).items() if id(tensor) not in head}
     fitting = {name: stored[name] for name in wanted if name in stored and stored[name].shape == wanted[name].shape}

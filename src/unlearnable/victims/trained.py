@@ -3,12 +3,11 @@
 import json
 from pathlib import Path
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file
+from safetensors import safe_open
 from torch import nn
 
 from unlearnable.victims.architectures import Victim
-from unlearnable.victims.features import network_of, stated_intake
+from unlearnable.victims.features import network_of, read_weights, stated_intake
 
 
 def load_trained(victim: Victim, file: Path, side: int) -> tuple[nn.Module, tuple[str, ...]]:
@@ -25,12 +24,7 @@ def load_trained(victim: Victim, file: Path, side: int) -> tuple[nn.Module, tupl
     Example:
         >>> model, classes = load_trained(victim_named("resnet9"), Path("model.safetensors"), 32)  # doctest: +SKIP
     """
-    try:
-        stored = load_file(file)
-    except SafetensorError as error:
-        raise ValueError(
-            f"{file} is no safetensors file ({error}); pickled weights are never opened, convert them first"
-        ) from None
+    stored = read_weights(file)
     draft = network_of(victim.build(2, side))
     last = {id(tensor) for tensor in draft.get_classifier().parameters()}
     heads = [name for name, tensor in draft.named_parameters() if id(tensor) in last]
