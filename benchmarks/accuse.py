@@ -5,13 +5,13 @@
 A plan names suspects: classifiers trained on sets of which a share is protected by an owner's key. Each is shown probes
 of the owner and of decoys (`unlearnable.accuse`) and judged by its labels alone and by its probabilities, with all
 pictures and with fewer; and, as an innocent, by the keys of owners whose pictures it never saw. One JSON object in the
-file, a line a suspect on the way; a trained suspect is kept below `--runs`, and the same command goes on from there.
+file, a line a suspect on the way; a trained suspect is kept below `--runs`, and the same command goes on from both.
 """
 
 import argparse
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from itertools import product
 from pathlib import Path
@@ -279,6 +279,13 @@ def _accuracy(model: nn.Module, test: ImageSet) -> float:
     return float((_probabilities(model.eval(), test.images).argmax(1) == test.labels).double().mean())
 
 
+def _earlier(out: Path) -> dict[Suspect, dict[str, Any]]:
+    """What a run that was stopped has measured."""
+    names = {field.name for field in fields(Suspect)}
+    found = json.loads(out.read_text())["suspects"] if out.is_file() else []
+    return {Suspect(**{name: one[name] for name in names}): one for one in found}
+
+
 def _without_seeds(group: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in group.items() if name != "seeds"}
 
@@ -292,9 +299,9 @@ def main() -> None:
     plan: Plan = decode(from_yaml(arguments.plan.read_text(), str(arguments.plan)), Plan)
     runs = arguments.runs / arguments.plan.stem
     runs.mkdir(parents=True, exist_ok=True)
-    court, found = Court(plan, runs), []
+    court, found, earlier = Court(plan, runs), [], _earlier(arguments.out)
     for number, suspect in enumerate(plan.each()):
-        found.append(court.verdicts(suspect, number))
+        found.append(earlier.get(suspect) or court.verdicts(suspect, number))
         print(json.dumps(found[-1]), flush=True)
         words = {"title": plan.title, "versions": versions(), "innocent": summary(found, plan.level)}
         write(arguments.out, json.dumps(words | {"suspects": found}, indent=1) + "\n")

@@ -62,5 +62,7 @@ def test_a_plan_is_measured_and_goes_on(tmp_path, monkeypatch, capsys):
     assert found["innocent"]["innocent, probabilities"]["pairs"] == 4
     capsys.readouterr()
     monkeypatch.setattr(benchmark, "fit", None)  # nothing is trained again
+    few = found | {"suspects": found["suspects"][:5]}
+    (tmp_path / "out.json").write_text(json.dumps(few))
     benchmark.main()
-    assert json.loads((tmp_path / "out.json").read_text())["suspects"] == found["suspects"]
+    assert json.loads((tmp_path / "out.json").read_text()) == found
