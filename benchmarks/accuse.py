@@ -23,9 +23,10 @@ from evasions import EVASIONS
 from scipy.stats import kstest
 from torch import nn
 
+from unlearnable.accuse.answers import Kind
 from unlearnable.accuse.design import Extent, Probe, drawn
 from unlearnable.accuse.probes import KeySecrets, probe_pictures
-from unlearnable.accuse.statistics import Comparison, log_odds, paired, responses
+from unlearnable.accuse.statistics import Comparison, evidence, paired, responses
 from unlearnable.compute.devices import fast
 from unlearnable.countermeasures import countermeasure_named
 from unlearnable.datasets import load
@@ -120,9 +121,8 @@ class Court:
         self.plan, self.runs = plan, runs
         self.train, self.test = load(plan.train), load(plan.test)
         self.protection: Any = protection_named(plan.protection)
-        folder = weights_named(self.protection.weights)
-        self.hider = prepare(Hider.load(folder))
-        self.drawings = Hider.load(folder).drawings
+        hider = Hider.load(weights_named(self.protection.weights))
+        self.hider, self.drawings = prepare(hider), hider.drawings
         self.protected: dict[int, ImageSet] = {}
         self.shown: dict[tuple[int, ...], tuple[list[Probe], Images8]] = {}
 
@@ -193,7 +193,7 @@ class Court:
             self.shown[wanted] = probes, torch.cat(list(pictures))
         return self.shown[wanted]
 
-    def scores(self, model: nn.Module, suspect: Suspect, keys: Sequence[int], turns: int) -> dict[str, np.ndarray]:
+    def scores(self, model: nn.Module, suspect: Suspect, keys: Sequence[int], turns: int) -> dict[Kind, np.ndarray]:
         """What a model says of the class whose secret it is shown, (keys, classes, turns), by the kind of answer."""
         classes = suspect.classes or len(self.train.classes)
         probes, pictures = self.probes(keys, turns, classes)
@@ -224,25 +224,20 @@ class Court:
             scores = self.scores(model, suspect, [INNOCENT + place, *range(first, first + decoys)], 1)
             self.shown.popitem()  # nobody else is shown them
             for kind, of_kind in scores.items():
-                evidence = _evidence(kind, of_kind)
-                innocent[kind].append(Comparison.of(responses(evidence), of_kind.mean((1, 2))).p_value)
-                crossed[kind].append(paired(evidence, owner))
+                compared = evidence(kind, of_kind)
+                innocent[kind].append(Comparison.of(responses(compared), of_kind.mean((1, 2))).p_value)
+                crossed[kind].append(paired(compared, owner))
         return found | {"innocent": innocent, "innocent_paired": crossed}
 
 
-def _judged(kind: str, scores: np.ndarray, queries: int, level: float) -> dict[str, Any]:
+def _judged(kind: Kind, scores: np.ndarray, queries: int, level: float) -> dict[str, Any]:
     """With the first classes and turns of the probes that so many pictures allow."""
     extent = Extent.within(queries, level, scores.shape[1])
     part = scores[:, : extent.classes, : min(extent.turns, scores.shape[2])]
-    evidence = _evidence(kind, part)
-    comparison = Comparison.of(responses(evidence), part.mean((1, 2)))
+    compared = evidence(kind, part)
+    comparison = Comparison.of(responses(compared), part.mean((1, 2)))
     rounded = {name: round(value, 4) for name, value in asdict(comparison).items()}
-    return {"kind": kind, "queries": part.size} | rounded | {"paired": round(paired(evidence, queries), 4)}
-
-
-def _evidence(kind: str, scores: np.ndarray) -> np.ndarray:
-    """What the test looks at: labels as they are, of probabilities the log-odds."""
-    return scores if kind == "labels" else log_odds(scores)
+    return {"kind": kind, "queries": part.size} | rounded | {"paired": round(paired(compared, queries), 4)}
 
 
 def summary(found: Sequence[dict[str, Any]], level: float) -> dict[str, Any]:

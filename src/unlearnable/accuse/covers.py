@@ -44,7 +44,7 @@ class Covers:
 
         Args:
             clean: the folder; a sub-folder named after a class holds pictures of that class.
-            published: SHA-256 of the originals of the published pictures.
+            published: SHA-256 of the published pictures and of their originals.
             classes: that are tested.
             turns: covers of each.
             size: width and height to which they are cut and resized, in pixels.

@@ -16,8 +16,8 @@ from unlearnable.accuse.statistics import (
     Comparison,
     Scores,
     answers_found,
+    evidence,
     holm,
-    log_odds,
     paired,
     responses,
     scores_found,
@@ -118,7 +118,7 @@ def judge_answers(sealed: Sealed, answers: Answers, mapping: Mapping[str, str] |
     if untested.reason:
         return untested
     said = sealed.arranged(answers.scores)
-    table = said if answers.kind == "labels" else log_odds(said)
+    table = evidence(answers.kind, said)
     if mapped == "found":
         found = answers_found(table[:, ::2])
         named, scores, means = found[OWNER], *(scores_found(half[:, 1::2], found) for half in (table, said))
@@ -132,7 +132,7 @@ def judge_answers(sealed: Sealed, answers: Answers, mapping: Mapping[str, str] |
         mapped=mapped,
         comparison=comparison,
         responses=tuple(map(float, answered)),
-        paired=paired(scores, int(sealed.seal[:8], 16)),
+        paired=paired(scores, int(untested.seal[:8], 16)),
         classes=_class_findings(sealed, answers, named, scores, means),
     )
 

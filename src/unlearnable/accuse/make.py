@@ -4,6 +4,7 @@ import hashlib
 import secrets as random_bytes
 import shutil
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -99,7 +100,7 @@ def make_probes(
             content = encode_photo(photo, "png", ask_not_to_mine=False)
             (building / PICTURES / file).write_bytes(content)
             digest = hashlib.sha256(content).hexdigest()
-            sealed_probes.append(SealedProbe(file, digest, probe.key, probe.label, probe.turn, probe.cover))
+            sealed_probes.append(SealedProbe(**asdict(probe), file=file, sha256=digest))
         on_stage("hiding", len(sealed_probes), len(probes))
     sealed = Sealed(
         version=__version__,

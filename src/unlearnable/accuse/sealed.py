@@ -10,7 +10,8 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-from unlearnable.accuse.design import Extent
+from unlearnable.accuse.answers import ANSWER, PICTURE
+from unlearnable.accuse.design import Extent, Probe
 from unlearnable.images.scan import LEFTOVERS
 from unlearnable.storage.atomic import write
 from unlearnable.storage.decode import check_inside, decode, expecting, from_json
@@ -20,24 +21,16 @@ SEALED, PICTURES, TEMPLATE = "sealed.json", "pictures", "answers.csv"
 
 
 @dataclass(frozen=True)
-class SealedProbe:
-    """One picture.
+class SealedProbe(Probe):
+    """A probe in its file.
 
     Attributes:
         file: its name below ``pictures``.
         sha256: of the file.
-        key: whose secret it bears; 0 is the owner's.
-        label: place of the secret's class among the classes.
-        turn: which of the class's covers it is.
-        cover: the cover's place among the covers.
     """
 
     file: str
     sha256: str
-    key: int
-    label: int
-    turn: int
-    cover: int
 
 
 @dataclass(frozen=True)
@@ -164,4 +157,4 @@ class Sealed:
 def write_template(folder: Path, names: Sequence[str]) -> None:
     """Write the template of the answers: a row for every picture, and no answer yet."""
     rows = "".join(f"{name},\n" for name in names)
-    write(folder / TEMPLATE, f"picture,answer\n{rows}")
+    write(folder / TEMPLATE, f"{PICTURE},{ANSWER}\n{rows}")

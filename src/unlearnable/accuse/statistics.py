@@ -16,6 +16,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 
+from unlearnable.accuse.answers import Kind
 from unlearnable.accuse.design import OWNER
 
 Scores = Float[ndarray, "keys classes turns"]
@@ -58,6 +59,11 @@ def log_odds(probabilities: Float[ndarray, "*any"]) -> Float[ndarray, "*any"]:
     kept = probabilities.clip(LEAST, 1 - LEAST)
     odds: Float[ndarray, "*any"] = np.log(kept / (1 - kept))
     return odds
+
+
+def evidence(kind: Kind, said: Float[ndarray, "*any"]) -> Float[ndarray, "*any"]:
+    """What is compared of what a model said: of labels 0 and 1, else the log-odds."""
+    return said if kind == "labels" else log_odds(said)
 
 
 def responses(scores: Scores) -> Float[ndarray, " keys"]:
