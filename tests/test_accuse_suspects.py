@@ -69,6 +69,9 @@ def test_bytes_and_normalisation(pictures, tmp_path):
 def test_a_file_of_fit_knows_its_network_and_its_classes(pictures, tmp_path):
     model = victim_named("resnet9:width=8").build(CLASSES, SIDE).eval()
     save_weights(model, tmp_path / "m.safetensors", ("a", "b", "c"))
+    for number in range(4):
+        save_weights(model, tmp_path / "again.safetensors", ("a", "b", "c"))
+        assert (tmp_path / "again.safetensors").read_bytes() == (tmp_path / "m.safetensors").read_bytes(), number
     suspect = suspect_named(f"resnet9:width=8@{tmp_path / 'm.safetensors'}", SIDE)
     assert suspect.names == ("a", "b", "c")
     with torch.inference_mode():

@@ -15,6 +15,8 @@ from torch.nn import functional as F
 
 from unlearnable.storage.atomic import replacing
 
+STATED = "intake"  # in a file's metadata: how the network takes pictures, and its classes
+
 
 @dataclass(frozen=True)
 class Intake:
@@ -102,7 +104,8 @@ def penultimate(model: nn.Module, images: Float[Tensor, "n 3 h w"]) -> Float[Ten
 def save_weights(model: nn.Module, file: Path, classes: Sequence[str] = ()) -> None:
     """Write a victim's weights, how it takes pictures, and its classes, atomically and without pickle."""
     inner = network_of(model)
-    stated = {"intake": json.dumps(asdict(intake_of(model))), "classes": json.dumps(classes)}
+    # One entry: safetensors writes several in an order that changes, and the same weights are to give the same file.
+    stated = {STATED: json.dumps(asdict(intake_of(model)) | {"classes": classes})}
     with replacing(file) as temporary:
         save_file({name: tensor.contiguous() for name, tensor in inner.state_dict().items()}, temporary, stated)
 
@@ -115,9 +118,20 @@ def intake_of(model: nn.Module) -> Intake:
 
 def stated_intake(file: Path) -> Intake | None:
     """How the network of a file that `save_weights` wrote takes pictures; None where the file does not say."""
+    stated = _stated(file)
+    return Intake(tuple(stated["mean"]), tuple(stated["std"]), stated["side"]) if stated else None
+
+
+def stated_classes(file: Path) -> tuple[str, ...]:
+    """The names of a network's classes, where its file says them; else none."""
+    return tuple(_stated(file).get("classes", ()))
+
+
+def _stated(file: Path) -> dict[str, Any]:
+    """What `save_weights` wrote beside the weights; nothing where it did not."""
     with safe_open(file, "pt") as stored:
-        stated = json.loads((stored.metadata() or {}).get("intake", "null"))
-    return stated and Intake(tuple(stated["mean"]), tuple(stated["std"]), stated["side"])
+        stated: dict[str, Any] = json.loads((stored.metadata() or {}).get(STATED, "{}"))
+    return stated
 
 
 def read_weights(file: Path) -> dict[str, Tensor]:

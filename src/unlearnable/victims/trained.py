@@ -1,13 +1,11 @@
 """A trained classifier whole: its weights, how it takes pictures, and the names of its classes, in one file."""
 
-import json
 from pathlib import Path
 
-from safetensors import safe_open
 from torch import nn
 
 from unlearnable.victims.architectures import Victim
-from unlearnable.victims.features import network_of, read_weights, stated_intake
+from unlearnable.victims.features import network_of, read_weights, stated_classes, stated_intake
 
 
 def load_trained(victim: Victim, file: Path, side: int) -> tuple[nn.Module, tuple[str, ...]]:
@@ -36,9 +34,4 @@ def load_trained(victim: Victim, file: Path, side: int) -> tuple[nn.Module, tupl
     except RuntimeError as error:
         raise ValueError(f"{file} has not the weights of {victim} for pictures of {side} px: {error}") from None
     (stated_intake(file) or victim.usual_intake()).install(model)
-    return model, _stated_classes(file)
-
-
-def _stated_classes(file: Path) -> tuple[str, ...]:
-    with safe_open(file, "pt") as stored:
-        return tuple(json.loads((stored.metadata() or {}).get("classes", "[]")))
+    return model, stated_classes(file)
