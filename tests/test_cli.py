@@ -27,7 +27,7 @@ def test_protect_verify_reveal(protected, photos, tmp_path, weights):
     verified = json.loads(run("verify", protected, "--original", photos, "--json").stdout)
     assert verified == {"checked": 5, "violations": {}, "ok": True}
     words = ("reveal", protected, "--key", tmp_path / "key", "--weights", weights, "--out")
-    assert "of 1000 decoys" in run(*words, tmp_path / "secrets").output
+    assert "1,000 other" in run(*words, tmp_path / "secrets").output
     revealed = json.loads(run(*words, tmp_path / "again", "--json").stdout)
     assert len(revealed["revealed"]) == 5
     assert revealed["key_score"]["decoys"] == 1000
@@ -64,7 +64,7 @@ def test_options_reach_the_job(photos, tmp_path, weights):
     words = ("protect", photos, tmp_path / "out", "--key", tmp_path / "key", "--weights", weights)
     options = ("--budget", "linf:5", "--per", "sample", "--working-size", "20", "--format", "jpeg", "--quality", "70")
     options += ("--deal", "order")
-    assert "Warning: JPEG" in run(*words, *options, "--no-metadata").output
+    assert "Warning: JPEG" in run(*words, *options, "--ask", "nothing").output
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     assert report["options"] == {
         "budget": "linf:5",
@@ -73,6 +73,7 @@ def test_options_reach_the_job(photos, tmp_path, weights):
         "working_size": 20,
         "format": "jpeg",
         "metadata": False,
+        "ask": "nothing",
         "quality": 70,
         "secrets": "render-2",
         "stamp": 0.0,

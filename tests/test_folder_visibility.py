@@ -46,7 +46,7 @@ def measured(folder):
 def test_all_files_a_number_or_none_are_measured(noisy, photos, tmp_path):
     """One after the other in one folder: each leaves what was asked for and nothing else."""
     words = ("protect", photos, noisy, "--key", tmp_path / "key", "--method", "noise", "--visibility")
-    assert "Seen: of 2 files" in run(*words, "2").output and len(measured(noisy)) == 2
+    assert "of 2 files looked at" in run(*words, "2").output and len(measured(noisy)) == 2
     protected = [name for name, entry in read_manifest(noisy).items() if entry.status == "protected"]
     run(*words, "all")
     assert measured(noisy) == protected and len(protected) > 2

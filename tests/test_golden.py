@@ -151,9 +151,11 @@ def test_a_folder_of_then_is_verified_resumed_and_revealed(job, tmp_path):
     stored = json.loads((dst / "report.json").read_text())
     stored["source"] = hashlib.sha256(str((tmp_path / "photos").resolve()).encode()).hexdigest()  # it has moved
     (dst / "report.json").write_text(json.dumps(stored))
-    times = {path: path.stat().st_mtime_ns for path in dst.rglob("*.png")}
-    assert len(times) == 3 and job() == replace(Report(**stored), version=__version__)
-    assert times == {path: path.stat().st_mtime_ns for path in dst.rglob("*.png")}
+    times = {path: path.stat().st_ctime_ns for path in dst.rglob("*.png")}
+    earlier, again = Report(**stored), job()
+    assert len(times) == 3 and replace(again, summary=earlier.summary) == replace(earlier, version=__version__)
+    assert earlier.agrees(again)
+    assert times == {path: path.stat().st_ctime_ns for path in dst.rglob("*.png")}
     with pytest.raises(RefusedError, match=r"other weights.*or --weights first to resume that run"):
         protect_folder(tmp_path / "photos", dst, key=tmp_path / "key", working_size=48)
     score = reveal_folder(dst, tmp_path / "revealed", key=tmp_path / "key", device="cpu").key_score

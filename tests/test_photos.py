@@ -10,13 +10,9 @@ import pytest
 from PIL import ExifTags, Image, ImageCms
 
 from samples import picture
-from unlearnable.images.photos import (
-    MAX_PIXELS,
-    UnreadablePhotoError,
-    encode_photo,
-    read_limited,
-    read_photo,
-)
+from unlearnable.images.encode import encode_photo
+from unlearnable.images.metadata import Notice
+from unlearnable.images.photos import MAX_PIXELS, UnreadablePhotoError, read_limited, read_photo
 
 
 def saved(image, format="PNG", **options):
@@ -138,10 +134,10 @@ def test_icc_profile_is_kept():
 @pytest.mark.parametrize("format", ["png", "webp", "jpeg"])
 def test_it_asks_not_to_be_mined(format):
     photo = read_photo(saved(picture()))
-    asked = encode_photo(photo, format)
+    asked = encode_photo(photo, format, notice=Notice())
     assert b"plus:DataMining" in Image.open(io.BytesIO(asked)).info["xmp"]
     assert b"DMI-PROHIBITED-AIMLTRAINING" in asked
-    assert b"DataMining" not in encode_photo(photo, format, ask_not_to_mine=False)
+    assert b"DataMining" not in encode_photo(photo, format, notice=Notice(ask="nothing"))
 
 
 def test_jpeg_cannot_hold_transparency():
@@ -171,7 +167,7 @@ BAD = {
     "truncated": (saved(picture(0, 200, 200), "PNG")[:2000], "broken"),
     "truncated jpeg": (saved(picture(0, 200, 200), "JPEG")[:900], "broken"),
     "bomb": (bomb(), "decompression bomb"),
-    "unsupported": (saved(picture(), "PPM"), "not a JPEG, PNG"),
+    "unsupported": (saved(picture(), "PPM"), "but a bitmap; open it"),
     "floating point": (saved(Image.fromarray(np.ones((9, 9), np.float32)), "TIFF"), "floating point"),
 }
 

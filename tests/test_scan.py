@@ -3,7 +3,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unlearnable.images.scan import Found, output_names, scan
+from unlearnable.images.scan import LINKS, Found, output_names, scan
 
 names = st.lists(
     st.tuples(
@@ -45,8 +45,8 @@ def test_scan(tmp_path):
         "b.png": None,
         "cat/deep/a.png": None,
         "inside.png": None,
-        "leaves": "a symbolic link that leaves the folder",
-        "leaves.png": "a symbolic link that leaves the folder",
+        "leaves": f"a symbolic link that leaves the folder; {LINKS}",
+        "leaves.png": f"a symbolic link that leaves the folder; {LINKS}",
         "loop": "a symbolic link to a folder, whose files are reached on their own",
         "nothing.png": "a symbolic link to nothing",
     }

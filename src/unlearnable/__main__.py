@@ -1,5 +1,5 @@
 """``python -m unlearnable``."""
 
-from unlearnable.cli import app
+from unlearnable.cli import run
 
-app()
+run()

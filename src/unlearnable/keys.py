@@ -34,7 +34,7 @@ class Key:
         Raises:
             ValueError: the file there is not a key.
         """
-        path = Path(path)
+        path = Path(path).expanduser()
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
@@ -47,7 +47,7 @@ class Key:
     @classmethod
     def read(cls, path: str | Path) -> "Key":
         """Read an existing key."""
-        with Path(path).open("rb") as file:
+        with Path(path).expanduser().open("rb") as file:
             content = file.read(KEY_BYTES + 1)
         try:
             return cls(content)
@@ -77,7 +77,14 @@ class Key:
 
 
 def default_key_file() -> Path:
-    """The key in the user's own settings folder."""
+    """The key in the user's own settings folder.
+
+    Raises:
+        ValueError: this user has none.
+    """
     import typer
 
-    return Path(typer.get_app_dir("unlearnable")) / "key"
+    folder = Path(typer.get_app_dir("unlearnable"))
+    if not folder.is_absolute():
+        raise ValueError("expected a home folder for your key, and this user has none; name a file with --key")
+    return folder / "key"

@@ -11,6 +11,9 @@ def odd(number: int) -> bool:
 
 
 Against = Literal["scratch", "backbones"]  # who is to learn nothing: who trains from scratch, or from a backbone, too
+Ask = Literal[
+    "no-training", "no-generative-training", "search-only", "no-mining", "nothing"
+]  # of who collects pictures
 Deal = Literal["contrary", "order"]  # of secrets to classes: which serves which
 Format = Literal["png", "webp", "jpeg"]  # of the protected files
 Generator = Literal["diffusion", "stylise", "render", "photo"]  # of a bank's pictures

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from unlearnable.images.imageset import Images8
 from unlearnable.images.photos import UnreadablePhotoError, read_limited, read_photo
-from unlearnable.images.scan import BESIDE, ROOT_CLASS, Found, scan
+from unlearnable.images.scan import ROOT_CLASS, Found, scan
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class Covers:
 def _clean_files(clean: Path) -> list[Found]:
     if not clean.is_dir():
         raise FileNotFoundError(f"expected a folder of clean pictures, got {clean}")
-    found = [file for file in scan(clean) if not file.refused and file.name not in BESIDE]
+    found = [file for file in scan(clean) if not file.refused]
     if not found:
         raise FileNotFoundError(f"expected clean pictures in {clean}, found none")
     return found

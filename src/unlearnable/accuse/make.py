@@ -18,7 +18,8 @@ from unlearnable.accuse.probes import CONTRAST, STRENGTH, probe_pictures
 from unlearnable.accuse.sealed import PICTURES, SEALED, Sealed, SealedProbe, write_template
 from unlearnable.compute.devices import device_named
 from unlearnable.hiding.inference import prepare
-from unlearnable.images.photos import Photo, encode_photo
+from unlearnable.images.encode import encode_photo
+from unlearnable.images.photos import Photo
 from unlearnable.keys import Key
 from unlearnable.semantics.secrets import RENDER
 from unlearnable.storage.atomic import PARTIAL
@@ -96,8 +97,8 @@ def make_probes(
         for picture in batch:
             number, probe = len(sealed_probes), probes[len(sealed_probes)]
             file = f"{number + 1:0{len(str(len(probes)))}}.png"
-            photo = Photo(np.ascontiguousarray(picture.permute(1, 2, 0).numpy()), None, b"", None, ())
-            content = encode_photo(photo, "png", ask_not_to_mine=False)
+            photo = Photo(np.ascontiguousarray(picture.permute(1, 2, 0).numpy()))
+            content = encode_photo(photo, "png")
             (building / PICTURES / file).write_bytes(content)
             digest = hashlib.sha256(content).hexdigest()
             sealed_probes.append(SealedProbe(**asdict(probe), file=file, sha256=digest))

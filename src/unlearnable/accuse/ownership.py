@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median_low
 
+import numpy as np
+
 from unlearnable.accuse.design import OWNER
 from unlearnable.accuse.probes import KeySecrets
 from unlearnable.folder.dealing import ClassWaves
@@ -16,6 +18,7 @@ from unlearnable.hiding.network import Hider
 from unlearnable.images.scan import scan
 from unlearnable.keys import Key
 from unlearnable.semantics.secrets import Secrets
+from unlearnable.semantics.thumbnails import standardised
 
 SIDE = 64  # px, at which keys are compared
 
@@ -133,5 +136,6 @@ class Ownership:
 
 
 def _shapes(key: KeySecrets) -> list[bytes]:
-    """What the pictures of each class have in common."""
-    return [key.secrets.shape(number, SIDE, SIDE).tobytes() for number in key.numbers]
+    """What the pictures of each class have in common, whatever their sign."""
+    shapes = (standardised(key.secrets.shape(number, SIDE, SIDE)) for number in key.numbers)
+    return [np.abs(shape).round(6).tobytes() for shape in shapes]

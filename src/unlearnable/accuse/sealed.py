@@ -12,7 +12,7 @@ from numpy import ndarray
 
 from unlearnable.accuse.answers import ANSWER, PICTURE
 from unlearnable.accuse.design import Extent, Probe
-from unlearnable.images.scan import LEFTOVERS
+from unlearnable.images.scan import is_clutter
 from unlearnable.storage.atomic import write
 from unlearnable.storage.decode import check_inside, decode, expecting, from_json
 from unlearnable.storage.provenance import __version__
@@ -121,7 +121,8 @@ class Sealed:
         for probe in self.probes:
             if hashlib.sha256((pictures / probe.file).read_bytes()).hexdigest() != probe.sha256:
                 raise ValueError(f"{pictures / probe.file} is not the picture of the sealed record; make new probes")
-        if more := sorted({file.name for file in pictures.iterdir()} - {*self.files, *LEFTOVERS}):
+        named = {file.name for file in pictures.iterdir() if not is_clutter(file.name)}
+        if more := sorted(named - set(self.files)):
             raise ValueError(f"expected the pictures of the sealed record alone in {pictures}, found {more[0]}")
 
     def arranged(self, rows: Float[ndarray, "probes ..."]) -> Float[ndarray, "keys turns classes ..."]:

@@ -14,6 +14,7 @@ from unlearnable.images.imageset import ImageSet
 from unlearnable.images.photos import UnreadablePhotoError, read_limited, read_photo
 from unlearnable.images.quality import Quality, measure
 from unlearnable.images.scan import REPORT
+from unlearnable.images.transparency import Seen
 from unlearnable.images.visibility import Visibility, spread_out, visibility_of_files, worst_crop
 
 SAMPLES = 10
@@ -95,12 +96,15 @@ def _quality(pair: tuple[Path, Path]) -> Quality | None:
         before, after = (read_photo(read_limited(file)) for file in pair)
     except UnreadablePhotoError:
         return None
-    return measure(before.rgb, after.rgb) if before.pixels.shape[:2] == after.pixels.shape[:2] else None
+    if before.pixels.shape[:2] != after.pixels.shape[:2]:
+        return None
+    return measure(before.rgb, after.rgb, Seen.through(before.alpha))
 
 
 def _wipe(name: str, seen: Visibility, original: Path, published: Path) -> Wipe:
-    before, after = (read_photo(read_limited(file)).rgb for file in (original, published))
-    return Wipe(name, seen.worst_crop, *worst_crop(before, after))
+    before, after = (read_photo(read_limited(file)) for file in (original, published))
+    shown = Seen.through(before.alpha)
+    return Wipe(name, seen.worst_crop, *worst_crop(shown.picture(before.rgb), shown.picture(after.rgb)))
 
 
 def _samples(published: Sequence[str], pairs: Mapping[str, tuple[Path, Path]], data: ImageSet) -> tuple[Sample, ...]:

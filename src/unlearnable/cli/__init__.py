@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from unlearnable.cli import accuse, audit, bench, denoiser, folder, hider, names, report, semantics
-from unlearnable.cli.console import say
+from unlearnable.cli.console import make_streams_tolerant, say
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 app.command()(folder.protect)
@@ -36,3 +36,9 @@ def main(version: Annotated[bool, typer.Option("--version", help="Print the vers
 
         say(__version__)
         raise typer.Exit
+
+
+def run() -> None:
+    """The program `unlearnable`."""
+    make_streams_tolerant()
+    app()

@@ -1,9 +1,11 @@
 """What every command shares: options, exit codes, and how progress, errors and results are shown."""
 
+import io
 import json
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -13,6 +15,7 @@ from typing import Annotated, Any
 import typer
 
 PROBLEM, USAGE, SKIPPED = 1, 2, 3  # exit codes
+LINE_EVERY = 30  # s between lines in a log
 PACES = {
     "optimising": ("steps", 600),
     "training": ("cells", 1800),
@@ -79,7 +82,11 @@ def stages() -> Iterator[Callable[[str, int, int | None], None]]:
             unit, bars.speed_estimate_period = PACES.get(what, ("files", 30))
             speed = bars.tasks[tasks[what]].speed
             bars.update(tasks[what], completed=done, total=total, rate=f"{speed:.1f} {unit}/s" if speed else "")
+            if not bars.console.is_terminal and time.monotonic() > said[0] + LINE_EVERY:  # a log gets lines, no bar
+                said[0] = time.monotonic()
+                say(f"{what}: {done} of {total or '?'} {unit}")
 
+        said = [time.monotonic()]
         yield on_stage
 
 
@@ -98,8 +105,16 @@ def console() -> Any:
 
 
 def say(text: str) -> None:
-    """Print to standard error; names that are not UTF-8 are shown escaped."""
-    print(os.fsencode(text).decode(errors="backslashreplace"), file=sys.stderr)
+    """Print a line to standard error; what is no UTF-8 in a name, or would steer a terminal, is escaped."""
+    shown = os.fsencode(text).decode(errors="backslashreplace")
+    print("".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in shown), file=sys.stderr)
+
+
+def make_streams_tolerant() -> None:
+    """Let a terminal of any encoding print everything: what it does not know is escaped."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def say_aside(files: Iterable[Path]) -> None:

@@ -4,7 +4,7 @@ import shlex
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -25,7 +25,7 @@ from unlearnable.cli.console import (
     say,
     stages,
 )
-from unlearnable.options import Against, Deal, Format, Per, Strength
+from unlearnable.options import Against, Ask, Deal, Format, Per, Strength
 
 LISTED = 20
 WORST = 3
@@ -61,10 +61,18 @@ AgainstOption = Annotated[
         "too; takes one or two seconds a picture."
     ),
 ]
+AskOption = Annotated[
+    Ask | None,
+    typer.Option(
+        help="What the copies' metadata asks of who collects pictures. Left out: no-training, unless the photo itself "
+        "asks for something. Most platforms throw metadata away."
+    ),
+]
 WorkingSize = Annotated[
     int | None,
     typer.Option(
-        help="Long side of the picture that is perturbed, in px; 512 when left out. Side of the square, for a method "
+        help="Long side of the picture that is perturbed, in px; 512 when left out; of panoramas the short side has "
+        "half as many. Side of the square, for a method "
         "that looks at the whole set; the pictures' own when left out."
     ),
 ]
@@ -84,7 +92,11 @@ def protect(
     working_size: WorkingSize = None,
     format: Annotated[Format, typer.Option(help="png and webp are lossless.")] = "png",
     quality: Annotated[int, typer.Option(help="Of JPEG, 1 to 100.")] = 90,
-    metadata: Annotated[bool, typer.Option(help="Ask in the file's metadata not to be mined.")] = True,
+    ask: AskOption = None,
+    terms: Annotated[str | None, typer.Option(help="The same in your own words, for people to read.")] = None,
+    strip_location: Annotated[
+        bool, typer.Option("--strip-location", help="Leave out of the copies where they were taken.")
+    ] = False,
     weights: Weights = None,
     device: Device = None,
     ray: Ray = False,
@@ -98,20 +110,37 @@ def protect(
     A semantic image is hidden in each; or another --method perturbs them, to compare.
     """
     from unlearnable.compute.devices import DivergedError
+    from unlearnable.folder.ending import ending
     from unlearnable.folder.options import ProtectOptions
     from unlearnable.folder.protect import protect_folder
-    from unlearnable.images.visibility import VisibilitySummary, described
+    from unlearnable.keys import default_key_file
 
     if format == "jpeg":
         say("Warning: JPEG alters the pictures after the budget was enforced; it is measured on the files.")
     with errors(DivergedError), stages() as on_stage:
+        options = ProtectOptions(
+            method=method,
+            budget=budget,
+            per=per,
+            secrets=secrets,
+            deal=deal,
+            strength=strength,
+            against=against,
+            working_size=working_size,
+            format=format,
+            quality=quality,
+            ask=ask,
+            terms=terms,
+            strip_location=strip_location,
+            weights=weights,
+        )
+        key_file = key.expanduser() if key else default_key_file()
+        _say_before(src, dst, format, key_file)
         report = protect_folder(
             src,
             dst,
-            ProtectOptions(
-                method, budget, per, secrets, deal, strength, against, working_size, format, quality, metadata, weights
-            ),
-            key=key,
+            options,
+            key=key_file,
             device=device,
             ray=ray_address or ray,
             visibility=_count(visibility),
@@ -122,14 +151,12 @@ def protect(
         say(f"skipped {file['file']}: {file['reason']}")
     if len(report.skipped) > LISTED:
         say(f"… and {len(report.skipped) - LISTED} more; all are in {dst / 'report.json'}")
-    say(_summary(report.summary, dst))
-    if seen := report.summary.get("visibility"):
-        say(f"Seen: {described(VisibilitySummary(**seen))}")
-    elif report.summary["protected"]:
-        measuring = shlex.join(["unlearnable", "verify", str(dst), "--original", str(src), "--visibility"])
-        say(f"What people see was not measured; to measure it: {measuring}")
-    say(f"key {report.key}, " + (f"weights {report.weights[:16]}" if report.hides else f"method {report.method}"))
-    if not report.summary["protected"]:
+    for line in ending(report, dst, key_file):
+        say(line)
+    if report.summary["protected"]:
+        check = ["unlearnable", "verify", str(dst), "--original", str(src), "--visibility"]
+        say(f"To check all of it, and what people see: {shlex.join(check)}")
+    else:
         say(f"No picture in {src} could be read.")
         raise typer.Exit(USAGE)
     if report.skipped:
@@ -175,7 +202,13 @@ def reveal(
     out: Annotated[Path, typer.Option(help="Folder for the hidden pictures.")],
     key: Annotated[Path | None, typer.Option(help="Score this key against 1,000 decoys.")] = None,
     secrets: SecretsOption = "render",
-    secret_number: Annotated[int, typer.Option(min=0, help="Secret to assume in files outside a manifest.")] = 0,
+    protected: Annotated[
+        Path | None, typer.Option(help="Of a picture found somewhere: the folder of copies that it may be from.")
+    ] = None,
+    secret_number: Annotated[
+        int | None,
+        typer.Option(min=0, help="Secret to assume in files outside a manifest; all of --protected when left out."),
+    ] = None,
     working_size: Annotated[int, typer.Option(help="Working size to assume of them, in px.")] = 512,
     weights: Weights = None,
     device: Device = None,
@@ -190,6 +223,7 @@ def reveal(
             out,
             key=key,
             secrets=secrets,
+            protected=protected,
             secret_number=secret_number,
             working_size=working_size,
             weights=weights,
@@ -203,10 +237,7 @@ def reveal(
             say(f"skipped {name}: {reason}")
         say(f"{len(revelation.revealed)} hidden pictures in {out}")
         if score := revelation.key_score:
-            say(
-                f"this key fits better than {score.beaten} of {score.decoys} decoys "
-                f"(p = {score.p_value:.4f}, {score.deviations:+.1f} standard deviations)"
-            )
+            say(f"{score.verdict} (p = {score.p_value:.4f}, {score.deviations:+.1f} standard deviations)")
     if not revelation.revealed:
         raise typer.Exit(USAGE)
     if revelation.skipped:
@@ -222,16 +253,17 @@ def _count(files: str) -> int | None:
     return int(files)
 
 
-def _summary(summary: dict[str, Any], dst: Path) -> str:
-    text = f"{summary['protected']} protected, {summary['skipped']} skipped"
-    if "rms" in summary:
-        text += (
-            f"; RMS {summary['rms']['mean']:.2f} (at most {summary['rms']['max']:.2f}), "
-            f"L-inf at most {summary['linf_max']}, SSIM {summary['ssim']['mean']:.3f}; "
-            f"{summary['over_budget']} over budget"
+def _say_before(src: Path, dst: Path, format: Format, key_file: Path) -> None:
+    """Say what is about to be made: a key, and how much."""
+    from unlearnable.folder.ending import size_in_words
+    from unlearnable.folder.space import Room
+    from unlearnable.images.scan import scan
+
+    if src.is_dir() and (found := scan(src)):
+        room = Room.expected(src, dst, found, format)
+        say(
+            f"{len(found):,} pictures, {size_in_words(room.originals)}: their copies will take about "
+            f"{size_in_words(room.copies)}; {size_in_words(room.free)} are free"
         )
-    if held := sum(count for limit, count in summary.get("limits", {}).items() if limit != "budget"):
-        text += f"; {held} with less than the budget, because more would be seen"
-    if "l0_max" in summary:
-        text += f"; at most {summary['l0_max']} pixels changed"
-    return f"{text}: {dst / 'report.json'}"
+    if not key_file.exists():
+        say(f"Making your key: {key_file}")

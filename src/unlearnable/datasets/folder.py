@@ -8,7 +8,7 @@ import torch
 from unlearnable.datasets.base import datasets
 from unlearnable.images.decode import square, stacked
 from unlearnable.images.imageset import ImageSet
-from unlearnable.images.scan import BESIDE, Found, scan
+from unlearnable.images.scan import Found, is_clutter, scan
 from unlearnable.options import PositiveInt
 
 
@@ -57,12 +57,13 @@ def picture_files(folder: Path) -> list[Found]:
         FileNotFoundError: there are no pictures.
         ValueError: a class folder is empty, or a file must not be read.
     """
-    found = [file for file in scan(folder) if file.name not in BESIDE] if folder.is_dir() else []
+    found = scan(folder) if folder.is_dir() else []
     if not found:
         raise FileNotFoundError(f"expected pictures in {folder}, found none")
     if refused := [file for file in found if file.refused]:
         raise ValueError(f"{refused[0].name}: {refused[0].refused}; take it out of the data set")
     classes = {file.class_name for file in found}
-    if empty := sorted({child.name for child in folder.iterdir() if child.is_dir()} - classes):
+    folders = {child.name for child in folder.iterdir() if child.is_dir() and not is_clutter(child.name)}
+    if empty := sorted(folders - classes):
         raise ValueError(f"expected pictures in every class folder of {folder}, found none in {empty[0]}")
     return found

@@ -4,7 +4,9 @@ Threads decode ahead and make what perturbing needs, perturbations come in batch
 enlarged perturbation to the full picture, project it on the budget and put the file in place whole.
 """
 
+import errno
 import hashlib
+import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -21,14 +23,22 @@ from unlearnable.compute.threads import map_ahead
 from unlearnable.folder.manifest import ManifestEntry, Report, read_manifest, write_manifest
 from unlearnable.folder.method import Inputs, Method
 from unlearnable.images.budget import Budget
-from unlearnable.images.photos import SUFFIX, Photo, UnreadablePhotoError, encode_photo, read_limited, read_photo
+from unlearnable.images.encode import SUFFIX, encode_photo
+from unlearnable.images.metadata import Notice
+from unlearnable.images.photos import Photo, UnreadablePhotoError, read_limited, read_photo
 from unlearnable.images.quality import measure
 from unlearnable.images.scan import MANIFEST, Found, output_names
 from unlearnable.images.strength import within
-from unlearnable.storage.atomic import write
+from unlearnable.images.transparency import Seen
+from unlearnable.storage.atomic import replacing
 
 BATCH_PIXELS = 8_000_000  # of full-size photos that are perturbed together
+NAMES_REFUSED = {errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL}  # by a file system that cannot hold such a name
 BLOCK = 64  # files over whose end no batch reaches: what else is in a batch can show in a change's last bits
+
+
+class StoppedError(OSError):
+    """The job cannot go on, as its disk is full or gone; what is done is done, and the same command resumes."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +47,7 @@ class FileTask:
 
     Attributes:
         file: as it was found.
-        output: path of its copy below the destination.
+        output: path of its copy below the destination; empty of a file that gets none.
         earlier: its entry of an earlier run.
     """
 
@@ -79,6 +89,7 @@ class FolderJob:
         self.src, self.dst, self.report, self.options = src, dst, report, report.options
         self.method = method
         self.budget = Budget.parse(report.options["budget"])
+        self.notice = Notice(*(report.options.get(name) for name in ("ask", "terms", "strip_location")))
 
     def run(self, tasks: Iterable[FileTask]) -> Iterator[ManifestEntry]:
         """Take files through the stages; their finished entries, in order. The first task begins a block."""
@@ -96,12 +107,15 @@ class FolderJob:
             if task.earlier and is_up_to_date(task.earlier, sha256, self.dst):
                 return task.earlier
             photo = read_photo(content)
+            if photo.alpha is not None and not photo.alpha.any():
+                raise UnreadablePhotoError("nothing of it is seen: it is transparent everywhere")
             height, width = photo.pixels.shape[:2]
             entry = ManifestEntry(
                 file=name,
                 status="protected",
                 output=task.output,
                 sha256_input=sha256,
+                bytes_input=len(content),
                 height=height,
                 width=width,
                 notes=photo.notes,
@@ -146,24 +160,40 @@ class FolderJob:
         photo, entry, format = item.photo, item.entry, self.options["format"]
         change = enlarged(item.change, photo.pixels.shape)
         strength = self.options.get("strength", "full")
-        published, limit = within(photo.pixels, change, self.budget, strength)
+        seen = Seen.through(photo.alpha)
+        published, limit = within(photo.pixels, change, self.budget, strength, seen)
         try:
-            content = encode_photo(
-                photo.with_pixels(published), format, self.options.get("quality", 90), self.options["metadata"]
-            )
+            content = encode_photo(photo.with_pixels(published), format, self.options.get("quality", 90), self.notice)
+            self._put(content, entry)
         except UnreadablePhotoError as unreadable:
             return self._skip(item.task, unreadable)
         if format == "jpeg":  # it alters the pixels: measure what is written
             published = read_photo(content).pixels
-        output = self.dst / str(entry.output)
-        output.parent.mkdir(parents=True, exist_ok=True)
-        write(output, content)
         return replace(
             entry,
             sha256_output=hashlib.sha256(content).hexdigest(),
+            bytes_output=len(content),
             limit=None if strength == "full" else limit,
-            quality=measure(photo.pixels, published),
+            quality=measure(photo.pixels, published, seen),
         )
+
+    def _put(self, content: bytes, entry: ManifestEntry) -> None:
+        """Write a copy, of the age and with the permissions of its original.
+
+        Raises:
+            UnreadablePhotoError: its name is one that this disk cannot hold.
+        """
+        output, original = self.dst / str(entry.output), (self.src / entry.file).stat()
+        try:
+            output.parent.mkdir(parents=True, exist_ok=True)
+            with replacing(output) as temporary:
+                temporary.write_bytes(content)
+                os.utime(temporary, ns=(original.st_atime_ns, original.st_mtime_ns))
+                temporary.chmod(original.st_mode & 0o777)
+        except OSError as error:
+            if error.errno not in NAMES_REFUSED:
+                raise
+            raise UnreadablePhotoError(f"its copy cannot have that name here ({error.strerror}); rename it") from None
 
 
 def is_up_to_date(earlier: ManifestEntry, sha256: str, dst: Path) -> bool:
@@ -177,19 +207,24 @@ def is_up_to_date(earlier: ManifestEntry, sha256: str, dst: Path) -> bool:
     return hashlib.sha256(content).hexdigest() == earlier.sha256_output
 
 
-def working_picture(photo: Photo, size: int) -> UInt8[ndarray, "3 h w"]:
-    """The photo as RGB with its long side reduced to ``size`` px; a smaller one as it is."""
+def working_picture(photo: Photo, size: int, enlarge: bool = False) -> UInt8[ndarray, "3 h w"]:
+    """The photo as RGB, reduced to its `working_shape`; a smaller one as it is, or enlarged to what that would be."""
     height, width = photo.pixels.shape[:2]
     picture = Image.fromarray(np.ascontiguousarray(photo.rgb))
-    reduced = working_shape(height, width, size)
+    reduced = working_shape(height, width, size, enlarge)
     if reduced != (height, width):
         picture = picture.resize(reduced[::-1], Image.Resampling.BICUBIC, reducing_gap=3.0)
     return np.asarray(picture).transpose(2, 0, 1)
 
 
-def working_shape(height: int, width: int, size: int) -> tuple[int, int]:
-    """Height and width of the working picture: the long side is at most ``size`` px."""
-    reduction = max(1.0, max(height, width) / size)
+def working_shape(height: int, width: int, size: int, enlarge: bool = False) -> tuple[int, int]:
+    """Height and width of the working picture: the long side has ``size`` px, or the short side half as many.
+
+    Of what is more than twice as long as wide, a panorama or a strip of comics, the short side decides: enlarged by 30,
+    the change of a picture 14 px high is clouds. A smaller picture stays as it is, but with ``enlarge``.
+    """
+    reduction = min(max(height, width), 2 * min(height, width)) / size
+    reduction = reduction if enlarge else max(1.0, reduction)
     return max(1, round(height / reduction)), max(1, round(width / reduction))
 
 
@@ -227,18 +262,28 @@ def run(
         found: the files, in order.
         runner: who does it: `FolderJob.run` here, `folder.ray.run` on a cluster.
         on_file: called with (files done, files in all) after every file.
+
+    Raises:
+        StoppedError: a disk is full or gone.
     """
     done = read_manifest(job.dst)
     copies = {name: entry.output for name, entry in done.items() if entry.output}
-    names = output_names([file.name for file in found], SUFFIX[job.options["format"]], copies)
+    names = output_names([file.name for file in found if not file.refused], SUFFIX[job.options["format"]], copies)
     write_manifest(job.dst, done.values())  # drops a torn last line before more are appended
     entries = []
     with (job.dst / MANIFEST).open("a", buffering=1) as manifest:  # line by line
-        for entry in runner(job, [FileTask(file, names[file.name], done.get(file.name)) for file in found]):
-            if done.get(entry.file) != entry:
-                manifest.write(entry.to_line() + "\n")
-            entries.append(entry)
-            if on_file:
-                on_file(len(entries), len(found))
+        tasks = [FileTask(file, names.get(file.name, ""), done.get(file.name)) for file in found]
+        try:
+            for entry in runner(job, tasks):
+                if done.get(entry.file) != entry:
+                    manifest.write(entry.to_line() + "\n")
+                entries.append(entry)
+                if on_file:
+                    on_file(len(entries), len(found))
+        except OSError as error:
+            raise StoppedError(
+                f"{error.strerror or error}: {len(entries)} of {len(found)} files are done in {job.dst}; when there is "
+                "room, or what is missing is back, the same command resumes"
+            ) from error
     gone = done.keys() - {file.name for file in found}  # their copies are still there
     return entries + [done[name] for name in gone]

@@ -30,7 +30,7 @@ class ManifestEntry:
     Attributes:
         file: its path below the source; ``output`` its copy's below the destination.
         status: ``protected`` or ``skipped``, then with a ``reason``.
-        sha256_input, sha256_output: of the two files.
+        sha256_input, sha256_output: of the two files; ``bytes_input``, ``bytes_output`` their sizes.
         class_name, class_index: its class.
         secret_number: of the secret that serves the class, where one is hidden.
         variation: of it that the file carries; or by which another protection draws what differs from file to file.
@@ -49,6 +49,8 @@ class ManifestEntry:
     output: str | None = None
     sha256_input: str | None = None
     sha256_output: str | None = None
+    bytes_input: int | None = None
+    bytes_output: int | None = None
     class_name: str | None = None
     class_index: int | None = None
     secret_number: int | None = None
@@ -107,7 +109,8 @@ class Report:
         secret_numbers: of the secret that serves each class, in the same order; none where nothing is hidden.
         complete: whether the run has reached its end.
         summary: counts and statistics; see `summarised`.
-        skipped: files left out, with the reason.
+        skipped: pictures left out, with the reason.
+        passed_over: what else the source holds, in words, and how many files of it.
     """
 
     version: str
@@ -122,6 +125,7 @@ class Report:
     complete: bool = False
     summary: dict[str, Any] = field(default_factory=dict)
     skipped: list[dict[str, str]] = field(default_factory=list)
+    passed_over: dict[str, int] = field(default_factory=dict)
 
     @property
     def hides(self) -> bool:
@@ -170,6 +174,11 @@ class Report:
         options = {name: (self.options.get(name), other.options.get(name)) for name in self.options | other.options}
         return found + [f"{name}: {ours} instead of {its}" for name, (ours, its) in options.items() if ours != its]
 
+    def agrees(self, again: "Report") -> bool:
+        """Whether a summary made again is this one, as far as this one says: an earlier version said less."""
+        said = {name: again.summary.get(name) for name in {*self.summary, "protected", "skipped"}}
+        return (said, again.skipped) == (self.summary, self.skipped)
+
     def summarised(self, entries: Iterable[ManifestEntry]) -> "Report":
         """This report, complete, with ``summary`` and ``skipped`` of all entries."""
         entries = sorted(entries, key=lambda entry: entry.file)
@@ -185,10 +194,17 @@ class Report:
                 "psnr": _spread(q.psnr for q in qualities if q.psnr is not None),
                 "ssim": _spread(q.ssim for q in qualities),
             }
+            sizes = [(e.bytes_input, e.bytes_output) for e in entries if e.bytes_input and e.bytes_output]
+            if sizes:
+                summary["bytes_input"], summary["bytes_output"] = map(sum, zip(*sizes, strict=True))
             if limits := Counter(entry.limit for entry in entries if entry.limit):
                 summary["limits"] = dict(sorted(limits.items()))
-            if seen := VisibilitySummary.of([entry.visibility for entry in entries if entry.visibility]):
+            classes = Counter(entry.class_name for entry in entries if entry.quality)
+            summary["classes"] = {name: classes[name] for name in self.classes if name in classes}
+            visible = [(entry.visibility, entry.output) for entry in entries if entry.visibility]
+            if seen := VisibilitySummary.of([visibility for visibility, _ in visible]):
                 summary["visibility"] = asdict(seen)
+                summary["most_visible"] = min(visible, key=lambda one: one[0].worst_crop)[1]
             if budget.norm == "l0":
                 summary["l0_max"] = max((q.l0 for q in qualities if q.l0 is not None), default=None)
         return replace(self, complete=True, summary=summary, skipped=skipped)

@@ -7,7 +7,7 @@ from typing import Any, get_args
 from unlearnable.folder.manifest import HIDING
 from unlearnable.hiding.network import MIN_SIDE
 from unlearnable.images.budget import Budget
-from unlearnable.options import Against, Deal, Format, Per, Strength
+from unlearnable.options import Against, Ask, Deal, Format, Per, Strength
 from unlearnable.protections import Protection, protection_named, protections
 from unlearnable.protections.deep_hiding import DeepHiding
 
@@ -38,7 +38,10 @@ class ProtectOptions:
             side; when None it is that of the pictures, which must be squares of one size.
         format: ``png`` and ``webp`` are lossless; ``jpeg`` alters the picture after the budget was enforced.
         quality: of JPEG, 1 to 100.
-        metadata: ask, in the file's XMP, not to be mined for training.
+        ask: what a copy's metadata asks of who collects pictures: ``no-training``, ``no-generative-training``,
+            ``search-only``, ``no-mining`` or ``nothing``. When None no training, unless the photo asks for something.
+        terms: the same in words of your own, for people to read; they come after those of the photo.
+        strip_location: leave out of the copy's metadata where it was taken.
         weights: a generation, folder or hub id of a `Hider`; the last generation when None.
 
     Raises:
@@ -55,7 +58,9 @@ class ProtectOptions:
     working_size: int | None = None
     format: Format = "png"
     quality: int = 90
-    metadata: bool = True
+    ask: Ask | None = None
+    terms: str | None = None
+    strip_location: bool = False
     weights: str | Path | None = None
 
     def __post_init__(self) -> None:
@@ -63,6 +68,8 @@ class ProtectOptions:
             raise ValueError(f"expected the format png, webp or jpeg, got {self.format}")
         if self.working_size is not None and self.working_size < MIN_SIDE:
             raise ValueError(f"expected a working size of at least {MIN_SIDE} px, got {self.working_size}")
+        if self.ask is not None and self.ask not in get_args(Ask):
+            raise ValueError(f"expected of ask {', '.join(get_args(Ask))}, got {self.ask}")
         if not 1 <= self.quality <= 100:
             raise ValueError(f"expected a JPEG quality from 1 to 100, got {self.quality}")
         self.protection()
@@ -93,4 +100,7 @@ class ProtectOptions:
     def recorded(self) -> dict[str, Any]:
         """As the report keeps those that do not belong to the method."""
         quality = {"quality": self.quality} if self.format == "jpeg" else {}
-        return {"budget": self.protection().budget, "format": self.format, "metadata": self.metadata, **quality}
+        said = {"ask": self.ask, "terms": self.terms, "strip_location": self.strip_location or None}
+        given = {name: value for name, value in said.items() if value is not None}
+        always = {"budget": self.protection().budget, "format": self.format, "metadata": self.ask != "nothing"}
+        return always | quality | given

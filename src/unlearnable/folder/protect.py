@@ -20,14 +20,14 @@ from unlearnable.folder.methods import Hiding, OneByOne
 from unlearnable.folder.options import ProtectOptions
 from unlearnable.folder.whole_set import WholeSet
 from unlearnable.hiding.inference import generation_of
-from unlearnable.images.scan import CHECKPOINT, REPORT, ROOT_CLASS, Found, scan
+from unlearnable.images.scan import CHECKPOINT, MANIFEST, REPORT, ROOT_CLASS, Found, is_clutter, listing
 from unlearnable.images.visibility import SAMPLE, spread_out, visibility_of_files
 from unlearnable.keys import Key, default_key_file
 from unlearnable.protections.base import Streaming
 from unlearnable.protections.deep_hiding import DeepHiding
 from unlearnable.storage.atomic import PARTIAL
 from unlearnable.storage.checkpoint import forget
-from unlearnable.storage.lock import LOCK, locked
+from unlearnable.storage.lock import locked
 from unlearnable.storage.provenance import __version__
 
 
@@ -74,11 +74,14 @@ def protect_folder(
     method = _method(options, _device(device, ray), on_stage)
     if ray and isinstance(method, WholeSet):
         raise RefusedError(f"{options.method} looks at all pictures together, on one machine; leave --ray out")
-    key_file = Path(key) if key is not None else default_key_file()
+    key_file = Path(key).expanduser() if key is not None else default_key_file()
     _check_places(src, dst, key_file, method)
-    found = scan(src)
+    listed = listing(src)
+    found = listed.files
+    _check_originals(src.resolve(), found)
     if not found:
-        raise RefusedError(f"expected pictures in {src}, found no file")
+        others = ", ".join(f"{count} of {what}" for what, count in listed.passed_over.items())
+        raise RefusedError(f"expected pictures in {src}, found none" + (f", only files: {others}" if others else ""))
     seen_by_all = [src.resolve() / found[0].name, *method.private]
     with locked(dst):
         perturbed = method.inspect(src, found)
@@ -91,7 +94,7 @@ def protect_folder(
             entries = run(job, found, cluster.run if ray else FolderJob.run, on_file)
         entries = _with_visibility(entries, src, dst, visibility, on_stage)
         write_manifest(dst, entries)
-        report = report.summarised(entries)
+        report = replace(report.summarised(entries), passed_over=dict(listed.passed_over))
         report.save(dst)
         forget(dst / CHECKPOINT)
     return report
@@ -180,13 +183,24 @@ def _check_places(src: Path, dst: Path, key_file: Path, method: Method) -> None:
     source, destination = src.resolve(), dst.resolve()
     if destination.is_relative_to(source) or source.is_relative_to(destination):
         raise RefusedError(f"{src} and {dst} lie one in the other; name a destination outside the source")
-    strangers = (path for path in dst.iterdir() if path.suffix != PARTIAL and path.name != LOCK) if dst.is_dir() else ()
-    if any(strangers) and not (dst / REPORT).is_file():
+    there = list(dst.iterdir()) if dst.is_dir() else []
+    strangers = [path for path in there if path.suffix != PARTIAL and not is_clutter(path.name)]
+    if strangers and not (dst / REPORT).is_file():
         raise RefusedError(f"{dst} is not empty and holds no earlier run; name a new or empty folder")
     if key_file.is_dir():
         raise RefusedError(f"expected a key file, got the folder {key_file}")
     for private in (key_file, *method.private):
         _check_apart(private, src, dst)
+
+
+def _check_originals(src: Path, found: list[Found]) -> None:
+    """See that none of the pictures is a copy that was protected already."""
+    for folder in (src, *src.parents, *sorted({(src / file.name).parent for file in found})):
+        if (folder / REPORT).is_file() and (folder / MANIFEST).is_file():
+            raise RefusedError(
+                f"{folder} holds copies that were protected already; a second time they would be further from the "
+                "originals than the budget says: protect the originals"
+            )
 
 
 def _check_apart(private: Path, src: Path, dst: Path) -> None:

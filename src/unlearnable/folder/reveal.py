@@ -1,29 +1,26 @@
 """Take the hidden pictures out of protected files, and say whose they are."""
 
-from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import UInt8
 from numpy import ndarray
 from PIL import Image
 
 from unlearnable.compute.devices import device_named
+from unlearnable.folder.found import Gathered, readings
 from unlearnable.folder.job import working_picture
 from unlearnable.folder.manifest import Report, read_manifest
 from unlearnable.hiding.inference import generation_of, prepare, reveal_secrets, weights_named
 from unlearnable.hiding.network import Hider
 from unlearnable.images.photos import Photo, UnreadablePhotoError, read_limited, read_photo
-from unlearnable.images.scan import BESIDE, REPORT, output_names, scan
+from unlearnable.images.scan import REPORT, output_names, scan
 from unlearnable.keys import Key
-from unlearnable.semantics.identify import MAX_GROUPS, Group, KeyScore, score_key
+from unlearnable.semantics.identify import KeyScore, score_key
 from unlearnable.semantics.secrets import RENDER, RenderedSecrets, Secrets, secrets_named
 from unlearnable.storage.atomic import replacing
-
-MAX_PICTURES = 200  # of a group whose mean is taken
 
 
 @dataclass(frozen=True)
@@ -47,7 +44,8 @@ def reveal_folder(
     *,
     key: str | Path | None = None,
     secrets: str | Path = RENDER,
-    secret_number: int = 0,
+    protected: str | Path | None = None,
+    secret_number: int | None = None,
     working_size: int = 512,
     weights: str | Path | None = None,
     device: str | None = None,
@@ -55,14 +53,19 @@ def reveal_folder(
 ) -> Revelation:
     """Reveal the secrets of one file, or of every picture below a folder, as PNGs in ``out``.
 
+    Of a file that no manifest knows nobody says how it was published: it is read in several ways (`folder.found`).
+
     Args:
         path: a protected file or folder. Secrets' numbers and working size come from the manifest in the folder (for a
             file: in the nearest folder above it that has one).
         out: where the pictures go; mirrors the folder.
         key: a key to score against 1,000 decoys.
         secrets: what the key decided in `protect_folder`: drawings, or the folder of a bank.
-        secret_number: of the secret to assume in files that no manifest knows.
-        working_size: the size to assume that they were protected with.
+        protected: of files that no manifest knows, the folder whose copies they may be: it says which secrets, which
+            weights and which working size.
+        secret_number: of the secret to assume in them. When None all of the classes of ``protected``, or without that
+            the first; every other key is tried on as many.
+        working_size: the size to assume that they were protected with, where no report says it.
         weights: as for `protect_folder`; those of the report, where they ship, when None.
         device: torch device; CUDA where there is one when None.
         on_file: called with (files done, files in all) after every file.
@@ -75,13 +78,15 @@ def reveal_folder(
     path, out = Path(path), Path(out)
     root, files = _files(path)
     destination = next((folder for folder in (root, *root.parents) if (folder / REPORT).is_file()), None)
-    if out.resolve().is_relative_to(destination or root):
+    if (destination or path.is_dir()) and out.resolve().is_relative_to(destination or root):
         raise ValueError(f"{out} lies inside {destination or root}; name an --out elsewhere")
     targets = {name: out / copy for name, copy in output_names(files, ".png", {}).items()}
     if existing := [target for target in targets.values() if target.exists()]:
         raise ValueError(f"{existing[0]} exists already; name another --out")
-    report = _report(destination) if destination else None
+    known_by = destination or (Path(protected) if protected else None)
+    report = _report(known_by) if known_by else None
     numbers = _numbers(destination) if destination else {}
+    assumed = report.secret_numbers if report and secret_number is None else [secret_number or 0]
     options = report.options if report else {}
     of_report = generation_of(report.weights) if report else None
     hider = Hider.load(weights_named(weights or of_report))
@@ -89,41 +94,44 @@ def reveal_folder(
     recorded_size = options.get("working_size", working_size)
     hider = prepare(hider, device_named(device))
     revealed, skipped = {}, {}
-    groups: dict[Group, list[Path]] = defaultdict(list)
+    gathered = Gathered()
     for done, (name, target) in enumerate(targets.items(), 1):
         try:
             photo = read_photo(read_limited(root / name))
         except UnreadablePhotoError as unreadable:
             skipped[name] = str(unreadable)
         else:
-            secret = reveal_photo(hider, photo, recorded_size)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with replacing(target) as temporary:
-                Image.fromarray(secret.transpose(1, 2, 0)).save(temporary, "PNG")
-            revealed[name] = str(target)
             copy = (root / name).relative_to(destination or root).as_posix()
-            groups[numbers.get(copy, secret_number), *secret.shape[1:]].append(target)
+            known = copy in numbers
+            ways = {"": working_picture(photo, recorded_size)} if known else readings(photo, recorded_size)
+            for reading, working in ways.items():
+                secret = _revealed(hider, working)
+                if name not in revealed:
+                    _save(secret, target)
+                    revealed[name] = str(target)
+                if claimed:
+                    seen = claimed.seen(secret)
+                    for number in [numbers[copy]] if known else assumed:
+                        gathered.add(reading if known else f"{reading}, {number}", (number, *secret.shape[1:]), seen)
         if on_file:
             on_file(done, len(files))
-    return Revelation(revealed, skipped, _score(claimed, groups) if claimed and groups else None)
+    score = score_key(claimed, *gathered.of_readings()) if claimed and revealed else None
+    return Revelation(revealed, skipped, score)
 
 
 def reveal_photo(hider: Hider, photo: Photo, working_size: int) -> UInt8[ndarray, "3 h w"]:
     """The secret in one photo, at its working size; ``hider`` is prepared."""
-    stego = torch.from_numpy(working_picture(photo, working_size).copy())[None]
-    return reveal_secrets(hider, stego)[0].numpy()
+    return _revealed(hider, working_picture(photo, working_size))
 
 
-def _score(claimed: Secrets, groups: dict[Group, list[Path]]) -> KeyScore:
-    """The score on the means of the most common groups, read again: kept, they would grow with the folder."""
-    common = sorted(groups.items(), key=lambda group: -len(group[1]))[:MAX_GROUPS]
-    return score_key(claimed, {group: _mean(claimed, files[:MAX_PICTURES]) for group, files in common})
+def _revealed(hider: Hider, working: UInt8[ndarray, "3 h w"]) -> UInt8[ndarray, "3 h w"]:
+    return reveal_secrets(hider, torch.from_numpy(working.copy())[None])[0].numpy()
 
 
-def _mean(claimed: Secrets, files: list[Path]) -> Float[ndarray, "_ _"]:
-    seen = (claimed.seen(read_photo(read_limited(file)).rgb.transpose(2, 0, 1)) for file in files)
-    mean: Float[ndarray, "_ _"] = sum(seen, np.zeros(())) / len(files)
-    return mean
+def _save(secret: UInt8[ndarray, "3 h w"], target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(target) as temporary:
+        Image.fromarray(secret.transpose(1, 2, 0)).save(temporary, "PNG")
 
 
 def _files(path: Path) -> tuple[Path, list[str]]:
@@ -133,7 +141,7 @@ def _files(path: Path) -> tuple[Path, list[str]]:
         return path.parent.resolve(), [path.name]
     if not path.is_dir():
         raise FileNotFoundError(f"expected a picture or a folder, got {path}")
-    names = [file.name for file in scan(path) if not file.refused and file.name not in BESIDE]
+    names = [file.name for file in scan(path) if not file.refused]
     if not names:
         raise FileNotFoundError(f"expected pictures in {path}, found no file")
     return path.resolve(), names

@@ -8,14 +8,19 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from jaxtyping import UInt8
+from numpy import ndarray
+
 from unlearnable.compute.threads import map_ahead
 from unlearnable.folder.job import working_shape
 from unlearnable.folder.manifest import ManifestEntry, Report, read_manifest
 from unlearnable.images.budget import Budget, Pixels
-from unlearnable.images.photos import UnreadablePhotoError, read_limited, read_photo
+from unlearnable.images.photos import Photo, UnreadablePhotoError, read_limited, read_photo
 from unlearnable.images.quality import Quality, measure
-from unlearnable.images.scan import BESIDE, REPORT, scan
+from unlearnable.images.scan import REPORT, scan
 from unlearnable.images.strength import keeps
+from unlearnable.images.transparency import WHOLLY, Seen
 from unlearnable.images.visibility import Visibility
 from unlearnable.images.visibility import visibility as measure_visibility
 
@@ -75,12 +80,12 @@ def verify_folder(
     verification = Verification()
     if not report.complete:
         verification.add(REPORT, ["the run has not come to its end; protect again to resume it"])
-    elif report != report.summarised(entries.values()):
+    elif not report.agrees(report.summarised(entries.values())):
         verification.add(REPORT, ["its summary is not that of the manifest"])
     for file in scan(original):
         if file.name not in entries:
             verification.add(file.name, ["an original that is not in the manifest: it is not protected"])
-    known = BESIDE | {entry.output for entry in entries.values()}
+    known = {entry.output for entry in entries.values()}
     for file in scan(dst):
         if file.name not in known:
             verification.add(file.name, ["a file that is not in the manifest"])
@@ -141,21 +146,34 @@ def _check(
         return [*found, f"its size is {published.shape[:2]}, the original's {clean.shape[:2]}"], None
     if clean.shape != published.shape:  # WebP and JPEG may hold a grey photo as RGB
         clean, published = (photo.rgb for photo in photos)
-    quality = measure(clean, published)
-    seen = measure_visibility(clean, published) if visible or entry.visibility else None
+    shown = Seen.through(photos[0].alpha)
+    if not np.array_equal(_alpha(photos[0]), _alpha(photos[1])):
+        found.append("its transparency is not the original's")
+    quality = measure(clean, published, shown)
+    wanted = visible or entry.visibility
+    seen = measure_visibility(shown.picture(clean), shown.picture(published)) if wanted else None
     stated_again = asdict(seen) if seen and entry.visibility else {}
     height, width = published.shape[:2]
-    found += _disagreements(asdict(quality) | stated_again | _expected(entry, report, height, width), entry)
+    sizes = {"bytes_input": len(before), "bytes_output": len(after)} if entry.bytes_output else {}
+    computed = asdict(quality) | stated_again | sizes | _expected(entry, report, height, width)
+    found += _disagreements(computed, entry)
     if report.options["format"] != "jpeg":
-        found += _beyond(report, clean, published, quality, seen)
+        found += _beyond(report, clean, published, shown, quality, seen)
     return found, seen
 
 
-def _beyond(report: Report, clean: Pixels, published: Pixels, quality: Quality, seen: Visibility | None) -> list[str]:
+def _alpha(photo: Photo) -> UInt8[ndarray, "h w"]:
+    """What it is where there is none, too."""
+    return np.full(photo.pixels.shape[:2], WHOLLY, np.uint8) if photo.alpha is None else photo.alpha
+
+
+def _beyond(
+    report: Report, clean: Pixels, published: Pixels, shown: Seen, quality: Quality, seen: Visibility | None
+) -> list[str]:
     """In what a copy goes beyond budget and strength."""
     found, budget, strength = [], Budget.parse(report.options["budget"]), report.options.get("strength", "full")
-    if not budget.holds(clean, published):
+    if not budget.holds(shown.values(clean), shown.values(published)):
         found.append(f"outside its budget {budget}: rms {quality.rms}, linf {quality.linf}, l0 {quality.l0}")
-    if seen and not keeps(seen, clean, strength):
+    if seen and not keeps(seen, shown.picture(clean), strength):
         found.append(f"more is seen of it than its strength {strength} allows: SSIMULACRA2 {seen.ssimulacra2}")
     return found

@@ -1,46 +1,47 @@
-"""One photo in, one photo out: every common format and mode, upright, with its colour profile, EXIF and alpha.
+"""One photo in: every common format and mode, upright, with its colour profile, its metadata and its transparency.
 
 Pictures come from strangers: formats are an explicit list, sizes are bounded before anything is decoded, and
-whatever a decoder throws at a broken file becomes one readable reason.
+whatever a decoder throws at a broken file becomes one readable reason. What is damaged beside the pixels is left out.
 """
 
 import io
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from threading import Lock
-from typing import Any
-from zlib import Z_HUFFMAN_ONLY
 
 import numpy as np
 from jaxtyping import UInt8
 from numpy import ndarray
-from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
-from PIL.PngImagePlugin import PngInfo
+from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
+from PIL.TiffImagePlugin import TiffImageFile
 
 from unlearnable.images.budget import Pixels
-from unlearnable.options import Format
+from unlearnable.images.colour import TooDeepError, coloured
+from unlearnable.images.kinds import HEAD, RAW, READ, is_read, kind_of
+from unlearnable.images.mended import mended
+from unlearnable.images.metadata import EXIF_DAMAGED, read_dpi, read_exif, read_xmp
 
-READ_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
-SUFFIX: dict[Format, str] = {"png": ".png", "webp": ".webp", "jpeg": ".jpg"}
+READ_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF")
+HEIF = "HEIF"
+HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"mif2", b"msf1")
 MAX_PIXELS = 178_956_970  # where Pillow, too, speaks of a decompression bomb
 MAX_BYTES = 1 << 30
-# What a TIFF says about itself rather than about the photo: of no use, or wrong, in another file.
-TIFF_DESCRIPTIVE = {270, 271, 272, 282, 283, 296, 305, 306, 315, 316, 33432, 34665, 34853}
-DATA_MINING = b"""<?xpacket begin="\xef\xbb\xbf" id="W5M0MpCehiHzreSzNTczkc9d"?>
-<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
-<rdf:Description rdf:about="" xmlns:plus="http://ns.useplus.org/ldf/xmp/1.0/">
-<plus:DataMining>http://ns.useplus.org/ldf/vocab/DMI-PROHIBITED-AIMLTRAINING</plus:DataMining>
-</rdf:Description></rdf:RDF></x:xmpmeta>
-<?xpacket end="w"?>"""  # IPTC Photo Metadata 2023.1, property "Data Mining"
+SUB_IFDS, SUBFILE_TYPE, PHOTOMETRIC, DNG_VERSION = 330, 254, 262, 50706  # tags of TIFF
+COLOUR_FILTERS = (32803, 34892)  # photometric interpretations of what a sensor saw
 
 _filtering = Lock()  # warnings are filtered for the whole process: one thread at a time
 
 
 class UnreadablePhotoError(ValueError):
     """This file cannot be protected; the message says why, for the owner."""
+
+
+class _TooLargeError(UnreadablePhotoError):
+    """It is not even to be tried in another way."""
 
 
 @dataclass(frozen=True)
@@ -51,14 +52,18 @@ class Photo:
         pixels: (h, w, 3) RGB or (h, w, 1) grey, 8 bits, turned upright.
         alpha: (h, w) or None.
         exif: serialised EXIF without orientation and thumbnail, maybe empty.
-        icc: colour profile or None.
+        xmp: the photographer's own XMP packet, maybe empty.
+        icc: colour profile of RGB or None.
+        dpi: pixels an inch across and down, or None.
         notes: what decoding had to change, for the owner.
     """
 
     pixels: Pixels
     alpha: UInt8[ndarray, "h w"] | None = None
     exif: bytes = b""
+    xmp: bytes = b""
     icc: bytes | None = None
+    dpi: tuple[float, float] | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -74,53 +79,22 @@ class Photo:
 def read_photo(content: bytes) -> Photo:
     """Decode the bytes of a picture file.
 
-    JPEG, PNG, WebP, BMP, TIFF and GIF; grey, palette, RGB, RGBA, CMYK, 16-bit (reduced to 8); of several
-    frames the first. EXIF orientation is applied.
+    JPEG, PNG, WebP, BMP, TIFF, GIF, HEIC and AVIF; grey, palette, RGB, RGBA, CMYK, LAB, 16-bit (reduced to 8); of
+    several frames the first. EXIF orientation is applied. Damaged metadata is left out, with a note.
 
     Raises:
         UnreadablePhotoError: empty, broken, unsupported, or too large.
     """
-    with _opened(io.BytesIO(content)) as opened:
-        return _decode(opened)
-
-
-def encode_photo(photo: Photo, format: Format, quality: int = 90, ask_not_to_mine: bool = True) -> bytes:
-    """Encode losslessly as PNG or WebP, or as JPEG of a quality.
-
-    Args:
-        photo: what to write.
-        format: of the file.
-        quality: of JPEG, 1 to 100.
-        ask_not_to_mine: add the IPTC/PLUS property that prohibits training on the picture, as XMP.
-
-    Raises:
-        UnreadablePhotoError: the format cannot hold this photo.
-    """
-    if photo.alpha is not None and format == "jpeg":
-        raise UnreadablePhotoError("JPEG cannot hold its transparency; use --format png or webp")
-    channels = [*np.moveaxis(photo.pixels, 2, 0), *([] if photo.alpha is None else [photo.alpha])]
-    picture = Image.fromarray(np.stack(channels, axis=2) if len(channels) > 1 else channels[0])
-    options: dict[str, Any] = {"exif": photo.exif, "icc_profile": photo.icc}
-    match format:
-        case "png":
-            text = PngInfo()
-            if ask_not_to_mine:
-                text.add_itxt("XML:com.adobe.xmp", DATA_MINING.decode())
-            # A perturbed photo repeats nothing: looking for repetitions costs time and, at level 1, even space
-            # (24 megapixels: 1.9 s and 30.8 MB with, 1.4 s and 25.1 MB without).
-            options |= {"pnginfo": text, "compress_level": 1, "compress_type": Z_HUFFMAN_ONLY}
-        case "webp":
-            options |= {"lossless": True, "exact": True, "quality": 0, "method": 0}
-        case "jpeg":
-            options |= {"quality": quality, "subsampling": 0}
-    if ask_not_to_mine and format != "png":
-        options["xmp"] = DATA_MINING
-    buffer = io.BytesIO()
     try:
-        picture.save(buffer, format, **{name: value for name, value in options.items() if value not in (None, b"")})
-    except (ValueError, OSError) as error:
-        raise UnreadablePhotoError(f"{format} cannot hold it: {error}") from None
-    return buffer.getvalue()
+        return _read(content)
+    except _TooLargeError:
+        raise
+    except UnreadablePhotoError:
+        for attempt, note in mended(content):
+            with suppress(UnreadablePhotoError):
+                photo = _read(attempt)
+                return replace(photo, notes=(*photo.notes, note))
+        raise
 
 
 def read_limited(path: Path) -> bytes:
@@ -132,9 +106,10 @@ def read_limited(path: Path) -> bytes:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise UnreadablePhotoError("the file is larger than 1 GiB")
-        with path.open("rb") as file, _opened(file):  # a film is not read whole to find out that it is none
-            file.seek(0)
-            return file.read()
+        with path.open("rb") as file:
+            head = file.read(HEAD)  # a film is not read whole to find out that it is none
+            _check_kind(head)
+            return head + file.read()
     except OSError as error:
         raise UnreadablePhotoError(f"cannot be read: {error.strerror}") from None
 
@@ -146,86 +121,108 @@ def picture_size(path: Path) -> tuple[int, int]:
         UnreadablePhotoError: it is no picture, too large, or cannot be read.
     """
     try:
-        with path.open("rb") as file, _opened(file) as opened:
-            return opened.size
+        with path.open("rb") as file:
+            _check_kind(file.read(HEAD))
+            file.seek(0)
+            with _opened(file) as opened:
+                return opened.size
     except OSError as error:
         raise UnreadablePhotoError(f"cannot be read: {error.strerror}") from None
 
 
+def _read(content: bytes) -> Photo:
+    _check_kind(content[:HEAD])
+    with _opened(io.BytesIO(content)) as opened:
+        return _decode(opened)
+
+
+def _check_kind(head: bytes) -> None:
+    """See that a file begins like a picture that is read.
+
+    Raises:
+        UnreadablePhotoError: it does not.
+    """
+    if not head:
+        raise UnreadablePhotoError("the file is empty")
+    if not is_read(head):
+        kind = kind_of(head)
+        raise UnreadablePhotoError(f"not a {READ} picture" + (f", but {kind}" if kind else ""))
+    if head[8:12] in HEIF_BRANDS and head[4:8] == b"ftyp" and HEIF not in _formats():
+        raise UnreadablePhotoError("HEIC is read by the package pi-heif, which is missing here: install it")
+
+
+@cache
+def _formats() -> tuple[str, ...]:
+    """Names by which Pillow knows what is read; there are machines for which nobody builds the decoder of HEIC."""
+    try:
+        from pi_heif import register_heif_opener
+    except ImportError:
+        return READ_FORMATS
+    register_heif_opener(thumbnails=False)
+    return (*READ_FORMATS, HEIF)
+
+
 @contextmanager
-def _opened(file: io.BytesIO | io.BufferedReader) -> Iterator[Image.Image]:
+def _opened(file: io.BytesIO | io.BufferedReader) -> Iterator[ImageFile.ImageFile]:
     """A picture whose format and size will do; whatever goes wrong with it is one reason."""
     try:
         with _header(file) as opened:
             if opened.width * opened.height > MAX_PIXELS:
                 raise Image.DecompressionBombError
+            if isinstance(opened, TiffImageFile) and _is_raw(opened):
+                raise UnreadablePhotoError(str(RAW))
             yield opened
     except UnreadablePhotoError:
         raise
     except UnidentifiedImageError:
-        empty = not file.seek(0, io.SEEK_END)
-        reason = "the file is empty" if empty else "not a JPEG, PNG, WebP, BMP, TIFF or GIF picture"
-        raise UnreadablePhotoError(reason) from None
+        raise UnreadablePhotoError("broken: it begins like a picture, and is none") from None
     except Image.DecompressionBombError:
-        raise UnreadablePhotoError(f"more than {MAX_PIXELS:,} pixels, maybe a decompression bomb") from None
+        raise _TooLargeError(f"more than {MAX_PIXELS:,} pixels, maybe a decompression bomb") from None
+    except TooDeepError as error:
+        raise UnreadablePhotoError(str(error)) from None
     except Exception as error:  # decoders throw anything at broken files
         raise UnreadablePhotoError(f"broken: {error or type(error).__name__}") from None
 
 
-def _header(file: io.BytesIO | io.BufferedReader) -> Image.Image:
+def _header(file: io.BytesIO | io.BufferedReader) -> ImageFile.ImageFile:
     """A picture that is not decoded yet, without Pillow's warning at half of what `MAX_PIXELS` allows."""
     with _filtering, warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        return Image.open(file, formats=READ_FORMATS)
+        warnings.filterwarnings("ignore", message=".*(EXIF|MPO|metadata)", category=UserWarning)  # a note says it
+        return Image.open(file, formats=_formats())
 
 
-def _decode(opened: Image.Image) -> Photo:
-    notes = []
-    if getattr(opened, "n_frames", 1) > 1 and opened.format != "MPO":
+def _is_raw(opened: TiffImageFile) -> bool:
+    """Whether a TIFF holds what a camera's sensor saw, and as a picture only a small preview of it."""
+    tags = opened.tag_v2
+    preview = int(tags.get(SUBFILE_TYPE, 0)) & 1 and SUB_IFDS in tags
+    return bool(preview or DNG_VERSION in tags or tags.get(PHOTOMETRIC) in COLOUR_FILTERS)
+
+
+def _decode(opened: ImageFile.ImageFile) -> Photo:
+    notes, frames = [], getattr(opened, "n_frames", 1)
+    if frames > 1 and opened.format in ("MPO", HEIF):
+        notes.append("only its main picture: not what lies beside it, such as a gain map, a depth or another view")
+    elif frames > 1:
         notes.append("only its first frame")
-    icc = opened.info.get("icc_profile")
-    picture = ImageOps.exif_transpose(opened)
-    exif = _exif(opened)
-    if picture.mode.startswith("I") or picture.mode == "F":
-        picture = _eight_bits(picture)
-        notes.append("16 bits reduced to 8")
-    if picture.mode == "CMYK":
-        picture, icc = _from_cmyk(picture, icc)
-        notes.append("CMYK converted to sRGB" + ("" if icc else ", without a profile"))
-    grey = picture.mode in ("1", "L", "LA", "La")
-    transparent = picture.has_transparency_data
-    array = np.asarray(picture.convert(("LA" if grey else "RGBA") if transparent else ("L" if grey else "RGB")))
-    array = np.atleast_3d(array)
-    alpha = array[..., -1] if transparent else None
-    pixels = array[..., :-1] if transparent else array
-    return Photo(np.ascontiguousarray(pixels), alpha, exif, icc, tuple(notes))
+    if any(";16" in str(tile.args) for tile in getattr(opened, "tile", ())) and opened.mode.startswith(("RGB", "LA")):
+        notes.append("16 bits a colour cut to the upper 8")
+    picture, upright_notes = _upright(opened)
+    exif, exif_notes = read_exif(opened, picture.size)
+    xmp, xmp_notes = read_xmp(opened)
+    picture, icc, colour_notes = coloured(picture, opened.info.get("icc_profile"))
+    array = np.atleast_3d(np.asarray(picture))
+    transparent = picture.mode in ("LA", "RGBA")
+    alpha = np.ascontiguousarray(array[..., -1]) if transparent else None
+    pixels = np.ascontiguousarray(array[..., :-1] if transparent else array)
+    told = dict.fromkeys([*notes, *upright_notes, *exif_notes, *xmp_notes, *colour_notes])
+    return Photo(pixels, alpha, exif, xmp, icc, read_dpi(opened), tuple(told))
 
 
-def _exif(picture: Image.Image) -> bytes:
-    """EXIF without orientation (it is applied), maker's notes and, as Pillow writes it, the clean thumbnail."""
-    exif = picture.getexif()
-    if ExifTags.IFD.Exif in exif:
-        exif.get_ifd(ExifTags.IFD.Exif).pop(ExifTags.Base.MakerNote, None)  # may hold a clean preview, too
-    unwanted = {int(ExifTags.Base.Orientation)}
-    if picture.format == "TIFF":
-        unwanted |= set(exif) - TIFF_DESCRIPTIVE
-    for tag in unwanted & set(exif):
-        del exif[tag]
-    return exif.tobytes() if len(exif) else b""
-
-
-def _eight_bits(picture: Image.Image) -> Image.Image:
-    values = np.asarray(picture)
-    if picture.mode == "F" or values.min() < 0 or values.max() > 0xFFFF:
-        raise UnreadablePhotoError("expected 8 or 16 bits a channel, got floating point or 32 bits; convert it first")
-    return Image.fromarray(((values.astype(np.uint32) + 128) // 257).astype(np.uint8))
-
-
-def _from_cmyk(picture: Image.Image, icc: bytes | None) -> tuple[Image.Image, bytes | None]:
-    """CMYK to RGB, through its profile where it has one that serves; it would be wrong in the RGB file."""
-    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+def _upright(opened: Image.Image) -> tuple[Image.Image, list[str]]:
+    """Turned as its EXIF says, where that can be read."""
+    opened.load()
     try:
-        converted = ImageCms.profileToProfile(picture, io.BytesIO(icc or b""), srgb, outputMode="RGB")
-    except (ImageCms.PyCMSError, OSError):
-        converted = None
-    return (picture.convert("RGB"), None) if converted is None else (converted, srgb.tobytes())
+        return ImageOps.exif_transpose(opened), []
+    except Exception:  # what is not EXIF can be anything
+        return opened, [EXIF_DAMAGED]

@@ -9,6 +9,7 @@ from numpy import ndarray
 
 from unlearnable.images.budget import Budget, Pixels, changed_pixels, difference
 from unlearnable.images.imageset import Images
+from unlearnable.images.transparency import OPAQUE, Seen
 
 RMS_DIGITS = 4  # after the point, in grey levels
 BAND_ROWS = 512  # windows are computed so many rows at a time, to bound memory on long pictures
@@ -38,15 +39,16 @@ class Quality:
         return size is None or size > round(budget.radius, RMS_DIGITS)
 
 
-def measure(original: Pixels, published: Pixels) -> Quality:
-    """Measure two pictures of one shape."""
-    linf, rms = difference(original, published)
+def measure(original: Pixels, published: Pixels, seen: Seen = OPAQUE) -> Quality:
+    """Measure two pictures of one shape, where they are seen."""
+    values = seen.values(original), seen.values(published)
+    linf, rms = difference(*values)
     return Quality(
         linf=linf,
         rms=round(rms, RMS_DIGITS),
         psnr=round(20 * math.log10(255 / rms), 3) if rms else None,
-        ssim=round(ssim(original, published), 4),
-        l0=changed_pixels(original, published),
+        ssim=round(ssim(seen.picture(original), seen.picture(published)), 4),
+        l0=changed_pixels(*values),
     )
 
 

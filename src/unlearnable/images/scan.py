@@ -1,11 +1,13 @@
 """Which files a folder holds, to which class each belongs, and what its copy is called."""
 
+import hashlib
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from unlearnable.images.kinds import HEAD, READ_SUFFIXES, refused_kind
 from unlearnable.storage.atomic import PARTIAL
 from unlearnable.storage.lock import LOCK
 
@@ -14,8 +16,16 @@ REPORT = "report.json"
 CHECKPOINT = f"checkpoint{PARTIAL}"  # of an optimisation that has not come to its end
 BESIDE = {MANIFEST, REPORT, CHECKPOINT, LOCK}  # the pictures
 
-LEFTOVERS = {".DS_Store", "Thumbs.db", "desktop.ini"}  # of file managers: not the owner's files
+# What systems, file managers and photo programs leave behind, folders with small clean copies among them, beside
+# whatever begins with a dot.
+CLUTTER = {
+    *("thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "picasa.ini", "zbthumbnail.info", "icon\r"),
+    *("@eadir", "@tmp", "@recently-snapshot", "@recycle", "#recycle", "#snapshot", "$recycle.bin", "recycler"),
+    *("__macosx", "lost+found", "system volume information"),
+}
 ROOT_CLASS = "."
+NAME_BYTES = 255  # of a name, on nearly every file system
+LINKS = "copy what it points to into the folder, or protect the folder where that lies"
 
 
 @dataclass(frozen=True)
@@ -24,7 +34,7 @@ class Found:
 
     Attributes:
         name: its path below the source, with forward slashes.
-        refused: why it must not be read, or None.
+        refused: why it gets no copy, or None.
     """
 
     name: str
@@ -37,35 +47,76 @@ class Found:
         return parts[0] if len(parts) > 1 else ROOT_CLASS
 
 
+@dataclass(frozen=True)
+class Listing:
+    """What a folder holds.
+
+    Attributes:
+        files: pictures, those that cannot be read among them, sorted by name.
+        passed_over: what else there is, in words, and how many files of it.
+    """
+
+    files: list[Found] = field(default_factory=list)
+    passed_over: Counter[str] = field(default_factory=Counter)
+
+
 def scan(source: Path) -> list[Found]:
-    """Every file below ``source``, sorted by name. Symbolic links that leave the tree are refused."""
-    root = source.resolve()
-    return sorted(_walk(root, root), key=lambda found: found.name)
+    """The pictures below ``source``; see `listing`."""
+    return listing(source).files
+
+
+def listing(source: Path) -> Listing:
+    """Every picture below ``source``, and what else there is. Symbolic links that leave the tree are refused.
+
+    A file is a picture if its name or its first bytes say so: a camera raw is one that gets no copy, a sidecar is none.
+    """
+    root, listed = source.resolve(), Listing()
+    listed.files.extend(_walk(root, root, listed.passed_over))
+    listed.files.sort(key=lambda found: found.name)
+    return listed
+
+
+def is_clutter(name: str) -> bool:
+    """Whether a file or folder of this name was left behind by a system, not by the owner."""
+    return name.startswith(".") or name.lower() in CLUTTER
 
 
 def output_names(names: Iterable[str], suffix: str, kept: Mapping[str, str]) -> dict[str, str]:
     """The copy's path for every file: the same with another suffix.
 
     Files that would share a copy (``a.jpg`` and ``a.png``, also where a file system ignores case) keep their
-    whole name before the suffix, all but the one that already has it. ``kept`` holds the copies that an
-    earlier run has written; they stay.
+    whole name before the suffix, all but the one that already has it. A name that would be too long is cut, and told
+    apart by a digest. ``kept`` holds the copies that an earlier run has written; they stay.
     """
     names = list(names)
     folders = {str(parent).casefold() for name in names for parent in PurePosixPath(name).parents}
     copies = {name: kept[name] for name in names if name in kept}
-    plain = {name: str(PurePosixPath(name).with_suffix(suffix)) for name in names}
+    plain = {name: _fitting(PurePosixPath(name), "", suffix) for name in names}
     shared = Counter(copy.casefold() for copy in plain.values())
     taken = folders | {copy.casefold() for copy in kept.values()}
     for name in sorted(set(names) - set(kept), key=lambda name: (plain[name] != name, name)):
-        copy = plain[name] if plain[name] == name or shared[plain[name].casefold()] == 1 else name + suffix
+        own = PurePosixPath(name).suffix
+        copy = plain[name]
+        if copy != name and shared[copy.casefold()] > 1:
+            copy = _fitting(PurePosixPath(name), own, suffix)
         while copy.casefold() in taken:
-            copy = str(PurePosixPath(copy).with_suffix("")) + "_" + suffix
+            copy = _fitting(PurePosixPath(copy), "_", suffix)
         taken.add(copy.casefold())
         copies[name] = copy
     return copies
 
 
-def _walk(folder: Path, root: Path) -> Iterator[Found]:
+def _fitting(path: PurePosixPath, mark: str, suffix: str) -> str:
+    """The path with ``mark`` and another suffix after its stem, cut to a length that a name may have."""
+    name = path.stem + mark + suffix if path.suffix != suffix or mark else path.name
+    if len(os.fsencode(name)) > NAME_BYTES:
+        digest = hashlib.sha256(os.fsencode(str(path) + mark)).hexdigest()[:8]
+        room = NAME_BYTES - len(os.fsencode(f"~{digest}{suffix}"))
+        name = f"{os.fsencode(path.stem)[:room].decode(errors='ignore')}~{digest}{suffix}"
+    return str(path.with_name(name))
+
+
+def _walk(folder: Path, root: Path, passed_over: Counter[str]) -> Iterator[Found]:
     try:
         entries = list(os.scandir(folder))
     except OSError as error:
@@ -74,16 +125,35 @@ def _walk(folder: Path, root: Path) -> Iterator[Found]:
     for entry in entries:
         path = Path(entry.path)
         name = path.relative_to(root).as_posix()
-        if entry.name in LEFTOVERS:
-            continue
-        if entry.is_symlink():
-            yield Found(name, _why_not_follow(path, root))
-        elif entry.is_dir():
-            yield from _walk(path, root)
+        if is_clutter(entry.name):
+            passed_over["left behind by computers, phones and storage"] += 1
+        elif entry.is_symlink() and (refused := _why_not_follow(path, root)):
+            yield Found(name, refused)
+        elif entry.is_dir(follow_symlinks=False):
+            yield from _walk(path, root, passed_over)
         elif entry.is_file():
-            yield Found(name)
+            yield from _file(path, name, passed_over)
         else:
             yield Found(name, "not a regular file")
+
+
+def _file(path: Path, name: str, passed_over: Counter[str]) -> Iterator[Found]:
+    """A file, if it is a picture; else it is counted."""
+    try:
+        head = b"" if path.suffix.lower() in READ_SUFFIXES else _head(path)
+    except OSError as error:
+        yield Found(name, f"cannot be read: {error.strerror}")
+        return
+    kind = refused_kind(name, head)
+    if kind is None or kind.picture:
+        yield Found(name, None if kind is None else str(kind))
+    else:
+        passed_over[str(kind)] += 1
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(HEAD)
 
 
 def _why_not_follow(link: Path, root: Path) -> str | None:
@@ -92,5 +162,5 @@ def _why_not_follow(link: Path, root: Path) -> str | None:
     except (OSError, RuntimeError):  # nothing there, or a loop
         return "a symbolic link to nothing"
     if not target.is_relative_to(root):
-        return "a symbolic link that leaves the folder"
+        return f"a symbolic link that leaves the folder; {LINKS}"
     return "a symbolic link to a folder, whose files are reached on their own" if target.is_dir() else None

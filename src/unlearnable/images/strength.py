@@ -18,6 +18,7 @@ from torch import Tensor
 
 from unlearnable.images.budget import Budget, Change, Pixels, root_mean_square
 from unlearnable.images.ssimulacra2 import Ssimulacra2
+from unlearnable.images.transparency import OPAQUE, Seen
 from unlearnable.images.visibility import CROP, Visibility, continued, on_screen, promising_crops, rgb
 from unlearnable.options import Strength
 
@@ -53,22 +54,25 @@ ASKED: dict[Strength, Asked] = {  # of the full strength nothing is asked
 }
 
 
-def within(original: Pixels, change: Change, budget: Budget, strength: Strength) -> tuple[Pixels, Limit]:
-    """The picture with as much of its change (grey levels) as both allow, and what was the limit.
+def within(
+    original: Pixels, change: Change, budget: Budget, strength: Strength, seen: Seen = OPAQUE
+) -> tuple[Pixels, Limit]:
+    """The picture with as much of its change (grey levels) as both allow, where it is seen, and what was the limit.
 
     Raises:
         ValueError: the change is not finite, or they do not go together.
     """
     check_strength(strength, budget)
-    published = budget.project(original, change)
+    values, counted = seen.values(original), seen.values(change)
+    published = seen.restored(original, budget.project(values, counted))
     if strength == "full":
         return published, "budget"
-    strongest = change * np.float32(min(1.0, budget.radius / max(root_mean_square(change), 1e-9)))
-    views = _views(original, published, strongest, ASKED[strength])
+    most = np.float32(min(1.0, budget.radius / max(root_mean_square(counted), 1e-9)))
+    views = _views(seen.picture(original), seen.picture(published), seen.change(change * most), ASKED[strength])
     share, limit = min((_share(view), view.limit) for view in views)
     if share == 1:
         return published, "budget"
-    return budget.project(original, strongest * np.float32(share)), limit
+    return seen.restored(original, budget.project(values, counted * most * np.float32(share))), limit
 
 
 def check_strength(strength: Strength, budget: Budget) -> None:
@@ -82,7 +86,7 @@ def check_strength(strength: Strength, budget: Budget) -> None:
 
 
 def keeps(seen: Visibility, original: Pixels, strength: Strength) -> bool:
-    """Whether what people see of a copy is what its strength allows, but for what rounding does to a score."""
+    """Whether what people see of a copy of ``original`` is what its strength allows, but for what rounding does."""
     if strength == "full":
         return True
     asked, small = ASKED[strength], max(original.shape[:2]) <= CROP

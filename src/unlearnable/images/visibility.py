@@ -25,6 +25,7 @@ from PIL import Image
 
 from unlearnable.images.budget import Pixels
 from unlearnable.images.photos import UnreadablePhotoError, read_limited, read_photo
+from unlearnable.images.transparency import Seen
 
 SCREEN = 1080  # px; the long side of a photo as it is looked at whole
 CROP = 512  # px; the side of a crop at 100 %
@@ -111,10 +112,13 @@ def visibility(original: Pixels, published: Pixels) -> Visibility | None:
 def visibility_of_files(original: Path, published: Path) -> Visibility | None:
     """Measure a file against its original; None also where one is no picture, or their sizes differ."""
     try:
-        before, after = (read_photo(read_limited(file)).rgb for file in (original, published))
+        before, after = (read_photo(read_limited(file)) for file in (original, published))
     except UnreadablePhotoError:
         return None
-    return visibility(before, after) if before.shape == after.shape else None
+    if before.rgb.shape != after.rgb.shape:
+        return None
+    seen = Seen.through(before.alpha)
+    return visibility(seen.picture(before.rgb), seen.picture(after.rgb))
 
 
 def worst_crop(original: Pixels, published: Pixels) -> tuple[UInt8[ndarray, "h2 w2 3"], UInt8[ndarray, "h2 w2 3"]]:

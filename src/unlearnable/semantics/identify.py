@@ -1,7 +1,7 @@
 """Whose secrets are these? A revealed picture against the shapes that one key gives, and many decoy keys."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -13,8 +13,10 @@ from unlearnable.keys import Key
 from unlearnable.semantics.secrets import Secrets
 from unlearnable.semantics.thumbnails import standardised
 
-MAX_GROUPS = 10  # that a score looks at: more make it slower, not surer
+CONVINCING = 0.01  # a p-value from which on one may speak of it
+MAX_GROUPS = 5  # that a score looks at: more make it slower, not surer
 
+Seen = Float[ndarray, "_ _"]
 Group = tuple[int, int, int]  # a secret's number, and height and width of pictures that carry it
 
 
@@ -36,26 +38,49 @@ class KeyScore:
     p_value: float
     deviations: float
 
+    @property
+    def verdict(self) -> str:
+        """What it means, in words."""
+        others = f"{self.decoys - self.beaten} of {self.decoys:,} keys"
+        if self.beaten == self.decoys:
+            return f"These are this key's secrets: none of {self.decoys:,} others fits as well"
+        if self.p_value <= CONVINCING:
+            return f"These are very likely this key's secrets: only {others} fit as well or better"
+        return (
+            f"Nothing shows that these are this key's secrets: {others} fit as well or better. That proves nothing: "
+            "the pictures may have been cut or edited too much, or the secret's number is another"
+        )
 
-def score_key(secrets: Secrets, revealed: Mapping[Group, Float[ndarray, "_ _"]], decoys: int = 1000) -> KeyScore:
-    """Score the key of ``secrets`` against ``decoys`` random keys.
+
+def score_key(secrets: Secrets, *readings: Mapping[Group, Sequence[Seen]], decoys: int = 1000) -> KeyScore:
+    """Score the key of ``secrets`` against ``decoys`` random keys, each by the reading that fits it best.
 
     A bank of few classes can be dealt in few ways: decoys that deal it alike are not beaten.
 
     Args:
         secrets: those of the claimed key.
-        revealed: for each group the mean of what is `Secrets.seen` of its revealed pictures; the first ten count.
+        readings: ways to read the same pictures, such as at several sizes. Each has for every group what is
+            `Secrets.seen` of its revealed pictures; the first groups count.
         decoys: how many random keys to compare with.
 
     Raises:
         ValueError: there is nothing revealed, or a number that the secrets do not have.
     """
-    if not revealed:
+    chosen = [
+        {group: _joined(secrets, seen) for group, seen in islice(revealed.items(), MAX_GROUPS)}
+        for revealed in readings
+        if revealed
+    ]
+    if not chosen:
         raise ValueError("expected revealed pictures to score a key on, got none")
-    chosen = {group: standardised(mean) for group, mean in islice(revealed.items(), MAX_GROUPS)}
 
     def similarity(candidate: Secrets) -> float:
-        return float(np.mean([(seen * standardised(candidate.shape(*group))).mean() for group, seen in chosen.items()]))
+        groups = {group for revealed in chosen for group in revealed}
+        shapes = {group: standardised(candidate.shape(*group)).ravel() for group in groups}
+        return max(
+            float(np.mean([_correlation(secrets, seen, shapes[group]) for group, seen in revealed.items()]))
+            for revealed in chosen
+        )
 
     own = similarity(secrets)
     others = np.array([similarity(secrets.with_key(_decoy(index))) for index in range(decoys)])
@@ -67,6 +92,18 @@ def score_key(secrets: Secrets, revealed: Mapping[Group, Float[ndarray, "_ _"]],
         p_value=(1 + decoys - beaten) / (1 + decoys),
         deviations=round(float((own - others.mean()) / max(float(others.std()), 1e-9)), 2),
     )
+
+
+def _joined(secrets: Secrets, pictures: Sequence[Seen]) -> Float[ndarray, "n points"]:
+    """The pictures, standardised; their mean alone, where each carries the shape itself and not its negative."""
+    rows = np.stack([standardised(picture).ravel() for picture in pictures])
+    return rows if secrets.signed else standardised(rows.mean(0, keepdims=True))
+
+
+def _correlation(secrets: Secrets, rows: Float[ndarray, "n points"], shape: Float[ndarray, " points"]) -> float:
+    """Of revealed pictures with a shape; whatever the sign, where a picture may carry the negative."""
+    correlations = rows @ shape / shape.size
+    return float((np.abs(correlations) if secrets.signed else correlations).mean())
 
 
 def _decoy(index: int) -> Key:

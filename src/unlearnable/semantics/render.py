@@ -30,7 +30,7 @@ from PIL import Image, ImageDraw, ImageFont
 from unlearnable.keys import Key
 
 Mask = Float[ndarray, "h w"]
-Window = tuple[slice, slice]  # rows and columns of a picture
+Window = tuple[slice, slice]  # rows and columns of a picture, or every so many of them
 WHOLE: Window = (slice(None), slice(None))
 
 MAX_CLASSES = 1000
@@ -132,19 +132,19 @@ class Scene:
 
     def silhouette(self, height: int, width: int, window: Window = WHOLE) -> Mask:
         """The object's coverage of the window: its glyph turned, stretched to the canvas, and put in its place."""
-        top, bottom, _ = window[0].indices(height)
-        left, right, _ = window[1].indices(width)
+        down, across = range(height)[window[0]], range(width)[window[1]]
         columns, rows = GLYPH / (self.size * width), GLYPH / (self.size * height)  # of the glyph in one of the canvas
+        x, y = columns * (across.start - self.x * width), rows * (down.start - self.y * height)
         # An affine transform looks at a pixel's neighbours alone: where many come into one, they are averaged first.
         fewer = max(1, round(columns)), max(1, round(rows))
+        columns, rows = columns * across.step, rows * down.step
         cos, sin = math.cos(math.radians(self.angle)), math.sin(math.radians(self.angle))
-        x, y = columns * (left - self.x * width), rows * (top - self.y * height)
         matrix = (
             *(part / fewer[0] for part in (cos * columns, -sin * rows, cos * x - sin * y + GLYPH)),
             *(part / fewer[1] for part in (sin * columns, cos * rows, sin * x + cos * y + GLYPH)),
         )
         glyph = _glyph(self.object).reduce(fewer)
-        placed = glyph.transform((right - left, bottom - top), Image.Transform.AFFINE, matrix, Image.Resampling.BICUBIC)
+        placed = glyph.transform((len(across), len(down)), Image.Transform.AFFINE, matrix, Image.Resampling.BICUBIC)
         return np.asarray(placed, dtype=np.float32) / 255
 
 

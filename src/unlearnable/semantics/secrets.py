@@ -12,10 +12,9 @@ from PIL import Image
 from unlearnable.keys import Key
 from unlearnable.semantics.bank import Bank
 from unlearnable.semantics.render import FIRST, MAX_CLASSES, STYLES, Style, render, scene
-from unlearnable.semantics.thumbnails import centre, middle, thumbnail
+from unlearnable.semantics.thumbnails import lattice, sampled, thumbnail
 
 RENDER = "render"
-WINDOW = 64  # px of a drawing's middle that are compared: its waves are too short for a thumbnail of a large one
 
 
 @dataclass(frozen=True)
@@ -49,6 +48,11 @@ class Secrets(ABC):
     def index(self, variation: int, *picture: str | int) -> int:
         """What `draw` takes for a variation in one picture, which its words name: the key may draw its sign."""
         return variation
+
+    @property
+    def signed(self) -> bool:
+        """Whether a picture carries the negative of its class's shape as often as the shape."""
+        return False
 
     @abstractmethod
     def seen(self, picture: UInt8[ndarray, "3 h w"]) -> Float[ndarray, "_ _"]:
@@ -94,18 +98,18 @@ class RenderedSecrets(Secrets):
             return variation
         return 2 * variation + int(self.key.rng("sign", *picture).integers(2))
 
+    @property
+    def signed(self) -> bool:
+        """As its style is."""
+        return self.style.signed
+
     def seen(self, picture: UInt8[ndarray, "3 h w"]) -> Float[ndarray, "_ _"]:
-        """The middle; of drawings that have negatives, how far each place is from the mean."""
-        return self._unsigned(centre(picture, WINDOW))
+        """Light and dark at some places of the whole."""
+        return sampled(picture)
 
     def shape(self, label: int, height: int, width: int) -> Float[ndarray, "_ _"]:
-        """Light and dark of the scene's middle."""
-        tone = scene(self.key, label, self.style).tone(height, width, middle((height, width), WINDOW))
-        return self._unsigned(tone)
-
-    def _unsigned(self, tone: Float[ndarray, "_ _"]) -> Float[ndarray, "_ _"]:
-        """The same for a drawing and its negative."""
-        return np.square(tone - tone.mean()) if self.style.signed else tone
+        """Those of the scene, at the same places."""
+        return scene(self.key, label, self.style).tone(height, width, lattice((height, width)))
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Small grey pictures, in which shapes are compared: the whole picture reduced, or its middle as it is."""
+"""Small grey pictures, in which shapes are compared: the whole picture reduced, or at some of its pixels."""
 
 from collections.abc import Sequence
 
@@ -8,6 +8,7 @@ from numpy import ndarray
 from PIL import Image
 
 SIDE = 32
+POINTS, LONGEST = 100, 200
 
 
 def thumbnail(picture: UInt8[ndarray, "3 h w"]) -> Float[ndarray, "side side"]:
@@ -21,10 +22,22 @@ def middle(shape: Sequence[int], side: int) -> tuple[slice, slice]:
     return rows, columns
 
 
-def centre(picture: UInt8[ndarray, "3 h w"], side: int) -> Float[ndarray, "_ _"]:
-    """The `middle` of the picture in grey."""
-    rows, columns = middle(picture.shape[1:], side)
-    return np.asarray(_grey(picture[:, rows, columns]), dtype=np.float64)
+def lattice(shape: Sequence[int]) -> tuple[slice, slice]:
+    """Rows and columns at which a picture is compared: `POINTS` across its short side, in even steps, from its middle.
+
+    A thumbnail would lose waves of a few pixels. Along the other side there are `LONGEST` points at most.
+    """
+    step = max(1, min(shape) // POINTS)
+    rows, columns = (
+        slice(start := max(0, length - LONGEST * step) // 2, min(start + LONGEST * step, length), step)
+        for length in shape
+    )
+    return rows, columns
+
+
+def sampled(picture: UInt8[ndarray, "3 h w"]) -> Float[ndarray, "_ _"]:
+    """The picture in grey on its `lattice`."""
+    return np.asarray(_grey(picture), dtype=np.float64)[lattice(picture.shape[1:])]
 
 
 def standardised(values: Float[ndarray, "h w"]) -> Float[ndarray, "h w"]:

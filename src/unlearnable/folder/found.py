@@ -1,0 +1,75 @@
+"""Ways to read a picture that was found somewhere, of which no manifest says how it was published.
+
+A platform may have reduced it, and given it borders. What is hidden was hidden at the working size: there it is read.
+"""
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import UInt8
+from numpy import ndarray
+
+from unlearnable.folder.job import working_picture
+from unlearnable.images.photos import Photo
+from unlearnable.semantics.identify import Group, Seen
+
+MAX_PICTURES = 50  # of a group that are compared
+UNLIKE = 24  # grey levels from a border's colour that belong to the picture
+CONTENT = 0.03  # share of a row or column that must be unlike the border
+LEAST = 0.25  # of a picture that must be left inside its borders
+
+Reading = dict[str, UInt8[ndarray, "3 h w"]]
+
+
+def readings(photo: Photo, working_size: int) -> Reading:
+    """A found picture as it may have been when a secret was hidden in it; the likeliest first.
+
+    Reduced to the working size, or enlarged to it as it was reduced since; or of its own size, as small pictures are;
+    each with what looks like a border, and without.
+    """
+    found: Reading = {}
+    for place, candidate in (("", photo), (" inside its border", without_border(photo))):
+        if candidate is None:
+            continue
+        enlarged = working_picture(candidate, working_size, enlarge=True)
+        own = working_picture(candidate, working_size)
+        found[f"at working size{place}"] = enlarged
+        if own.shape != enlarged.shape:
+            found[f"at its own size{place}"] = own
+    return found
+
+
+def without_border(photo: Photo) -> Photo | None:
+    """The photo cut to what is inside a border of one colour; None where there is none."""
+    pixels = photo.pixels.astype(np.int16)
+    corner = np.median(np.stack([pixels[y, x] for y in (0, -1) for x in (0, -1)]), axis=0)
+    unlike = (np.abs(pixels - corner) > UNLIKE).any(2)
+    rows, columns = (np.flatnonzero(unlike.mean(axis) > CONTENT) for axis in (1, 0))
+    if not (rows.size and columns.size):
+        return None
+    cut = photo.pixels[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    if cut.size == photo.pixels.size or cut.size < LEAST * photo.pixels.size:
+        return None
+    return photo.with_pixels(np.ascontiguousarray(cut))
+
+
+@dataclass
+class Gathered:
+    """What is seen of revealed pictures, by reading and group: of each group some, or it would grow with the folder."""
+
+    seen: dict[str, dict[Group, list[Seen]]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(list)))
+    counts: Counter[tuple[str, Group]] = field(default_factory=Counter)
+
+    def add(self, reading: str, group: Group, seen: Seen) -> None:
+        """One more picture of a group."""
+        self.counts[reading, group] += 1
+        if len(self.seen[reading][group]) < MAX_PICTURES:
+            self.seen[reading][group].append(seen)
+
+    def of_readings(self) -> list[dict[Group, list[Seen]]]:
+        """By reading, the most common groups first."""
+        return [
+            dict(sorted(groups.items(), key=lambda item: -self.counts[reading, item[0]]))
+            for reading, groups in self.seen.items()
+        ]
