@@ -27,7 +27,7 @@ def test_protect_verify_reveal(protected, photos, tmp_path, weights):
     verified = json.loads(run("verify", protected, "--original", photos, "--json").stdout)
     assert verified == {"checked": 5, "violations": {}, "ok": True}
     words = ("reveal", protected, "--key", tmp_path / "key", "--weights", weights, "--out")
-    assert "1,000 other" in run(*words, tmp_path / "secrets").output
+    assert "of 1,000" in run(*words, tmp_path / "secrets").output
     revealed = json.loads(run(*words, tmp_path / "again", "--json").stdout)
     assert len(revealed["revealed"]) == 5
     assert revealed["key_score"]["decoys"] == 1000

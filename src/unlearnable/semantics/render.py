@@ -134,7 +134,8 @@ class Scene:
         """The object's coverage of the window: its glyph turned, stretched to the canvas, and put in its place."""
         down, across = range(height)[window[0]], range(width)[window[1]]
         columns, rows = GLYPH / (self.size * width), GLYPH / (self.size * height)  # of the glyph in one of the canvas
-        x, y = columns * (across.start - self.x * width), rows * (down.start - self.y * height)
+        left, top = across.start - (across.step - 1) / 2, down.start - (down.step - 1) / 2  # Pillow looks at centres
+        x, y = columns * (left - self.x * width), rows * (top - self.y * height)
         # An affine transform looks at a pixel's neighbours alone: where many come into one, they are averaged first.
         fewer = max(1, round(columns)), max(1, round(rows))
         columns, rows = columns * across.step, rows * down.step
