@@ -1,5 +1,6 @@
 """What every command shares: options, exit codes, and how progress, errors and results are shown."""
 
+import inspect
 import json
 import os
 import signal
@@ -8,9 +9,11 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 PROBLEM, USAGE, SKIPPED = 1, 2, 3  # exit codes
 PACES = {
@@ -24,6 +27,23 @@ def _named(address: str | None) -> str | None:
     if address == "":
         raise typer.BadParameter("expected HOST:PORT, got nothing")
     return address
+
+
+def documented(app: typer.Typer, name: str | None = None) -> Callable[[F], F]:
+    """Register a command under its own name, or under ``name``, with a help that begins with its example."""
+
+    def register(function: F) -> F:
+        app.command(name, **told(function))(function)
+        return function
+
+    return register
+
+
+def told(function: Callable[..., Any]) -> dict[str, str]:
+    """``help`` and ``short_help`` of a command: its docstring, but that the example at its end comes first."""
+    text, _, example = inspect.cleandoc(function.__doc__ or "").partition("\n\nExample:\n")
+    paragraphs = [" ".join(paragraph.split()) for paragraph in (f"Example: {example}", *text.split("\n\n"))]
+    return {"help": "\n\n".join(paragraphs), "short_help": paragraphs[1]}
 
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
