@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypedDict, TypeVar
 
 import typer
 
@@ -29,6 +29,13 @@ def _named(address: str | None) -> str | None:
     return address
 
 
+class Told(TypedDict):
+    """What typer is told of a command."""
+
+    help: str
+    short_help: str
+
+
 def documented(app: typer.Typer, name: str | None = None) -> Callable[[F], F]:
     """Register a command under its own name, or under ``name``, with a help that begins with its example."""
 
@@ -39,7 +46,7 @@ def documented(app: typer.Typer, name: str | None = None) -> Callable[[F], F]:
     return register
 
 
-def told(function: Callable[..., Any]) -> dict[str, str]:
+def told(function: Callable[..., Any]) -> Told:
     """``help`` and ``short_help`` of a command: its docstring, but that the example at its end comes first."""
     text, _, example = inspect.cleandoc(function.__doc__ or "").partition("\n\nExample:\n")
     paragraphs = [" ".join(paragraph.split()) for paragraph in (f"Example: {example}", *text.split("\n\n"))]
