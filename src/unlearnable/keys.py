@@ -21,7 +21,7 @@ KEY_BYTES = 32
 class Key:
     """32 bytes; `repr` and errors show the fingerprint at most, never the bytes.
 
-    Example:
+    Examples:
         >>> from unlearnable import Key
         >>> key = Key.open("key")  # made where there is none
         >>> key == Key.read("key"), len(key.fingerprint)

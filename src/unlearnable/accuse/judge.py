@@ -98,7 +98,7 @@ def judge_answers(sealed: Sealed, answers: Answers, mapping: Mapping[str, str] |
     Raises:
         ValueError: the answers are not to these probes, or the mapping names what is not there.
 
-    Example:
+    Examples:
         >>> from pathlib import Path
         >>> from unlearnable import Suspect, judge_answers, load, make_probes, protect_folder
         >>> load("toy:count=40").save(Path("photos"))

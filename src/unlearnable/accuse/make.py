@@ -69,7 +69,7 @@ def make_probes(
             a clean picture was published, or there are too few.
         FileNotFoundError: a folder holds nothing.
 
-    Example:
+    Examples:
         >>> from pathlib import Path
         >>> from unlearnable import load, make_probes, protect_folder
         >>> load("toy:count=40").save(Path("photos"))

@@ -31,7 +31,7 @@ class Suspect:
         answer: from uint8 pictures (n, 3, side, side) to a number for every answer, or a label for every picture.
         names: of the answers, where it knows them; else they are numbered from 0.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from unlearnable import Suspect
         >>> suspect = Suspect(32, lambda pictures: pictures.float().mean((1, 2, 3)) > 128, ("dark", "bright"))
@@ -95,7 +95,7 @@ def suspect_named(
         FileNotFoundError: there is no such file, or the extra ``onnx`` is not installed.
         ValueError: it is no such model, or its side is not known.
 
-    Example:
+    Examples:
         >>> from pathlib import Path
         >>> from unlearnable import suspect_named, victim_named
         >>> from unlearnable.victims.features import save_weights

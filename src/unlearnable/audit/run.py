@@ -79,7 +79,7 @@ def audit_folder(
         ClusterError: there is no Ray, or no such cluster.
         LockedError: another run writes to ``out``.
 
-    Example:
+    Examples:
         >>> from pathlib import Path
         >>> from unlearnable import audit_folder, load, protect_folder
         >>> load("toy:count=64").save(Path("photos"))

@@ -27,7 +27,7 @@ def load(spec: str) -> ImageSet:
         ValueError: unknown name or parameter, or the data are not what they should be.
         FileNotFoundError: the data are not there.
 
-    Example:
+    Examples:
         >>> from unlearnable import load
         >>> data = load("toy:count=40,size=16")  # drawn shapes; no file is needed
         >>> data.images.shape, data.classes

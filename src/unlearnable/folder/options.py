@@ -44,7 +44,7 @@ class ProtectOptions:
     Raises:
         ValueError: one of them will not do.
 
-    Example:
+    Examples:
         >>> from unlearnable import ProtectOptions
         >>> ProtectOptions(strength="light").protection().budget
         'rms:8'

@@ -69,7 +69,7 @@ def protect_folder(
         LockedError: another run is writing to ``dst``.
         DivergedError: an optimisation failed.
 
-    Example:
+    Examples:
         >>> from pathlib import Path
         >>> from unlearnable import load, protect_folder
         >>> load("toy:count=8").save(Path("photos"))  # pictures in class sub-folders

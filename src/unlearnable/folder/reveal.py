@@ -72,7 +72,7 @@ def reveal_folder(
         ValueError: ``key`` is not a key, the report speaks of a method that hides nothing, or of other ``secrets`` or
             other drawings, or a picture would be written among the protected or over another.
 
-    Example:
+    Examples:
         >>> from pathlib import Path
         >>> from unlearnable import load, protect_folder, reveal_folder
         >>> load("toy:count=8").save(Path("photos"))  # pictures in class sub-folders

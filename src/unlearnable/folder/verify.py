@@ -68,7 +68,7 @@ def verify_folder(
     Raises:
         FileNotFoundError: one is not such a folder.
 
-    Example:
+    Examples:
         >>> from pathlib import Path
         >>> from unlearnable import load, protect_folder, verify_folder
         >>> load("toy:count=8").save(Path("photos"))  # pictures in class sub-folders

@@ -105,7 +105,7 @@ class Hider(nn.Module):
         planes: whether its planes are those of `masking.coloured`; else red, green and blue, as the paper's.
         drawings: version of the drawings that it was trained to hide (`semantics.render.STYLES`).
 
-    Example:
+    Examples:
         >>> import torch
         >>> from unlearnable import Hider
         >>> hider = Hider(blocks=2, growth=4)

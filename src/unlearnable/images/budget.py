@@ -31,7 +31,7 @@ class Budget:
     Raises:
         ValueError: another norm, or a radius that no picture can have.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> from unlearnable import Budget
         >>> original = np.full((2, 2, 3), 100, np.uint8)  # a picture (h, w, 3), in grey levels

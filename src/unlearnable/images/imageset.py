@@ -30,7 +30,7 @@ class ImageSet:
     Raises:
         ValueError: there is no picture, a label for each is missing, or a label has no class.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from unlearnable import ImageSet
         >>> pictures = torch.zeros(3, 3, 16, 16, dtype=torch.uint8)

@@ -28,7 +28,7 @@ Perturber = Callable[
 class Protection(ABC):
     """A frozen dataclass of defaulted parameters with one verb.
 
-    Example:
+    Examples:
         >>> from unlearnable import Budget, load, protection_named
         >>> lsp = protection_named("lsp:budget=linf:8")
         >>> clean = load("toy:count=40")
@@ -156,7 +156,7 @@ def protection_named(spec: str) -> Protection:
     Raises:
         ValueError: unknown name or parameter, or a value that it cannot have.
 
-    Example:
+    Examples:
         >>> from unlearnable import load, protection_named
         >>> clean = load("toy:count=40")
         >>> protected = protection_named("deep_hiding:per=sample")(clean, seed=0)

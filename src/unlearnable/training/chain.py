@@ -132,7 +132,7 @@ def countermeasure_named(spec: str) -> Countermeasure:
     Raises:
         ValueError: unknown name or parameter, or a chain that cannot be.
 
-    Example:
+    Examples:
         >>> from unlearnable import countermeasure_named
         >>> countermeasure_named("jpeg:quality=50")
         Jpeg(quality=50, test=False)

@@ -77,7 +77,7 @@ class Countermeasure:
     Attributes:
         repeatable: whether what `purify` makes depends on the training set alone, so that it can be kept.
 
-    Example:
+    Examples:
         >>> from unlearnable import Countermeasure, countermeasure_named, load
         >>> class Darker(Countermeasure):
         ...     def augment(self, images, targets):  # (n, 3, h, w) in [0, 1], (n, classes)

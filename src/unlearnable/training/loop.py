@@ -90,7 +90,7 @@ def fit(
             the checkpoint is of another training.
         DivergedError: the loss became infinite or undefined.
 
-    Example:
+    Examples:
         >>> from unlearnable import countermeasure_named, fit, load, recipe_named, victim_named
         >>> train, test = load("toy:count=64"), load("toy:count=40,seed=1")
         >>> how = countermeasure_named("gray"), recipe_named("quick:epochs=2")

@@ -33,7 +33,7 @@ class Recipe:
             falls to zero in a straight line.
         algorithm: of the optimiser, by name.
 
-    Example:
+    Examples:
         >>> from unlearnable import recipe_named
         >>> recipe = recipe_named("paper")
         >>> recipe.epochs, recipe.suited(classes=100, side=32).epochs, recipe.rate(0.5)
@@ -96,7 +96,7 @@ def recipe_named(spec: str) -> Recipe:
     Raises:
         ValueError: unknown name or parameter, or a value that it cannot have.
 
-    Example:
+    Examples:
         >>> from unlearnable import recipe_named
         >>> recipe = recipe_named("quick:epochs=3")
         >>> recipe.epochs, recipe.batch_size, recipe.learning_rate

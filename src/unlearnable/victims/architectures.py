@@ -29,7 +29,7 @@ class Victim(ABC):
         pretrained: safetensors file of a backbone's weights, in timm's names; empty for training from scratch.
         frozen: train the last layer alone.
 
-    Example:
+    Examples:
         >>> from unlearnable import victim_named
         >>> victim_named("resnet9:width=4").build(classes=10, size=32).get_classifier().out_features
         10
@@ -84,7 +84,7 @@ def victim_named(spec: str) -> Victim:
     Raises:
         ValueError: nobody knows it.
 
-    Example:
+    Examples:
         >>> from unlearnable import victim_named
         >>> victim_named("resnet9:width=4").width, victim_named("resnet34").model
         (4, 'resnet34')
