@@ -12,10 +12,10 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any, get_args, get_type_hints
 
 import nbformat
 from typer.main import get_command
-from typer.testing import CliRunner
 
 from unlearnable.cli import app
 
@@ -25,6 +25,7 @@ COPIED = (
     *("*.md", "LICENSE", "pyproject.toml", "docs/*.md", "docs/*.svg", "docs/*.webp", "docs/*.css", "docs/*.js"),
     *("results/**/*", "examples/*", "src/unlearnable/hiding/weights/*/*.md", "src/unlearnable/hiding/weights/*/*.png"),
 )
+WORDS = {Path: "a path", str: "text", int: "a whole number", float: "a number", bool: ""}
 LINK = re.compile(r"(!?)\[([^\]]*)\]\(<?([^)#>\s]+)>?(#[^)]*)?\)")
 
 
@@ -74,18 +75,41 @@ def listing(folder: Path) -> str:
 
 
 def commands() -> str:
-    """A page with the help of every command."""
-    pages, wide = ["# Commands\n\nWhat `--help` says of each.\n"], {"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"}
+    """A page with the help of every command: its example, what it does, and a table of what it takes."""
+    pages = ["# Commands\n\nWhat `--help` says of each.\n"]
 
-    def add(command: object, words: tuple[str, ...]) -> None:
-        shown = CliRunner().invoke(app, [*words, "--help"], env=wide, prog_name="unlearnable").output
-        text = "\n".join(line.rstrip() for line in shown.strip("\n").splitlines())
-        pages.append(f"## {' '.join(('unlearnable', *words))}\n\n```text\n{text}\n```\n")
+    def add(command: Any, words: tuple[str, ...]) -> None:
+        example, *text = command.help.split("\n\n")
+        pages.append(f"## {' '.join(words)}\n\n```\n{example.removeprefix('Example: ')}\n```\n\n" + "\n\n".join(text))
+        hints = get_type_hints(command.callback)
+        if rows := [row(parameter, hints[parameter.name]) for parameter in command.params if parameter.name in hints]:
+            pages.append("\n".join(["| | takes | what it is | when left out |", "|---|---|---|---|", *rows]))
         for name, child in getattr(command, "commands", {}).items():
             add(child, (*words, name))
 
-    add(get_command(app), ())
-    return "\n".join(pages)
+    add(get_command(app), ("unlearnable",))
+    return "\n\n".join(pages) + "\n"
+
+
+def row(parameter: Any, hint: Any) -> str:
+    """A line of the table of a command."""
+    option = parameter.opts[0].startswith("-")
+    names = " ".join([*parameter.opts, *parameter.secondary_opts]) if option else parameter.name.upper()
+    shown, default = getattr(parameter, "show_default", None), parameter.default
+    if parameter.required or isinstance(shown, str):
+        default = "must be given" if parameter.required else shown
+    elif default in (None, False, []) or default is True:
+        default = ""
+    what = (parameter.help or "").replace("\\[", "[").replace("|", "\\|")
+    return f"| `{names}` | {takes(hint)} | {what} | {default} |"
+
+
+def takes(hint: Any) -> str:
+    """What an option takes, in words."""
+    if hint in WORDS:
+        return WORDS[hint]
+    parts = [str(part) if isinstance(part, str) else takes(part) for part in get_args(hint) if part is not type(None)]
+    return ", ".join(parts)
 
 
 def notebook(file: Path) -> str:
