@@ -83,7 +83,7 @@ def commands() -> str:
         pages.append(f"## {' '.join(words)}\n\n```\n{example.removeprefix('Example: ')}\n```\n\n" + "\n\n".join(text))
         hints = get_type_hints(command.callback)
         if rows := [row(parameter, hints[parameter.name]) for parameter in command.params if parameter.name in hints]:
-            pages.append("\n".join(["| | takes | what it is | when left out |", "|---|---|---|---|", *rows]))
+            pages.append("\n".join(["| option | takes | what it is | when left out |", "|---|---|---|---|", *rows]))
         for name, child in getattr(command, "commands", {}).items():
             add(child, (*words, name))
 
@@ -94,14 +94,14 @@ def commands() -> str:
 def row(parameter: Any, hint: Any) -> str:
     """A line of the table of a command."""
     option = parameter.opts[0].startswith("-")
-    names = " ".join([*parameter.opts, *parameter.secondary_opts]) if option else parameter.name.upper()
+    names = [*parameter.opts, *parameter.secondary_opts] if option else [parameter.name.upper()]
     shown, default = getattr(parameter, "show_default", None), parameter.default
     if parameter.required or isinstance(shown, str):
         default = "must be given" if parameter.required else shown
     elif default in (None, False, []) or default is True:
         default = ""
     what = (parameter.help or "").replace("\\[", "[").replace("|", "\\|")
-    return f"| `{names}` | {takes(hint)} | {what} | {default} |"
+    return f"| {' '.join(f'`{name}`' for name in names)} | {takes(hint)} | {what} | {default} |"
 
 
 def takes(hint: Any) -> str:

@@ -93,7 +93,7 @@ def protect(
         str, typer.Option(help="Of how many files, from all over, what people see is measured: a number, all or none.")
     ] = "8",
 ) -> None:
-    """Write copies that look the same and teach a classifier something else, and proof of the budget.
+    """Write copies that look nearly the same and teach a classifier something else, and proof of the budget.
 
     A semantic image is hidden in each; or another --method perturbs them, to compare.
 
