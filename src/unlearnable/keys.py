@@ -19,7 +19,14 @@ KEY_BYTES = 32
 
 @dataclass(frozen=True)
 class Key:
-    """32 bytes; `repr` and errors show the fingerprint at most, never the bytes."""
+    """32 bytes; `repr` and errors show the fingerprint at most, never the bytes.
+
+    Examples:
+        >>> from unlearnable import Key
+        >>> key = Key.open("key")  # made where there is none
+        >>> key == Key.read("key"), len(key.fingerprint)
+        (True, 16)
+    """
 
     secret: bytes = field(repr=False)
 

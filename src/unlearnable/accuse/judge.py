@@ -98,9 +98,17 @@ def judge_answers(sealed: Sealed, answers: Answers, mapping: Mapping[str, str] |
     Raises:
         ValueError: the answers are not to these probes, or the mapping names what is not there.
 
-    Example:
-        >>> judge_answers(Sealed.load(Path("probes")), answers).verdict  # doctest: +SKIP
-        'shown'
+    Examples:
+        >>> from pathlib import Path
+        >>> from unlearnable import Suspect, judge_answers, load, make_probes, protect_folder
+        >>> load("toy:count=40").save(Path("photos"))
+        >>> load("toy:count=40,seed=1").save(Path("others"))
+        >>> _ = protect_folder("photos", "protected", key="key", strength="full", deal="order")
+        >>> sealed = make_probes("protected", "others", "key", "probes", queries=160, level=0.05)
+        >>> blind = Suspect(16, lambda pictures: ["disc"] * len(pictures))  # sees nothing, says one thing
+        >>> judgement = judge_answers(sealed, blind.ask(Path("probes"), sealed))
+        >>> judgement.verdict, judgement.reason
+        ('could not be tested', 'the model gave one answer to everything: disc')
     """
     if len(answers.scores) != len(sealed.probes):
         raise ValueError(f"expected answers to {len(sealed.probes)} probes, got {len(answers.scores)}")

@@ -70,8 +70,15 @@ def make_probes(
             a clean picture was published, or there are too few.
         FileNotFoundError: a folder holds nothing.
 
-    Example:
-        >>> sealed = make_probes("protected", "other_photos", "key", "probes", originals="photos")  # doctest: +SKIP
+    Examples:
+        >>> from pathlib import Path
+        >>> from unlearnable import load, make_probes, protect_folder
+        >>> load("toy:count=40").save(Path("photos"))
+        >>> load("toy:count=40,seed=1").save(Path("others"))
+        >>> _ = protect_folder("photos", "protected", key="key", strength="full", deal="order")
+        >>> sealed = make_probes("protected", "others", "key", "probes", queries=160, level=0.05)
+        >>> len(sealed.probes), len(sealed.seal), Path("probes/answers.csv").exists()
+        (160, 64, True)
     """
     on_stage = on_stage or (lambda what, done, total: None)
     out, clean = Path(out), Path(clean)

@@ -30,6 +30,13 @@ class Suspect:
         side: of the square pictures that it takes, in pixels.
         answer: from uint8 pictures (n, 3, side, side) to a number for every answer, or a label for every picture.
         names: of the answers, where it knows them; else they are numbered from 0.
+
+    Examples:
+        >>> import torch
+        >>> from unlearnable import Suspect
+        >>> suspect = Suspect(32, lambda pictures: pictures.float().mean((1, 2, 3)) > 128, ("dark", "bright"))
+        >>> suspect.answer(torch.full((2, 3, 32, 32), 200, dtype=torch.uint8)).tolist()
+        [True, True]
     """
 
     side: int
@@ -87,6 +94,16 @@ def suspect_named(
     Raises:
         FileNotFoundError: there is no such file, or the extra ``onnx`` is not installed.
         ValueError: it is no such model, or its side is not known.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> from unlearnable import suspect_named, victim_named
+        >>> from unlearnable.victims.features import save_weights
+        >>> model = victim_named("resnet9:width=2").build(classes=2, size=32)
+        >>> save_weights(model, Path("model.safetensors"), classes=("cat", "dog"))
+        >>> suspect = suspect_named("resnet9:width=2@model.safetensors", side=32)
+        >>> suspect.side, suspect.names
+        (32, ('cat', 'dog'))
     """
     name, _, file = spec.rpartition("@")
     path = Path(file)

@@ -70,11 +70,24 @@ def audit_folder(
         on_progress: called when a training begins and when it ends, and after every epoch with one worker.
         keywords: fields of `AuditOptions`, in the place of those of ``options``: ``victim="resnet18"``.
 
+    Returns:
+        The rows of the table: accuracies in [0, 1], after the last and the best epoch, clean and protected.
+
     Raises:
         ValueError: something does not fit; nothing has been trained.
         FileNotFoundError: there are no pictures.
         ClusterError: there is no Ray, or no such cluster.
         LockedError: another run writes to ``out``.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> from unlearnable import audit_folder, load, protect_folder
+        >>> load("toy:count=64").save(Path("photos"))
+        >>> _ = protect_folder("photos", "protected", key="key", strength="full")
+        >>> brief = {"victim": "resnet9:width=2", "recipe": "quick:epochs=1", "countermeasures": "vanilla"}
+        >>> outcome = audit_folder("protected", "photos", "toy:count=40,seed=1", "audit", **brief)
+        >>> [row.countermeasure for row in outcome.rows], 0 <= outcome.rows[0].final.mean <= 1
+        (['vanilla'], True)
     """
     end = None if minutes is None else time.monotonic() + 60 * minutes
     options, out = replace(options or AuditOptions(), **keywords), Path(out)

@@ -41,7 +41,7 @@ class WorstCase:
 def worst_cases(measured: Iterable[WorstCase]) -> dict[Advantage, WorstCase]:
     """Of each advantage the one of the highest peak, in the order of `ADVANTAGES`; the first of several alike.
 
-    Example:
+    Examples:
         >>> score = Score(0.6, None)
         >>> list(worst_cases([WorstCase("clean", "mix", score, score), WorstCase("none", "gray", score, score)]))
         ['none', 'clean']

@@ -5,37 +5,42 @@ from typing import Annotated
 import typer
 
 from unlearnable.cli import accuse, audit, bench, denoiser, folder, hider, names, report, semantics
-from unlearnable.cli.console import make_streams_tolerant, say
+from unlearnable.cli.console import documented, make_streams_tolerant, say, told
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
-app.command()(folder.protect)
-app.command()(folder.verify)
-app.command()(folder.reveal)
-app.command()(semantics.secrets)
-app.command()(audit.audit)
-app.command()(bench.bench)
-app.command()(report.report)
-app.command()(audit.fit)
-app.command()(audit.export)
-app.command("list")(names.list_names)
-app.add_typer(accuse.app, name="accuse")
-app.add_typer(denoiser.app, name="denoiser")
-app.add_typer(hider.app, name="hider")
-app.add_typer(semantics.app, name="semantics")
+documented(app)(folder.protect)
+documented(app)(folder.verify)
+documented(app)(folder.reveal)
+documented(app)(semantics.secrets)
+documented(app)(audit.audit)
+documented(app)(bench.bench)
+documented(app)(report.report)
+documented(app)(audit.fit)
+documented(app)(audit.export)
+documented(app, "list")(names.list_names)
+app.add_typer(accuse.app, name="accuse", **told(accuse.main))
+app.add_typer(denoiser.app, name="denoiser", **told(denoiser.main))
+app.add_typer(hider.app, name="hider", **told(hider.main))
+app.add_typer(semantics.app, name="semantics", **told(semantics.main))
 
 
-@app.callback(invoke_without_command=True)
 def main(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
     """Hide a semantic image in every picture, so that a network trained on them learns what is hidden.
 
     Raises the cost of training a classifier from scratch on the published pictures. It stops no determined
     trainer, no pretrained backbone, and no one who holds clean copies.
+
+    Example:
+        unlearnable protect photos protected
     """
     if version:
         from unlearnable.storage.provenance import __version__
 
         say(__version__)
         raise typer.Exit
+
+
+app.callback(invoke_without_command=True, help=told(main)["help"])(main)
 
 
 def run() -> None:

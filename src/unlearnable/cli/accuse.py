@@ -5,15 +5,23 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from unlearnable.cli.console import PROBLEM, USAGE, Device, Json, SecretsOption, Weights, errors, say, stages
+from unlearnable.cli.console import (
+    PROBLEM,
+    USAGE,
+    Device,
+    Json,
+    SecretsOption,
+    Weights,
+    documented,
+    errors,
+    say,
+    stages,
+)
 
 if TYPE_CHECKING:
     from unlearnable.accuse.judge import Judgement
 
-app = typer.Typer(
-    no_args_is_help=True,
-    help="Show that a model was trained on your protected pictures: probes to show it, and a verdict on its answers.",
-)
+app = typer.Typer(no_args_is_help=True)
 OwnersKey = Annotated[
     Path | None, typer.Option(help="The key with which they were protected; your settings' when left out.")
 ]
@@ -30,10 +38,14 @@ MappingFile = Annotated[
 
 @app.callback()
 def main() -> None:
-    """Show that a model was trained on your protected pictures."""
+    """Show that a model was trained on your protected pictures: probes to show it, and a verdict on its answers.
+
+    Example:
+        unlearnable accuse model model.onnx --size 224 --protected protected --clean others --out accusation
+    """
 
 
-@app.command()
+@documented(app)
 def probe(
     protected: Annotated[Path, typer.Argument(help="The folder that protect wrote.")],
     clean: Clean,
@@ -48,7 +60,8 @@ def probe(
 ) -> None:
     """Write pictures to show to a model, a template for its answers, and a sealed record of the test.
 
-    unlearnable accuse probe protected --clean other_photos --originals photos --out probes
+    Example:
+        unlearnable accuse probe protected --clean other_photos --originals photos --out probes
     """
     from unlearnable.accuse.make import make_probes
     from unlearnable.accuse.sealed import PICTURES, SEALED, TEMPLATE
@@ -74,7 +87,7 @@ def probe(
     say("Whoever has seen probes can recognise them: show a set once.")
 
 
-@app.command()
+@documented(app)
 def judge(
     probes: Annotated[Path, typer.Argument(help="The folder that accuse probe wrote.")],
     answers: Annotated[Path, typer.Argument(help="CSV: picture,answer; or picture and a column for every class.")],
@@ -86,7 +99,8 @@ def judge(
 
     Exit codes: 0 shown, 1 not shown, 2 could not be tested.
 
-    unlearnable accuse judge probes probes/answers.csv
+    Example:
+        unlearnable accuse judge probes probes/answers.csv
     """
     from unlearnable.accuse.answers import Answers
     from unlearnable.accuse.judge import judge_answers, read_mapping
@@ -100,7 +114,7 @@ def judge(
     _tell(judgement, out or probes, as_json)
 
 
-@app.command()
+@documented(app)
 def model(
     suspect: Annotated[str, typer.Argument(help="FILE.onnx, or VICTIM@FILE.safetensors, such as resnet9@….")],
     protected: Annotated[Path, typer.Option(help="The folder that protect wrote.")],
@@ -123,7 +137,8 @@ def model(
 
     Exit codes: 0 shown, 1 not shown, 2 could not be tested.
 
-    unlearnable accuse model resnet9@m.safetensors --size 32 --protected protected --clean others --out accusation
+    Example:
+        unlearnable accuse model resnet9@m.safetensors --size 32 --protected protected --clean others --out accusation
     """
     from unlearnable.accuse.judge import judge_answers, read_mapping
     from unlearnable.accuse.make import probes_of

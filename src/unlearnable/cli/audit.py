@@ -31,6 +31,9 @@ def audit(
     """Measure what somebody gets who trains on the published pictures, and write a page about it.
 
     Exit codes: 0 everything was measured, 2 nothing, 3 a part.
+
+    Example:
+        unlearnable audit protected --clean-train photos --clean-test other_photos --out audit
     """
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -94,7 +97,11 @@ def fit(
     seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 0,
     device: Device = None,
 ) -> None:
-    """Train one classifier and keep its weights; the same command resumes one that was killed."""
+    """Train one classifier and keep its weights; the same command resumes one that was killed.
+
+    Example:
+        unlearnable fit folder:path=photos,size=64 folder:path=other_photos,size=64 --out model.safetensors
+    """
     from unlearnable.bench.cell import Cell
     from unlearnable.compute.devices import DivergedError, device_named
     from unlearnable.datasets import load
@@ -123,7 +130,11 @@ def export(
     data: Annotated[str, typer.Argument(help="Data set, such as cifar10:root=…,split=test.")],
     out: Annotated[Path, typer.Argument(help="New folder for PNGs in class sub-folders.")],
 ) -> None:
-    """Write a data set as a folder of pictures."""
+    """Write a data set as a folder of pictures.
+
+    Example:
+        unlearnable export cifar10:root=CIFAR,split=train,per_class=1000 train
+    """
     from unlearnable.datasets import load
 
     with errors():

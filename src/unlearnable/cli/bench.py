@@ -33,7 +33,13 @@ def bench(
         typer.Option(min=0, help="On Ray: GPUs of a training, such as 0.25; 1 where there are any when left out."),
     ] = None,
 ) -> None:
-    """Train what a plan asks for and has no result yet. Exit codes: 0 all is done, 2 nothing could be, 3 a part."""
+    """Train what a plan asks for and has no result yet.
+
+    Exit codes: 0 all is done, 2 nothing could be, 3 a part.
+
+    Example:
+        unlearnable bench plans/table1_quick.yaml --workers 2
+    """
     import time
     from contextlib import nullcontext
 

@@ -1,5 +1,6 @@
 """What every command shares: options, exit codes, and how progress, errors and results are shown."""
 
+import inspect
 import io
 import json
 import os
@@ -10,9 +11,11 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypedDict, TypeVar
 
 import typer
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 PROBLEM, USAGE, SKIPPED = 1, 2, 3  # exit codes
 LINE_EVERY = 30  # s between lines in a log
@@ -27,6 +30,30 @@ def _named(address: str | None) -> str | None:
     if address == "":
         raise typer.BadParameter("expected HOST:PORT, got nothing")
     return address
+
+
+class Told(TypedDict):
+    """What typer is told of a command."""
+
+    help: str
+    short_help: str
+
+
+def documented(app: typer.Typer, name: str | None = None) -> Callable[[F], F]:
+    """Register a command under its own name, or under ``name``, with a help that begins with its example."""
+
+    def register(function: F) -> F:
+        app.command(name, **told(function))(function)
+        return function
+
+    return register
+
+
+def told(function: Callable[..., Any]) -> Told:
+    """``help`` and ``short_help`` of a command: its docstring, but that the example at its end comes first."""
+    text, _, example = inspect.cleandoc(function.__doc__ or "").partition("\n\nExample:\n")
+    paragraphs = [" ".join(paragraph.split()) for paragraph in (f"Example: {example}", *text.split("\n\n"))]
+    return {"help": "\n\n".join(paragraphs), "short_help": paragraphs[1]}
 
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]

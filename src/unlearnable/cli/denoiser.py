@@ -5,17 +5,21 @@ from typing import Annotated
 
 import typer
 
-from unlearnable.cli.console import Device, errors, say
+from unlearnable.cli.console import Device, documented, errors, say
 
-app = typer.Typer(no_args_is_help=True, help="The diffusion model with which a trainer purifies: avatar:model=FOLDER.")
+app = typer.Typer(no_args_is_help=True)
 
 
 @app.callback()
 def main() -> None:
-    """The diffusion model with which a trainer purifies."""
+    """The diffusion model with which a trainer purifies: avatar:model=FOLDER.
+
+    Example:
+        unlearnable denoiser train --pictures photos --out denoiser
+    """
 
 
-@app.command()
+@documented(app)
 def train(
     pictures: Annotated[Path, typer.Option(help="Folder of clean pictures.")],
     out: Annotated[Path, typer.Option(help="Folder for the model; resumes what it holds.")],
@@ -25,7 +29,11 @@ def train(
     seed: Annotated[int, typer.Option(min=0, help="Of everything drawn.")] = 0,
     device: Device = None,
 ) -> None:
-    """Train a small DDPM on your own clean pictures, and state what it does to others."""
+    """Train a small DDPM on your own clean pictures, and state what it does to others.
+
+    Example:
+        unlearnable denoiser train --pictures photos --out denoiser --size 32 --minutes 60
+    """
     from unlearnable.countermeasures.denoiser import DenoiserQuality, train_denoiser
 
     with errors():

@@ -105,9 +105,12 @@ def protect(
         str, typer.Option(help="Of how many files, from all over, what people see is measured: a number, all or none.")
     ] = "8",
 ) -> None:
-    """Write copies that look the same and teach a classifier something else, and proof of the budget.
+    """Write copies that look nearly the same and teach a classifier something else, and proof of the budget.
 
     A semantic image is hidden in each; or another --method perturbs them, to compare.
+
+    Example:
+        unlearnable protect photos protected
     """
     from unlearnable.compute.devices import DivergedError
     from unlearnable.folder.ending import ending
@@ -172,7 +175,11 @@ def verify(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Recompute every figure of the manifest from the files, and say what does not hold."""
+    """Recompute every figure of the manifest from the files, and say what does not hold.
+
+    Example:
+        unlearnable verify protected --original photos
+    """
     from unlearnable.folder.verify import verify_folder
     from unlearnable.images.visibility import VisibilitySummary, described, in_words
 
@@ -214,7 +221,11 @@ def reveal(
     device: Device = None,
     as_json: Json = False,
 ) -> None:
-    """Take the hidden pictures out, and say how surely they are a key's."""
+    """Take the hidden pictures out, and say how surely they are a key's.
+
+    Example:
+        unlearnable reveal protected --out secrets --key ~/.config/unlearnable/key
+    """
     from unlearnable.folder.reveal import reveal_folder
 
     with errors(), progress("revealing") as on_file:

@@ -5,12 +5,21 @@ from typing import Annotated
 
 import typer
 
-from unlearnable.cli.console import Device, console, errors, say
+from unlearnable.cli.console import Device, console, documented, errors, say
 
-app = typer.Typer(no_args_is_help=True, help="The invertible network that hides.")
+app = typer.Typer(no_args_is_help=True)
 
 
-@app.command()
+@app.callback()
+def main() -> None:
+    """The invertible network that hides.
+
+    Example:
+        unlearnable hider train --covers photos --out weights
+    """
+
+
+@documented(app)
 def train(
     covers: Annotated[list[Path], typer.Option(help="Folder of photographs; may be given again.")],
     out: Annotated[Path, typer.Option(help="Folder for the weights; resumes what it holds.")],
@@ -21,7 +30,11 @@ def train(
     change: Annotated[list[str], typer.Option("--set", help="NAME=VALUE, before the plan's.")] = [],  # noqa: B006
     device: Device = None,
 ) -> None:
-    """Train the hiding network on your own pictures."""
+    """Train the hiding network on your own pictures.
+
+    Example:
+        unlearnable hider train --covers photos --out weights --plan plans/hider_third.yaml
+    """
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     from unlearnable.compute.devices import DivergedError
@@ -41,12 +54,16 @@ def train(
     say(f"weights and training.png: {out}")
 
 
-@app.command("import")
+@documented(app, "import")
 def import_weights(
     file: Annotated[Path, typer.Argument(help="Checkpoint of HiNet's own code, as torch.save wrote it.")],
     out: Annotated[Path, typer.Option(help="New folder for the weights.")],
 ) -> None:
-    """Turn weights in HiNet's own layout into a folder for --weights; only tensors are read, no code is run."""
+    """Turn weights in HiNet's own layout into a folder for --weights; only tensors are read, no code is run.
+
+    Example:
+        unlearnable hider import model.pt --out weights
+    """
     from unlearnable.hiding.hinet import read_hinet
 
     with errors():

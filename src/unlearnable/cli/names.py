@@ -11,7 +11,11 @@ HOW = "Write NAME, or NAME:PARAMETER=VALUE,…, such as jpeg:quality=50,test=tru
 
 
 def list_names(as_json: Json = False) -> None:
-    """Every registered name, with its parameters, their defaults, and what each of them takes."""
+    """Every registered name, with its parameters, their defaults, and what each of them takes.
+
+    Example:
+        unlearnable list
+    """
     if as_json:
         print_json(everything())
         return

@@ -19,7 +19,11 @@ def report(
         "report"
     ),
 ) -> None:
-    """Set what has been measured beside the paper's figures: one page that opens offline, Markdown and CSV."""
+    """Set what has been measured beside the paper's figures: one page that opens offline, Markdown and CSV.
+
+    Example:
+        unlearnable report plans/table1_quick.yaml
+    """
     from tempfile import TemporaryDirectory
 
     from unlearnable.bench.plan import Plan

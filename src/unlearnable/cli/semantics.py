@@ -5,12 +5,21 @@ from typing import Annotated
 
 import typer
 
-from unlearnable.cli.console import Device, KeyFile, SecretsOption, errors, progress, say
+from unlearnable.cli.console import Device, KeyFile, SecretsOption, documented, errors, progress, say
 from unlearnable.options import Generator
 
 TILE = 96  # px
 
-app = typer.Typer(no_args_is_help=True, help="Banks of semantic images, to be hidden.")
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.callback()
+def main() -> None:
+    """Banks of semantic images, to be hidden.
+
+    Example:
+        unlearnable semantics build --generator render --classes 10 --per-class 1 --out bank
+    """
 
 
 def secrets(
@@ -20,7 +29,11 @@ def secrets(
     classes: Annotated[int, typer.Option(min=1, max=100, help="Rows, as far as the secrets go.")] = 10,
     variations: Annotated[int, typer.Option(min=1, max=50, help="Columns.")] = 6,
 ) -> None:
-    """Draw a contact sheet of the secrets that a key gives. Keep it as private as the key."""
+    """Draw a contact sheet of the secrets that a key gives. Keep it as private as the key.
+
+    Example:
+        unlearnable secrets sheet.png
+    """
     from unlearnable.keys import Key, default_key_file
     from unlearnable.semantics.secrets import secrets_named
     from unlearnable.semantics.thumbnails import contact_sheet
@@ -34,7 +47,7 @@ def secrets(
     say(f"{len(rows)} classes, {variations} variations of each: {out}")
 
 
-@app.command()
+@documented(app)
 def build(
     out: Annotated[Path, typer.Option(help="Folder for the bank; resumes what it holds.")],
     classes: Annotated[int, typer.Option(help="Of the bank: as many as your pictures have, or more.")],
@@ -53,7 +66,12 @@ def build(
     guidance: Annotated[float, typer.Option(help="Weight of the prompt.")] = 7.5,
     device: Device = None,
 ) -> None:
-    """Choose a caption for every class, as different as can be, and draw pictures of it with one global shape."""
+    """Choose a caption for every class, as different as can be, and draw pictures of it with one global shape.
+
+    Example:
+        unlearnable semantics build --captions captions.json --images photos --classes 10 --per-class 20
+        --generator stylise --out bank
+    """
     from unlearnable.semantics.bank import SHEET
     from unlearnable.semantics.build import build_bank
     from unlearnable.semantics.options import BankOptions

@@ -46,6 +46,15 @@ class ProtectOptions:
 
     Raises:
         ValueError: one of them will not do.
+
+    Examples:
+        >>> from unlearnable import ProtectOptions
+        >>> ProtectOptions(strength="light").protection().budget
+        'rms:8'
+        >>> ProtectOptions(budget="loud")
+        Traceback (most recent call last):
+            ...
+        ValueError: expected a budget such as rms:8 or linf:8, ...; got 'loud'
     """
 
     method: str = HIDING

@@ -68,6 +68,14 @@ def protect_folder(
         ValueError, FileNotFoundError: the same of an option, a bank, weights or a device.
         LockedError: another run is writing to ``dst``.
         DivergedError: an optimisation failed.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> from unlearnable import load, protect_folder
+        >>> load("toy:count=8").save(Path("photos"))  # pictures in class sub-folders
+        >>> report = protect_folder("photos", "protected", key="key", budget="linf:8")
+        >>> report.summary["protected"], report.summary["linf_max"] <= 8, report.complete
+        (8, True, True)
     """
     src, dst = Path(src), Path(dst)
     options = replace(options or ProtectOptions(), **keywords)

@@ -74,6 +74,15 @@ def reveal_folder(
         FileNotFoundError: ``path`` does not exist, or holds no file.
         ValueError: ``key`` is not a key, the report speaks of a method that hides nothing, or of other ``secrets`` or
             other drawings, or a picture would be written among the protected or over another.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> from unlearnable import load, protect_folder, reveal_folder
+        >>> load("toy:count=8").save(Path("photos"))  # pictures in class sub-folders
+        >>> _ = protect_folder("photos", "protected", key="key", strength="full")
+        >>> revelation = reveal_folder("protected", "secrets", key="key")
+        >>> len(revelation.revealed), revelation.skipped, revelation.key_score.decoys
+        (8, {}, 1000)
     """
     path, out = Path(path), Path(out)
     root, files = _files(path)

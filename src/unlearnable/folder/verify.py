@@ -72,6 +72,15 @@ def verify_folder(
 
     Raises:
         FileNotFoundError: one is not such a folder.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> from unlearnable import load, protect_folder, verify_folder
+        >>> load("toy:count=8").save(Path("photos"))  # pictures in class sub-folders
+        >>> _ = protect_folder("photos", "protected", key="key", method="noise")
+        >>> verification = verify_folder("protected", "photos")
+        >>> verification.checked, verification.ok, verification.violations
+        (8, True, {})
     """
     dst, original = Path(dst), Path(original)
     if not original.is_dir():

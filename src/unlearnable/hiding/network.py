@@ -104,6 +104,16 @@ class Hider(nn.Module):
         mask: whether the perturbation goes through `masking.masked` (the paper's does not).
         planes: whether its planes are those of `masking.coloured`; else red, green and blue, as the paper's.
         drawings: version of the drawings that it was trained to hide (`semantics.render.STYLES`).
+
+    Examples:
+        >>> import torch
+        >>> from unlearnable import Hider
+        >>> hider = Hider(blocks=2, growth=4)
+        >>> cover, secret = torch.rand(2, 1, 3, 32, 32)
+        >>> torch.equal(hider.hide(cover, secret), cover)  # before training
+        True
+        >>> hider.reveal(cover)[1].shape
+        torch.Size([1, 3, 32, 32])
     """
 
     blocks: Sequence[CouplingBlock]

@@ -27,6 +27,17 @@ class Budget:
         norm: ``rms``, the root mean square over all pixels and colours (the paper's, eq. 5), ``linf``, the largest
             change of any value, or ``l0``, the number of pixels that change at all.
         radius: in grey levels of 255 (paper: 8); of ``l0`` in pixels.
+
+    Raises:
+        ValueError: another norm, or a radius that no picture can have.
+
+    Examples:
+        >>> import numpy as np
+        >>> from unlearnable import Budget
+        >>> original = np.full((2, 2, 3), 100, np.uint8)  # a picture (h, w, 3), in grey levels
+        >>> published = Budget("linf", 8).project(original, np.full((2, 2, 3), 20.0))
+        >>> int(published.max()), Budget.parse("linf:8").holds(original, published)
+        (108, True)
     """
 
     norm: Norm = "rms"

@@ -26,6 +26,17 @@ class ImageSet:
         images: uint8 (n, 3, h, w), RGB.
         labels: int64 (n,), indices into ``classes``.
         classes: names.
+
+    Raises:
+        ValueError: there is no picture, a label for each is missing, or a label has no class.
+
+    Examples:
+        >>> import torch
+        >>> from unlearnable import ImageSet
+        >>> pictures = torch.zeros(3, 3, 16, 16, dtype=torch.uint8)
+        >>> data = ImageSet(pictures, torch.tensor([0, 1, 1]), ("cat", "dog"))
+        >>> len(data), len(data[data.labels == 1]), data.images.shape[1:]
+        (3, 2, torch.Size([3, 16, 16]))
     """
 
     images: UInt8[Tensor, "n 3 h w"]

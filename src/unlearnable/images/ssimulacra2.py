@@ -42,7 +42,7 @@ class Ssimulacra2:
     Args:
         originals: (n, 3, h, w), RGB in [0, 1], of at least 8 px; six scales ask for 225 px (`visibility.WHOLE`).
 
-    Example:
+    Examples:
         >>> grey = torch.full((2, 3, 256, 256), 0.5)
         >>> Ssimulacra2(grey)(grey)
         tensor([100., 100.])

@@ -95,7 +95,7 @@ class VisibilitySummary:
 def visibility(original: Pixels, published: Pixels) -> Visibility | None:
     """Measure two pictures of one shape, of one or three channels; None of pictures of under 8 px, too small to see.
 
-    Example:
+    Examples:
         >>> grey = np.full((64, 64, 3), 128, np.uint8)
         >>> visibility(grey, grey)
         Visibility(ssimulacra2=100.0, worst_crop=100.0, flip=0.0)

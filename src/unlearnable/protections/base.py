@@ -26,7 +26,16 @@ Perturber = Callable[
 
 
 class Protection(ABC):
-    """A frozen dataclass of defaulted parameters with one verb."""
+    """A frozen dataclass of defaulted parameters with one verb.
+
+    Examples:
+        >>> from unlearnable import Budget, load, protection_named
+        >>> lsp = protection_named("lsp:budget=linf:8")
+        >>> clean = load("toy:count=40")
+        >>> published = lsp(clean, seed=0)
+        >>> int((published.images.int() - clean.images.int()).abs().max()) <= 8
+        True
+    """
 
     budget: str
 
@@ -139,7 +148,22 @@ def stacked(draw: Callable[[int, int], np.ndarray], pairs: Sequence[tuple[int, i
 
 
 protections: Registry[Protection] = Registry("protections")
-protection_named = protections.make
+
+
+def protection_named(spec: str) -> Protection:
+    """A protection by its name and parameters, as `unlearnable list` shows them: ``deep_hiding:per=sample``, ``lsp``.
+
+    Raises:
+        ValueError: unknown name or parameter, or a value that it cannot have.
+
+    Examples:
+        >>> from unlearnable import load, protection_named
+        >>> clean = load("toy:count=40")
+        >>> protected = protection_named("deep_hiding:per=sample")(clean, seed=0)
+        >>> protected.images.shape, protected.images.dtype
+        (torch.Size([40, 3, 16, 16]), torch.uint8)
+    """
+    return protections.make(spec)
 
 
 def _channels_last(pictures: Tensor) -> np.ndarray:

@@ -131,6 +131,13 @@ def countermeasure_named(spec: str) -> Countermeasure:
 
     Raises:
         ValueError: unknown name or parameter, or a chain that cannot be.
+
+    Examples:
+        >>> from unlearnable import countermeasure_named
+        >>> countermeasure_named("jpeg:quality=50")
+        Jpeg(quality=50, test=False)
+        >>> len(countermeasure_named("gray+jpeg:quality=10").links)
+        2
     """
     links = tuple(map(countermeasures.make, split_chain(spec)))
     return links[0] if len(links) == 1 else Chain(links)

@@ -76,6 +76,14 @@ class Countermeasure:
 
     Attributes:
         repeatable: whether what `purify` makes depends on the training set alone, so that it can be kept.
+
+    Examples:
+        >>> from unlearnable import Countermeasure, countermeasure_named, load
+        >>> class Darker(Countermeasure):
+        ...     def augment(self, images, targets):  # (n, 3, h, w) in [0, 1], (n, classes)
+        ...         return images * 0.5, targets
+        >>> Darker().control, countermeasure_named("gaussf").control
+        (False, True)
     """
 
     repeatable: ClassVar[bool] = False

@@ -89,6 +89,14 @@ def fit(
         ValueError: the sets do not fit each other, the countermeasure lacks something or cannot train this victim, or
             the checkpoint is of another training.
         DivergedError: the loss became infinite or undefined.
+
+    Examples:
+        >>> from unlearnable import countermeasure_named, fit, load, recipe_named, victim_named
+        >>> train, test = load("toy:count=64"), load("toy:count=40,seed=1")
+        >>> how = countermeasure_named("gray"), recipe_named("quick:epochs=2")
+        >>> trained = fit(victim_named("resnet9:width=2"), train, test, *how)
+        >>> len(trained.epochs), 0 <= trained.final <= trained.peak <= 1, int(trained.confusion.sum())
+        (2, True, 40)
     """
     published = train if purify else test  # a countermeasure may have brought a purified set to another size
     for what, other in {"test set": test, "set of clean pictures": clean or test}.items():

@@ -32,6 +32,12 @@ class Recipe:
         schedule: ``cosine`` falls to zero from the first step on; ``onecycle`` rises over the first fifth and
             falls to zero in a straight line.
         algorithm: of the optimiser, by name.
+
+    Examples:
+        >>> from unlearnable import recipe_named
+        >>> recipe = recipe_named("paper")
+        >>> recipe.epochs, recipe.suited(classes=100, side=32).epochs, recipe.rate(0.5)
+        (60, 100, 0.5)
     """
 
     algorithm: ClassVar[str] = "SGD"
@@ -82,7 +88,21 @@ class Recipe:
 
 
 recipes: Registry[Recipe] = Registry("recipes")
-recipe_named = recipes.make
+
+
+def recipe_named(spec: str) -> Recipe:
+    """A recipe by its name and parameters: ``quick``, ``paper:epochs=30``, ``transformer``.
+
+    Raises:
+        ValueError: unknown name or parameter, or a value that it cannot have.
+
+    Examples:
+        >>> from unlearnable import recipe_named
+        >>> recipe = recipe_named("quick:epochs=3")
+        >>> recipe.epochs, recipe.batch_size, recipe.learning_rate
+        (3, 64, 0.1)
+    """
+    return recipes.make(spec)
 
 
 @recipes.register("paper")

@@ -28,6 +28,11 @@ class Victim(ABC):
     Attributes:
         pretrained: safetensors file of a backbone's weights, in timm's names; empty for training from scratch.
         frozen: train the last layer alone.
+
+    Examples:
+        >>> from unlearnable import victim_named
+        >>> victim_named("resnet9:width=4").build(classes=10, size=32).get_classifier().out_features
+        10
     """
 
     pretrained: str = field(default="", kw_only=True)
@@ -78,6 +83,11 @@ def victim_named(spec: str) -> Victim:
 
     Raises:
         ValueError: nobody knows it.
+
+    Examples:
+        >>> from unlearnable import victim_named
+        >>> victim_named("resnet9:width=4").width, victim_named("resnet34").model
+        (4, 'resnet34')
     """
     name, _, rest = spec.partition(":")
     if name in victims:

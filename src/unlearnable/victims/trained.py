@@ -19,7 +19,7 @@ def load_trained(victim: Victim, file: Path, side: int) -> tuple[nn.Module, tupl
     Raises:
         ValueError: it is no such file.
 
-    Example:
+    Examples:
         >>> model, classes = load_trained(victim_named("resnet9"), Path("model.safetensors"), 32)  # doctest: +SKIP
     """
     stored = read_weights(file)
