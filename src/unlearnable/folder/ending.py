@@ -23,8 +23,8 @@ def ending(report: Report, dst: Path, key_file: Path) -> list[str]:
     """
     summary = report.summary
     lines = [f"{_files(summary['protected'], 'picture')} protected, in {dst}{_classes(report)}"]
-    if summary["skipped"] or report.passed_over:
-        lines.append("; ".join(_left_out(report)))
+    if left_out := "; ".join(_left_out(report)):
+        lines.append(left_out)
     if summary["protected"]:
         lines += [_seen(summary), *_size(summary, report.options["format"])]
     lines.append(f"Your key, {report.key}, is {key_file}: keep it, it alone shows that the hidden pictures are yours")
@@ -62,6 +62,8 @@ def _left_out(report: Report) -> Iterator[str]:
         reasons = Counter(file["reason"] for file in report.skipped)
         counted = [f"{count} because {reason}" for reason, count in reasons.most_common()]
         yield f"{_files(len(report.skipped), 'picture')} left out: {_listed(counted, '; ')}; named in {REPORT}"
+    if notes := report.summary.get("notes"):
+        yield f"of pictures that were taken: {_listed([f'{count} {note}' for note, count in notes.items()], '; ')}"
     if report.passed_over:
         counted = [f"{count} {what}" for what, count in sorted(report.passed_over.items(), key=lambda item: -item[1])]
         yield f"passed over: {_listed(counted, ', ')}"

@@ -201,6 +201,8 @@ class Report:
                 summary["limits"] = dict(sorted(limits.items()))
             classes = Counter(entry.class_name for entry in entries if entry.quality)
             summary["classes"] = {name: classes[name] for name in self.classes if name in classes}
+            if notes := Counter(note for entry in entries for note in entry.notes):
+                summary["notes"] = dict(notes.most_common())
             visible = [(entry.visibility, entry.output) for entry in entries if entry.visibility]
             if seen := VisibilitySummary.of([visibility for visibility, _ in visible]):
                 summary["visibility"] = asdict(seen)

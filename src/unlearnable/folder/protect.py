@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import torch
@@ -70,7 +70,7 @@ def protect_folder(
         DivergedError: an optimisation failed.
 
     Examples:
-        >>> from pathlib import Path
+        >>> from pathlib import Path, PurePath
         >>> from unlearnable import load, protect_folder
         >>> load("toy:count=8").save(Path("photos"))  # pictures in class sub-folders
         >>> report = protect_folder("photos", "protected", key="key", budget="linf:8")
@@ -203,7 +203,8 @@ def _check_places(src: Path, dst: Path, key_file: Path, method: Method) -> None:
 
 def _check_originals(src: Path, found: list[Found]) -> None:
     """See that none of the pictures is a copy that was protected already."""
-    for folder in (src, *src.parents, *sorted({(src / file.name).parent for file in found})):
+    inside = sorted({src / folder for file in found for folder in PurePath(file.name).parents})
+    for folder in (*src.parents, *inside):
         if (folder / REPORT).is_file() and (folder / MANIFEST).is_file():
             raise RefusedError(
                 f"{folder} holds copies that were protected already; a second time they would be further from the "

@@ -81,6 +81,8 @@ PICTURE_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1",
 
 def is_read(head: bytes) -> bool:
     """Whether a file that begins so is of a format that is read."""
+    if kind_of(head):
+        return False
     if head[4:8] == b"ftyp":
         return head[8:12] in PICTURE_BRANDS
     return head.startswith(PICTURES) or (head.startswith(b"RIFF") and head[8:12] == b"WEBP")
@@ -91,9 +93,9 @@ def kind_of(head: bytes) -> Kind | None:
     for place, starts, kind in SIGNATURES:
         if head.startswith(starts, place):
             return kind
-    if head[4:8] == b"ftyp":
+    if head[4:8] == b"ftyp" and head[8:12] not in PICTURE_BRANDS:
         return FILM
-    if head.startswith(b"RIFF"):
+    if head.startswith(b"RIFF") and head[8:12] != b"WEBP":
         return Kind("a film or a sound", picture=False)
     markup = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if b"<svg" in markup:
