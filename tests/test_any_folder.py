@@ -281,4 +281,3 @@ def test_the_end_says_how_much_larger_the_copies_are(tmp_path, weights):
         "2.5 MB",
         "3.0 GB",
     ]
-    assert Found("a/b").class_name == "a"
