@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from unlearnable.cli import accuse, audit, bench, denoiser, folder, hider, names, report, semantics
+from unlearnable.cli import accuse, audit, bench, denoiser, folder, hider, names, page, report, semantics
 from unlearnable.cli.console import say
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
@@ -17,6 +17,7 @@ app.command()(bench.bench)
 app.command()(report.report)
 app.command()(audit.fit)
 app.command()(audit.export)
+app.command("app")(page.page)
 app.command("list")(names.list_names)
 app.add_typer(accuse.app, name="accuse")
 app.add_typer(denoiser.app, name="denoiser")
