@@ -63,9 +63,12 @@ function proposePlaces(form) {
     proposed = folder && `${folder} protected`;
     destination.value = proposed;
   });
-  destination.addEventListener("input", () => (form.elements.copies.value = "folder"));
+  const shown = form.querySelector("[data-destination]");
+  form.addEventListener("change", () => (shown.hidden = form.elements.copies.value !== "folder"));
   form.addEventListener("dropped", () => {
-    if (!destination.value) form.elements.copies.value = "zip";
+    if (destination.value) return;
+    form.elements.copies.value = "zip";
+    form.dispatchEvent(new Event("change"));
   });
   form.addEventListener("done", () => {
     if (form.elements.copies.value !== "folder") return;

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 
-from unlearnable.app.comparing import address_of
+from unlearnable.app.comparing import Pixels, address_of
 from unlearnable.app.form import Form
 from unlearnable.app.jobs import Job, Row
 from unlearnable.app.session import Session
@@ -90,7 +89,7 @@ def _check(job: Job, session: Session, found: Path, key: Path, owned: Owned) -> 
     if not names:
         raise ValueError(f"expected pictures in {found}, found none")
     root = found.parent if found.is_file() else found
-    weights = session.weights or generation_of(owned.report.weights)
+    weights = generation_of(owned.report.weights) or session.weights
     secrets = claimed_secrets(key, RENDER, Hider.load(weights_named(weights)), str(owned.report.options.get("secrets")))
     place = session.new_folder("check")
     for done, name in enumerate(names):
@@ -132,7 +131,7 @@ def _enlarged(file: Path, folder: Path, side: int) -> Path:
     return folder
 
 
-def _drawn(secrets: Secrets, number: int, shape: tuple[int, ...]) -> np.ndarray:
+def _drawn(secrets: Secrets, number: int, shape: tuple[int, ...]) -> Pixels:
     return secrets.draw(number, secrets.index(0, "found"), *shape[:2]).transpose(1, 2, 0)
 
 

@@ -59,7 +59,7 @@ def compared(copies: Copies, name: str) -> Comparison:
     crop = worst_crop(before, after)
     if crop[0].shape != before.shape:
         words.append(f"Shown is the place of {after.shape[1]:,} x {after.shape[0]:,} px at which most is seen.")
-    others = [(f"The difference, {GAIN} times as large", magnified(*crop))]
+    others = [(f"The difference there, {GAIN} times as large", magnified(*crop))]
     if report.hides:
         hidden = _hidden(copies, report.weights)
         working = working_picture(published, report.options["working_size"])

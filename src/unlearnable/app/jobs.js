@@ -178,11 +178,13 @@ async function compare(panel, number, file, wanted) {
   });
   const slider = document.createElement("input");
   slider.type = "range";
+  slider.style.width = `min(100%, ${found.width}px)`;
   slider.setAttribute("aria-label", `Share of ${file} that is shown as it was before, in percent`);
   slider.addEventListener("input", () => (after.style.clipPath = `inset(0 0 0 ${slider.value}%)`));
   slider.value = 50;
   after.style.clipPath = "inset(0 0 0 50%)";
   const ends = element("div", "", "ends");
+  ends.style.maxWidth = slider.style.width;
   ends.append(element("span", "Left: before"), element("span", "Right: after"));
   stack.append(before, after);
   scroll.append(stack);

@@ -27,6 +27,8 @@ def protecting(session: Session, form: Form) -> Callable[[Job], None]:
     """
     options = _options(session, form)
     batch = form.text("batch")
+    if batch and form.text("source"):
+        raise ValueError("files were dropped, and a folder is named, too: clear one of them")
     src = session.dropped(batch) if batch else form.path("source", "the folder of your pictures")
     zipped = form.one_of("copies", ("zip", "folder")) == "zip"
     if zipped:

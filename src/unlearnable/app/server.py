@@ -5,6 +5,7 @@ import socket
 import threading
 import webbrowser
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import uvicorn
@@ -42,19 +43,25 @@ def serve(
         with socket.create_server((HERE, port)) as listening:
             port, token = listening.getsockname()[1], secrets.token_urlsafe(24)
             address = f"http://{HERE}:{port}/?token={token}"
-            config = uvicorn.Config(
-                Guard(routes(session), port, token),
-                log_level="warning",
-                access_log=False,
-                lifespan="off",
-                ws="none",
-                server_header=False,
-                timeout_graceful_shutdown=2,
-            )
             if on_ready:
                 on_ready(address)
             if browser:
                 threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
-            uvicorn.Server(config).run(sockets=[listening])
+            with suppress(KeyboardInterrupt):  # which is how it is closed
+                server_of(session, port, token).run(sockets=[listening])
     finally:
         session.close()
+
+
+def server_of(session: Session, port: int, token: str) -> uvicorn.Server:
+    """What answers at a port, to who knows the token."""
+    config = uvicorn.Config(
+        Guard(routes(session), port, token),
+        log_level="warning",
+        access_log=False,
+        lifespan="off",
+        ws="none",
+        server_header=False,
+        timeout_graceful_shutdown=2,
+    )
+    return uvicorn.Server(config)

@@ -17,6 +17,7 @@ def page(
 
     Ends with Ctrl-C; what is going on is stopped, and resumes when the same is asked for again.
     """
+    say("Starting; the first time takes a while …")
     with errors():
         try:
             from unlearnable.app.server import serve
