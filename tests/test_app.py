@@ -230,7 +230,8 @@ def test_a_found_copy_is_known_again(browser, tmp_path):
     assert said["found.png"]["status"] == "yours" and "that of k1" in said["found.png"]["reason"]
     assert said["mine not.png"]["status"] == "not shown"
     assert said["broken.png"]["status"] == "skipped"
-    assert len(now["pictures"]) == 4 and "corrected" in now["sentences"][1]
+    assert "All together, if they are of one kind" in said
+    assert len(now["pictures"]) == 4 and "corrected" in now["sentences"][2]
 
 
 def test_an_audit_and_its_page(browser, tmp_path, weights, monkeypatch):

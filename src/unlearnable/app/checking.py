@@ -1,5 +1,6 @@
 """The tab Check: whether a picture that was found carries what one's own key hid."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -18,13 +19,13 @@ from unlearnable.hiding.network import Hider
 from unlearnable.images.photos import UnreadablePhotoError, read_limited, read_photo
 from unlearnable.images.scan import scan
 from unlearnable.semantics.identify import KeyScore
-from unlearnable.semantics.secrets import RENDER, Secrets
-from unlearnable.storage.atomic import replacing
+from unlearnable.semantics.secrets import RENDER
 
 SURE, DOUBTFUL = 0.01, 0.05  # p-values
 MANY = 12  # kinds that are tried one after the other
 SHOWN = 6  # pictures whose hidden picture is shown
 UNKNOWN = "any"
+TOGETHER = "All together, if they are of one kind"
 
 
 @dataclass(frozen=True)
@@ -84,55 +85,80 @@ def _hiding(folder: Path) -> Report:
 
 
 def _check(job: Job, session: Session, found: Path, key: Path, owned: Owned) -> None:
-    """Every picture on its own."""
+    """Every picture on its own; then several together, as they would be of one kind."""
     names = [found.name] if found.is_file() else [file.name for file in scan(found) if not file.refused]
     if not names:
         raise ValueError(f"expected pictures in {found}, found none")
     root = found.parent if found.is_file() else found
     weights = generation_of(owned.report.weights) or session.weights
-    secrets = claimed_secrets(key, RENDER, Hider.load(weights_named(weights)), str(owned.report.options.get("secrets")))
-    place = session.new_folder("check")
+    looking = Looking(job, key, owned, weights, session.new_folder("check"))
+    (together := looking.place / "together").mkdir()
     for done, name in enumerate(names):
         job.at("looking", done, len(names))
         try:
-            one = _enlarged(root / name, place / str(done), owned.side)
+            picture = _enlarged(root / name, owned.side)
         except UnreadablePhotoError as unreadable:
             job.row(Row(name, "skipped", str(unreadable)))
             continue
-        scores = {}
-        for kind, number in owned.kinds.items():
-            job.at("looking", done, len(names))
-            out = place / f"{done}-{number}"
+        (alone := looking.place / f"alone{done}").mkdir()
+        for folder in (alone, together):
+            picture.save(folder / f"{done}.png")
+        looking.at(alone, name, (done, len(names)), shown=done < SHOWN)
+    if len(list(together.iterdir())) > 1:
+        looking.at(together, TOGETHER, (len(names), len(names)), shown=False)
+    job.sentences += _sentences(job, len(owned.kinds))
+
+
+@dataclass(frozen=True)
+class Looking:
+    """What it takes to look for hidden pictures."""
+
+    job: Job
+    key: Path
+    owned: Owned
+    weights: str | None
+    place: Path
+
+    def at(self, folder: Path, name: str, progress: tuple[int, int], shown: bool) -> None:
+        """Look at the pictures of a folder together, and tell what was found, under this name."""
+        scores: dict[str, KeyScore] = {}
+        for kind, number in self.owned.kinds.items():
+            self.job.at("looking", *progress)
             revelation = reveal_folder(
-                one, out, key=key, secret_number=number, working_size=owned.side, weights=weights
+                folder,
+                self._out(folder, kind),
+                key=self.key,
+                secret_number=number,
+                working_size=self.owned.side,
+                weights=self.weights,
             )
             if revelation.key_score:
                 scores[kind] = revelation.key_score
         kind = min(scores, key=lambda name: (scores[name].p_value, -scores[name].deviations))
-        status, words = _verdict(scores[kind], len(scores), kind)
-        job.row(Row(name, status, words))
-        if done < SHOWN:
-            picture = read_photo(read_limited(next((place / f"{done}-{owned.kinds[kind]}").glob("*.png")))).rgb
-            drawn = _drawn(secrets, owned.kinds[kind], picture.shape)
-            job.pictures.append((f"Taken out of {name}", address_of(picture)))
-            job.pictures.append((f"What your key hides in {kind}", address_of(drawn)))
-    job.sentences += _sentences(job, len(owned.kinds))
+        self.job.row(Row(name, *_verdict(scores[kind], len(scores), kind)))
+        if shown:
+            picture = read_photo(read_limited(next(self._out(folder, kind).glob("*.png")))).rgb
+            self.job.pictures.append((f"Taken out of {name}", address_of(picture)))
+            self.job.pictures.append((f"What your key hides in {kind}", address_of(self._drawn(kind, picture.shape))))
+
+    def _out(self, folder: Path, kind: str) -> Path:
+        return self.place / f"{folder.name}-{self.owned.kinds[kind]}"
+
+    def _drawn(self, kind: str, shape: tuple[int, ...]) -> Pixels:
+        recorded = str(self.owned.report.options.get("secrets"))
+        secrets = claimed_secrets(self.key, RENDER, Hider.load(weights_named(self.weights)), recorded)
+        number, index = self.owned.kinds[kind], secrets.index(0, "found")
+        drawn: Pixels = secrets.draw(number, index, *shape[:2]).transpose(1, 2, 0)
+        return drawn
 
 
-def _enlarged(file: Path, folder: Path, side: int) -> Path:
-    """A copy of a found file, alone in a folder; a reduced one is brought back to the size in which was hidden."""
+def _enlarged(file: Path, side: int) -> Image.Image:
+    """A found picture; a reduced one is brought back to the size in which was hidden."""
     picture = Image.fromarray(read_photo(read_limited(file)).rgb)
     if (now := max(picture.size)) < side:
         width, height = (max(1, round(length * side / now)) for length in picture.size)
         picture = picture.resize((width, height), Image.Resampling.BICUBIC)
-    folder.mkdir()
-    with replacing(folder / "found.png") as temporary:
-        picture.save(temporary, "PNG")
-    return folder
-
-
-def _drawn(secrets: Secrets, number: int, shape: tuple[int, ...]) -> Pixels:
-    return secrets.draw(number, secrets.index(0, "found"), *shape[:2]).transpose(1, 2, 0)
+    return picture
 
 
 def _verdict(score: KeyScore, tried: int, kind: str) -> tuple[str, str]:
@@ -147,7 +173,7 @@ def _verdict(score: KeyScore, tried: int, kind: str) -> tuple[str, str]:
     else:
         return "not shown", (
             f"Your hidden picture was not found in it (p = {p_value:.2g}): it is none of these copies, or one that was "
-            "made so small or saved so often that nothing is left"
+            "made so small or saved so coarsely that too little is left"
         )
     return status, (
         f"{words}, that of {kind}. Your key fits better than {score.beaten:,} of {score.decoys:,} keys that are "
@@ -160,8 +186,16 @@ def _odds(p_value: float) -> str:
 
 
 def _sentences(job: Job, kinds: int) -> list[str]:
-    counts = job.counts()
-    told = [", ".join(f"{number} {status}" for status, number in counts.items()) + "."]
+    rows, _ = job.rows_since(0)
+    alone = [row for row in rows if row.file != TOGETHER]
+    if len(rows) == 1:
+        told = [f"{rows[0].file}: {rows[0].reason}."]
+    else:
+        counts = Counter(row.status for row in alone)
+        told = ["; ".join(f"{number} of {len(alone)} {status}" for status, number in counts.items()) + "."]
+        told.append(
+            f"Each was tested on its own: of a hundred that are not yours, one has a p-value of {SURE} or less."
+        )
     if kinds > 1:
         told.append(
             f"{kinds} kinds were tried, and the p-values are corrected for that. If you know the kind, name it."

@@ -65,7 +65,7 @@ def _protect(job: Job, copies: Copies, options: ProtectOptions, zipped: bool) ->
         told.look()
         begun("protecting", done, total)
 
-    job.at("getting ready", 0, None)
+    job.at("looking at your pictures, and choosing what is hidden in them", 0, None)
     report = protect_folder(
         copies.src, copies.dst, options, key=copies.key, on_file=on_file, on_stage=lambda *now: begun(*now)
     )
