@@ -10,7 +10,7 @@ from unlearnable.accuse.make import QUERIES, make_probes, probes_of
 from unlearnable.accuse.page import PAGE, write_judgement
 from unlearnable.accuse.sealed import PICTURES, SEALED, TEMPLATE, Sealed
 from unlearnable.accuse.suspects import suspect_named
-from unlearnable.accuse.words import headline, sentences
+from unlearnable.accuse.words import headline
 from unlearnable.app.form import Form
 from unlearnable.app.jobs import Job
 from unlearnable.app.session import Session
@@ -80,5 +80,5 @@ def _model(
 
 def _tell(job: Job, judgement: Judgement, out: Path) -> None:
     write_judgement(judgement, out)
-    job.sentences += [headline(judgement), *sentences(judgement), f"The page below is {out / PAGE}."]
+    job.sentences += [headline(judgement), f"The page below says what that means. It is {out / PAGE}."]
     job.page = out / PAGE

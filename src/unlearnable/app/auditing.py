@@ -44,5 +44,8 @@ def _audit(job: Job, places: list[Path], options: AuditOptions) -> None:
     job.at("reading the pictures", 0, None)
     outcome = audit_folder(protected, originals, test, out, options, on_progress=on_progress)
     job.sentences += [f"Not measured: {name}: {reason}." for name, reason in outcome.missing.items()]
-    job.sentences += [*verdict(outcome), f"The page below is {out / PAGE}; it opens anywhere, offline."]
+    job.sentences += [
+        verdict(outcome)[0],
+        f"The page below says more. It is {out / PAGE}, and opens anywhere, offline.",
+    ]
     job.page = out / PAGE

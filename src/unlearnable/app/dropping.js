@@ -29,10 +29,12 @@ export function watchDrops(form) {
   drop.addEventListener("drop", async (event) => {
     event.preventDefault();
     drop.classList.remove("over");
-    const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry()).filter(Boolean);
+    const items = [...event.dataTransfer.items].filter((item) => item.kind === "file");
+    const dropped = items.map((item) => [item.webkitGetAsEntry(), item.getAsFile()]); // before anything is waited for
     told.textContent = "Looking into what was dropped …";
-    const files = (await Promise.all(entries.map(inside))).flat();
-    const one = entries.length === 1 && entries[0].isDirectory; // a folder alone is what is protected, not a kind
+    const found = dropped.map(([entry, file]) => (entry ? inside(entry) : [[file.name, file]]));
+    const files = (await Promise.all(found)).flat();
+    const one = dropped.length === 1 && dropped[0][0]?.isDirectory; // a folder alone is what is protected, not a kind
     take(files.map(([name, file]) => [one ? withoutFirst(name) : name, file]));
   });
   clear.addEventListener("click", () => {

@@ -22,9 +22,10 @@ def page(
         try:
             from unlearnable.app.server import serve
         except ModuleNotFoundError as missing:
-            if missing.name not in ("starlette", "uvicorn"):
+            name = str(missing.name).partition(".")[0]
+            if name not in ("starlette", "uvicorn"):
                 raise
-            raise FileNotFoundError(f"expected {missing.name}, found none: pip install 'unlearnable[web]'") from None
+            raise FileNotFoundError(f"expected {name}, found none: pip install 'unlearnable[web]'") from None
         serve(port, key=key, weights=weights, browser=browser, on_ready=_tell)
     say("The page is closed.")
 
