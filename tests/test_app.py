@@ -83,7 +83,7 @@ class Browser:
 def browser(tmp_path, weights):
     session = Session(tmp_path / "key", str(weights))
     with socket.create_server((HERE, 0)) as listening:
-        server = server_of(session, port := listening.getsockname()[1], TOKEN)
+        server = server_of(session, port := listening.getsockname()[1], TOKEN, "once")
         thread = threading.Thread(target=server.run, args=([listening],))
         thread.start()
         yield Browser(port)
@@ -305,6 +305,8 @@ def test_only_the_page_itself_may_ask(browser):
     assert status == 303 and headers["location"] == "/"
     assert "HttpOnly" in headers["set-cookie"] and "samesite=strict" in headers["set-cookie"].lower()
     assert browser.ask("GET", "/?token=guessed", Cookie=None)[0] == 403
+    assert [browser.ask("GET", "/?token=once", Cookie=None)[0] for _ in range(2)] == [303, 403]
+    assert browser.ask("GET", "/?token=", Cookie=None)[0] == 403
 
 
 def test_no_file_is_served_but_what_the_page_made(browser, tmp_path):

@@ -29,11 +29,17 @@ PLATFORMS = {
     "web": "A website of my own",
 }
 CLASSES = {
-    "folders": "Each sub-folder is a kind of its own",
-    "auto": "Sort a flat folder by itself",
-    "one": "All pictures are of one kind",
+    "": "As before, else by sub-folders",
+    "folders": "By sub-folders",
+    "auto": "By what they show, whatever the folders",
+    "one": "All are of one kind",
 }
-FORMATS = {"png": "PNG", "webp": "WebP, lossless: smaller files, takes longer"}
+FORMATS = {
+    "": "What suits where it is published",
+    "png": "PNG",
+    "webp": "WebP, lossless: smaller files, takes longer",
+    "jpeg": "JPEG: alters the pictures after the change was limited",
+}
 COUNTERMEASURES = {
     "vanilla": "Nothing: train on them as they are",
     "gray": "Make them grey",
@@ -60,6 +66,12 @@ def has(option: str) -> bool:
 def strengths() -> list[tuple[str, str, bool]]:
     """Name, a sentence or two, and whether it is what is usual."""
     return [(name, STRENGTHS[name], name == STANDARD) for name in names_of("strength") if name in STRENGTHS]
+
+
+def formats() -> list[tuple[str, str]]:
+    """In which the copies can be written, for a list; left open where that is what is usual."""
+    usual = next(one.default for one in fields(ProtectOptions) if one.name == "format")
+    return [choice for choice in _listed("format", FORMATS) if choice[0] or usual is None]
 
 
 def platforms() -> list[tuple[str, str]]:

@@ -31,10 +31,11 @@ class Guard:
         app: what answers the others.
         port: of this page.
         token: the secret of this start.
+        ticket: another that admits once: the address with which a browser is started can be seen by others.
     """
 
-    def __init__(self, app: ASGIApp, port: int, token: str) -> None:
-        self.app, self.port, self.token = app, port, token
+    def __init__(self, app: ASGIApp, port: int, token: str, ticket: str = "") -> None:
+        self.app, self.port, self.token, self.ticket = app, port, token, ticket
         self.cookie = f"unlearnable-{port}"  # a browser keeps one for all ports of a host
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -56,7 +57,7 @@ class Guard:
         if request.headers.get("sec-fetch-site", OWN) not in (OWN, TYPED):
             return refusal("another page asked for it")
         given = request.query_params.get("token")
-        if given is not None and request.url.path == "/" and self._is_token(given):
+        if given is not None and request.url.path == "/" and (self._is_token(given) or self._is_ticket(given)):
             home = RedirectResponse("/", status_code=303)
             home.set_cookie(self.cookie, self.token, httponly=True, samesite="strict")
             return home
@@ -66,6 +67,12 @@ class Guard:
 
     def _is_token(self, given: str) -> bool:
         return hmac.compare_digest(given.encode(), self.token.encode())
+
+    def _is_ticket(self, given: str) -> bool:
+        if not self.ticket or not hmac.compare_digest(given.encode(), self.ticket.encode()):
+            return False
+        self.ticket = ""
+        return True
 
 
 def refusal(reason: str) -> Response:

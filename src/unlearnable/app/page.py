@@ -19,7 +19,7 @@ def page(key: Path) -> str:
         platforms=choices.platforms(),
         classes=choices.classes(),
         strips_location=choices.has("strip_location"),
-        formats=choices.FORMATS,
+        formats=choices.formats(),
         countermeasures=choices.COUNTERMEASURES,
     )
     return as_utf8(text)

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from unlearnable.app.choices import CLASSES, FORMATS, has, names_of
+from unlearnable.app.choices import has, names_of
 from unlearnable.app.form import Form
 from unlearnable.app.jobs import Copies, Job, Row
 from unlearnable.app.session import Session
@@ -42,15 +42,10 @@ def protecting(session: Session, form: Form) -> Callable[[Job], None]:
 
 def _options(session: Session, form: Form) -> ProtectOptions:
     """Of the command, as far as the page has them."""
-    chosen: dict[str, Any] = {
-        "strength": form.one_of("strength", names_of("strength")),
-        "format": form.one_of("format", FORMATS),
-        "weights": session.weights,
-    }
-    if has("platform") and form.text("platform"):
-        chosen["platform"] = form.one_of("platform", names_of("platform"))
-    if has("classes") and form.text("classes"):
-        chosen["classes"] = form.one_of("classes", CLASSES)
+    chosen: dict[str, Any] = {"strength": form.one_of("strength", names_of("strength")), "weights": session.weights}
+    for name in ("format", "platform", "classes"):
+        if has(name) and form.text(name):
+            chosen[name] = form.one_of(name, names_of(name))
     if has("strip_location"):
         chosen["strip_location"] = form.ticked("strip_location")
     return ProtectOptions(**chosen)

@@ -41,22 +41,23 @@ def serve(
     session = Session((key or default_key_file()).absolute(), weights)
     try:
         with socket.create_server((HERE, port)) as listening:
-            port, token = listening.getsockname()[1], secrets.token_urlsafe(24)
-            address = f"http://{HERE}:{port}/?token={token}"
+            port = listening.getsockname()[1]
+            token, ticket = (secrets.token_urlsafe(24) for _ in range(2))
+            address = f"http://{HERE}:{port}/?token="
             if on_ready:
-                on_ready(address)
+                on_ready(address + token)
             if browser:
-                threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
+                threading.Thread(target=webbrowser.open, args=(address + ticket,), daemon=True).start()
             with suppress(KeyboardInterrupt):  # which is how it is closed
-                server_of(session, port, token).run(sockets=[listening])
+                server_of(session, port, token, ticket).run(sockets=[listening])
     finally:
         session.close()
 
 
-def server_of(session: Session, port: int, token: str) -> uvicorn.Server:
-    """What answers at a port, to who knows the token."""
+def server_of(session: Session, port: int, token: str, ticket: str = "") -> uvicorn.Server:
+    """What answers at a port, to who knows the token, or was the first to show the ticket."""
     config = uvicorn.Config(
-        Guard(routes(session), port, token),
+        Guard(routes(session), port, token, ticket),
         log_level="warning",
         access_log=False,
         lifespan="off",

@@ -16,6 +16,9 @@ def page(
     """Open a page in your browser that protects, checks, audits and accuses; nothing leaves this computer.
 
     Ends with Ctrl-C; what is going on is stopped, and resumes when the same is asked for again.
+
+    Example:
+        unlearnable app --no-browser --port 8000
     """
     say("Starting; the first time takes a while …")
     with errors():
