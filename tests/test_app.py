@@ -19,6 +19,8 @@ from samples import opened, picture
 from unlearnable import ProtectOptions, load, protect_folder, verify_folder
 from unlearnable.accuse.sealed import PICTURES, TEMPLATE, Sealed
 from unlearnable.app import auditing, choices
+from unlearnable.app.form import Form
+from unlearnable.app.jobs import Job, in_words
 from unlearnable.app.server import HERE, server_of
 from unlearnable.app.session import Session
 from unlearnable.folder.manifest import Report, read_manifest
@@ -345,3 +347,32 @@ def test_nothing_is_dropped_outside_of_its_folder(browser, tmp_path, name):
 def test_two_files_of_one_name_are_not_mixed_up(browser):
     batch = browser.drop({"a.png": b"one"})
     assert "dropped already" in browser.json("PUT", f"/dropped/{batch}/a.png", b"two", code=400)["error"]
+
+
+def test_a_job_says_how_long_and_ends_whatever_happens(capsys):
+    def work(job):
+        job.at("hiding", 0, 100)
+        time.sleep(0.02)
+        job.at("hiding", 50, 100)
+        seen.append(job.time_left())
+        raise KeyError("a fault")
+
+    seen = []
+    job = Job(1, "protect", work)
+    job.run()
+    assert seen == ["about 1 s left"] and job.time_left() == ""
+    assert job.state == "failed" and job.sentences == ["Something went wrong that should not: KeyError: 'a fault'"]
+    assert "Traceback" in capsys.readouterr().err
+    assert [in_words(seconds) for seconds in (0, 80, 600, 9000)] == [
+        *("about 1 s left", "about 80 s left", "about 10 min left", "about 2.5 h left")
+    ]
+
+
+def test_a_place_is_a_whole_path():
+    where = {"quoted": '"/a b"', "home": "~/x", "short": "x", "nobody": "~nobody-at-all/x", "none": ""}
+    form = Form(where)
+    assert str(form.path("quoted", "it")) == "/a b" and form.path("home", "it").is_absolute()
+    assert form.path_or_none("none", "it") is None
+    for name in ("short", "nobody", "none"):
+        with pytest.raises(ValueError, match="expected"):
+            form.path(name, "it")

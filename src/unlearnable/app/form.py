@@ -58,7 +58,10 @@ class Form:
         text = self.text(name).strip('"')  # as file managers copy it
         if not text:
             return None
-        path = Path(text).expanduser()
+        try:
+            path = Path(text).expanduser()
+        except RuntimeError:  # the folder of somebody whom nobody knows
+            raise ValueError(f"expected of {what} a place, got {text}") from None
         if not path.is_absolute():
             raise ValueError(f"expected of {what} the whole place, such as {Path.home() / 'Pictures'}, got {text}")
         return path

@@ -132,7 +132,7 @@ def routes(session: Session) -> Starlette:
             Route("/jobs/{number:int}/report", report),
             Route("/jobs/{number:int}/copies.zip", zipped),
         ],
-        exception_handlers={BusyError: _busy, ValueError: _wrong, OSError: _wrong},
+        exception_handlers={BusyError: _busy, ValueError: _wrong, OSError: _wrong, Exception: _broken},
     )
 
 
@@ -186,3 +186,8 @@ def _wrong(request: Request, error: Exception) -> Response:
 
 def _busy(request: Request, error: Exception) -> Response:
     return _refused(str(error), 409)
+
+
+def _broken(request: Request, error: Exception) -> Response:
+    """It is a fault of ours; the terminal says where."""
+    return _refused(f"Something went wrong that should not: {type(error).__name__}: {error}", 500)
