@@ -9,6 +9,7 @@ import threading
 import time
 import zipfile
 from functools import partial
+from itertools import count
 from urllib.parse import quote
 
 import numpy as np
@@ -251,6 +252,38 @@ def test_an_audit_and_its_page(browser, tmp_path, weights, monkeypatch):
     assert "sandbox allow-scripts" in headers["content-security-policy"]  # it can ask nothing of this page
 
 
+def test_an_audit_that_is_stopped_resumes(tmp_path, weights, monkeypatch):
+    """Between trainings and in the middle of one."""
+    tiny = partial(auditing.AuditOptions, victim="resnet9:width=2", recipe="quick:epochs=3")
+    monkeypatch.setattr(auditing, "AuditOptions", tiny)
+    load("toy:count=48").save(tmp_path / "train")
+    load("toy:count=40,seed=1").save(tmp_path / "test")
+    protect_folder(tmp_path / "train", tmp_path / "protected", key=tmp_path / "key", weights=weights)
+    places = {"protected": "protected", "originals": "train", "test": "test", "out": "out"}
+    fields = {name: str(tmp_path / place) for name, place in places.items()} | {"countermeasures": ["vanilla"]}
+    session = Session(tmp_path / "key")
+
+    def job_until(step):
+        """A job that is stopped at so many steps."""
+        job, steps = Job(1, "audit", auditing.auditing(session, Form(fields))), count(1)
+
+        def at(*now):
+            if next(steps) == step:
+                job.stop()
+            Job.at(job, *now)
+
+        job.at = at
+        job.run()
+        return job
+
+    for step in (2, 3, 6):
+        stopped = job_until(step)
+        assert stopped.state == "stopped" and not stopped.sentences
+        assert not (tmp_path / "out" / ".lock").exists()
+    assert job_until(1000).state == "done"
+    session.close()
+
+
 def test_an_accusation_from_probes_to_page(browser, tmp_path, weights):
     load("toy:count=48").save(tmp_path / "photos")
     load("toy:count=200,seed=1").save(tmp_path / "others")
@@ -368,11 +401,15 @@ def test_a_job_says_how_long_and_ends_whatever_happens(capsys):
     ]
 
 
-def test_a_place_is_a_whole_path():
+def test_what_is_typed_is_read_or_refused():
     where = {"quoted": '"/a b"', "home": "~/x", "short": "x", "nobody": "~nobody-at-all/x", "none": ""}
     form = Form(where)
     assert str(form.path("quoted", "it")) == "/a b" and form.path("home", "it").is_absolute()
     assert form.path_or_none("none", "it") is None
+    assert form.colours("none", "it", 1.0) == (1.0,)
+    assert Form({"mean": "0.5, 0.4,0.3"}).colours("mean", "it", 0.0) == (0.5, 0.4, 0.3)
+    with pytest.raises(ValueError, match="one number, or three"):
+        Form({"mean": "1,2"}).colours("mean", "it", 0.0)
     for name in ("short", "nobody", "none"):
         with pytest.raises(ValueError, match="expected"):
             form.path(name, "it")

@@ -9,7 +9,7 @@ from unlearnable.accuse.judge import Judgement, judge_answers, read_mapping
 from unlearnable.accuse.make import QUERIES, make_probes, probes_of
 from unlearnable.accuse.page import PAGE, write_judgement
 from unlearnable.accuse.sealed import PICTURES, SEALED, TEMPLATE, Sealed
-from unlearnable.accuse.suspects import suspect_named
+from unlearnable.accuse.suspects import Suspect, suspect_named
 from unlearnable.accuse.words import headline
 from unlearnable.app.form import Form
 from unlearnable.app.jobs import Job
@@ -44,7 +44,8 @@ def accusing(session: Session, form: Form) -> Callable[[Job], None]:
     file, network = form.path("model", "the file of the model"), form.text("network")
     suspect = f"{network}@{file}" if network else str(file)
     size = form.number("size", "the side of its pictures", 1)
-    return partial(_model, make=make, out=out, suspect=suspect, size=size, mapping=mapping)
+    scale = form.colours("mean", "what is subtracted", 0.0), form.colours("std", "what is divided by", 1.0)
+    return partial(_model, make=make, out=out, asked=partial(suspect_named, suspect, size, *scale), mapping=mapping)
 
 
 def _probe(job: Job, make: Callable[..., Sealed], out: Path) -> None:
@@ -52,7 +53,7 @@ def _probe(job: Job, make: Callable[..., Sealed], out: Path) -> None:
     job.sentences += [
         f"{len(sealed.probes):,} pictures to show are in {out / PICTURES}.",
         f"Write what the model answers into {out / TEMPLATE}: one name a line, or a column for every kind with its "
-        "probability. Then choose Judge its answers.",
+        'probability. Then choose "Its answers" above.',
         f"Keep {out / SEALED} to yourself until then. Its seal, to deposit with somebody now: {sealed.seal}",
         "Whoever has seen the pictures can recognise them: show a set once.",
     ]
@@ -67,13 +68,13 @@ def _judge(job: Job, probes: Path, answers: Path, mapping: Path | None) -> None:
 
 
 def _model(
-    job: Job, make: Callable[..., Sealed], out: Path, suspect: str, size: int | None, mapping: Path | None
+    job: Job, make: Callable[..., Sealed], out: Path, asked: Callable[[], Suspect], mapping: Path | None
 ) -> None:
     job.at("reading the model", 0, None)
-    asked = suspect_named(suspect, size)
+    suspect = asked()
     given = read_mapping(mapping) if mapping else None
     sealed = make(on_stage=job.at)
-    answers = asked.ask(out, sealed, job.at)
+    answers = suspect.ask(out, sealed, job.at)
     answers.write(out / TEMPLATE, sealed.files)
     _tell(job, judge_answers(sealed, answers, given), out)
 

@@ -76,3 +76,18 @@ class Form:
         if text and not (text.isdecimal() and int(text) >= least):
             raise ValueError(f"expected of {what} a whole number from {least} on, got {text}")
         return int(text) if text else None
+
+    def colours(self, name: str, what: str, usual: float) -> tuple[float, ...]:
+        """One number for all colours, or three with commas between them; ``usual`` where it was left out.
+
+        Raises:
+            ValueError: they are neither.
+        """
+        text = self.text(name)
+        try:
+            numbers = tuple(map(float, text.split(","))) if text else (usual,)
+        except ValueError:
+            numbers = ()
+        if len(numbers) not in (1, 3):
+            raise ValueError(f"expected of {what} one number, or three with commas between them, got {text}")
+        return numbers
