@@ -17,7 +17,16 @@ import pytest
 from PIL import Image
 
 from samples import opened, picture
-from unlearnable import ProtectOptions, load, protect_folder, verify_folder
+from unlearnable import (
+    ProtectOptions,
+    countermeasure_named,
+    fit,
+    load,
+    protect_folder,
+    recipe_named,
+    verify_folder,
+    victim_named,
+)
 from unlearnable.accuse.sealed import PICTURES, TEMPLATE, Sealed
 from unlearnable.app import auditing, choices
 from unlearnable.app.form import Form
@@ -25,6 +34,7 @@ from unlearnable.app.jobs import Job, in_words
 from unlearnable.app.server import HERE, server_of
 from unlearnable.app.session import Session
 from unlearnable.folder.manifest import Report, read_manifest
+from unlearnable.victims.features import save_weights
 
 TOKEN = "of this test"
 
@@ -300,6 +310,12 @@ def test_an_accusation_from_probes_to_page(browser, tmp_path, weights):
     number, now = browser.done("accuse", step="judge", **judged)
     assert now["report"] and now["sentences"][0].startswith(("Not shown", "Shown"))
     assert browser.ask("GET", f"/jobs/{number}/report")[0] == 200
+    data, recipe = load("toy:count=48"), recipe_named("quick:epochs=1")
+    trained = fit(victim_named("resnet9:width=2"), data, data, countermeasure_named("vanilla"), recipe)
+    save_weights(trained.model, tmp_path / "m.safetensors", data.classes)
+    model = {"model": str(tmp_path / "m.safetensors"), "network": "resnet9:width=2", "size": "16"}
+    number, now = browser.done("accuse", step="model", **model, **asked)
+    assert now["report"] and "p = " in now["sentences"][0]
     nothing = browser.begin("accuse", step="model", model=str(tmp_path / "m.onnx"), **asked)
     assert "expected a model FILE.onnx" in browser.ended(nothing)["sentences"][0]
 
