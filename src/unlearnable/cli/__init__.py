@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from unlearnable.cli import accuse, audit, bench, denoiser, folder, hider, names, report, semantics
+from unlearnable.cli import accuse, audit, bench, denoiser, folder, hider, names, page, report, semantics
 from unlearnable.cli.console import documented, make_streams_tolerant, say, told
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
@@ -17,6 +17,7 @@ documented(app)(bench.bench)
 documented(app)(report.report)
 documented(app)(audit.fit)
 documented(app)(audit.export)
+documented(app, "app")(page.page)
 documented(app, "list")(names.list_names)
 app.add_typer(accuse.app, name="accuse", **told(accuse.main))
 app.add_typer(denoiser.app, name="denoiser", **told(denoiser.main))

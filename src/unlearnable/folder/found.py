@@ -12,8 +12,9 @@ from numpy import ndarray
 
 from unlearnable.folder.job import working_picture
 from unlearnable.images.photos import Photo
-from unlearnable.semantics.identify import Group, Seen
+from unlearnable.semantics.identify import MAX_GROUPS, Group, Seen
 
+DRAWINGS, FEWEST, MOST = 4000, 199, 1000  # of decoy keys that are drawn, about; and decoys at least and at most
 MAX_PICTURES = 50  # of a group that are compared
 UNLIKE = 24  # grey levels from a border's colour that belong to the picture
 CONTENT = 0.03  # share of a row or column that must be unlike the border
@@ -73,3 +74,9 @@ class Gathered:
             dict(sorted(groups.items(), key=lambda item: -self.counts[reading, item[0]]))
             for reading, groups in self.seen.items()
         ]
+
+    @property
+    def decoys(self) -> int:
+        """With how many keys to compare: the more drawings each takes, the fewer."""
+        drawings = sum(min(len(groups), MAX_GROUPS) for groups in self.seen.values())
+        return max(FEWEST, min(MOST, DRAWINGS // max(1, drawings)))

@@ -61,7 +61,7 @@ def side_by_side(
     selected = [entries[name] for name in files] if files is not None else _one_a_class(entries.values())
     report = Report.load(dst)
     working_size, columns = report.options["working_size"], COLUMNS if report.hides else COLUMNS[:3]
-    hidden = _hidden(report, key, secrets, weights) if report.hides else None
+    hidden = hidden_in(report, key, secrets, weights) if report.hides else None
     figure = Figure(figsize=(2.6 * len(columns), 2.5 * len(selected)), layout="constrained")
     for row, entry in zip(figure.subplots(len(selected), len(columns), squeeze=False), selected, strict=True):
         pictures = _row(entry, src, dst, hidden, working_size)
@@ -109,7 +109,7 @@ def _one_a_class(entries: Iterable[ManifestEntry]) -> list[ManifestEntry]:
     return list(first.values())[:5]
 
 
-def _hidden(report: Report, key: str | Path, secrets: str | Path, weights: str | Path | None) -> Hidden:
+def hidden_in(report: Report, key: str | Path, secrets: str | Path, weights: str | Path | None) -> Hidden:
     """What the run of a report hid.
 
     Raises:

@@ -59,7 +59,7 @@ def reveal_folder(
         path: a protected file or folder. Secrets' numbers and working size come from the manifest in the folder (for a
             file: in the nearest folder above it that has one).
         out: where the pictures go; mirrors the folder.
-        key: a key to score against 1,000 decoys.
+        key: a key to score against 1,000 decoys, fewer where many secrets or readings have to be tried.
         secrets: what the key decided in `protect_folder`: drawings, or the folder of a bank.
         protected: of files that no manifest knows, the folder whose copies they may be: it says which secrets, which
             weights and which working size.
@@ -124,7 +124,8 @@ def reveal_folder(
                         gathered.add(reading if known else f"{reading}, {number}", (number, *secret.shape[1:]), seen)
         if on_file:
             on_file(done, len(files))
-    score = score_key(claimed, *gathered.of_readings()) if claimed and revealed else None
+    of_readings = gathered.of_readings()
+    score = score_key(claimed, *of_readings, decoys=gathered.decoys) if claimed and revealed else None
     return Revelation(revealed, skipped, score)
 
 

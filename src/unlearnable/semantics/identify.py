@@ -30,6 +30,7 @@ class KeyScore:
         beaten: how many of them the key beats.
         p_value: chance that a key that has nothing to do with the pictures scores as high.
         deviations: distance from the decoys' mean in their standard deviations.
+        secret_number: of the secret that fits best; of several groups that of the first.
     """
 
     similarity: float
@@ -37,6 +38,7 @@ class KeyScore:
     beaten: int
     p_value: float
     deviations: float
+    secret_number: int
 
     @property
     def verdict(self) -> str:
@@ -74,16 +76,18 @@ def score_key(secrets: Secrets, *readings: Mapping[Group, Sequence[Seen]], decoy
     if not chosen:
         raise ValueError("expected revealed pictures to score a key on, got none")
 
-    def similarity(candidate: Secrets) -> float:
-        groups = {group for revealed in chosen for group in revealed}
+    groups = {group for revealed in chosen for group in revealed}
+
+    def similarities(candidate: Secrets) -> list[float]:
         shapes = {group: standardised(candidate.shape(*group)).ravel() for group in groups}
-        return max(
+        return [
             float(np.mean([_correlation(secrets, seen, shapes[group]) for group, seen in revealed.items()]))
             for revealed in chosen
-        )
+        ]
 
-    own = similarity(secrets)
-    others = np.array([similarity(secrets.with_key(_decoy(index))) for index in range(decoys)])
+    of_readings = similarities(secrets)
+    own = max(of_readings)
+    others = np.array([max(similarities(secrets.with_key(_decoy(index)))) for index in range(decoys)])
     beaten = int((others < own).sum())
     return KeyScore(
         similarity=round(own, 4),
@@ -91,6 +95,7 @@ def score_key(secrets: Secrets, *readings: Mapping[Group, Sequence[Seen]], decoy
         beaten=beaten,
         p_value=(1 + decoys - beaten) / (1 + decoys),
         deviations=round(float((own - others.mean()) / max(float(others.std()), 1e-9)), 2),
+        secret_number=next(iter(chosen[of_readings.index(own)]))[0],
     )
 
 

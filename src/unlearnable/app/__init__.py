@@ -1,0 +1,1 @@
+"""The page for people without a terminal: the same functions as the command line, in a browser on this computer."""
