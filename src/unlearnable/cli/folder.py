@@ -25,7 +25,7 @@ from unlearnable.cli.console import (
     say,
     stages,
 )
-from unlearnable.options import Against, Deal, Format, Per, Strength
+from unlearnable.options import Against, Classes, Deal, Format, Per, Platform, Strength
 
 LISTED = 20
 WORST = 3
@@ -68,13 +68,30 @@ WorkingSize = Annotated[
         "that looks at the whole set; the pictures' own when left out."
     ),
 ]
+PlatformOption = Annotated[
+    Platform | None,
+    typer.Option(
+        "--for",
+        help="Bring each picture to the size that is served there before anything is hidden in it; web: your site.",
+    ),
+]
+ClassesOption = Annotated[
+    Classes | None,
+    typer.Option(help="By sub-folders (folders, when left out), by what pictures show (auto), or all of one."),
+]
+GroupsOption = Annotated[
+    int | None, typer.Option(min=2, help="So many, with --classes auto; the pictures decide when left out.")
+]
 
 
 def protect(
-    src: Annotated[Path, typer.Argument(help="Pictures, in class sub-folders or of one class; never changed.")],
+    src: Annotated[Path, typer.Argument(help="Pictures, in class sub-folders or in one folder; never changed.")],
     dst: Annotated[Path, typer.Argument(help="New folder for the copies, or that of a run to resume.")],
     method: Annotated[str, typer.Option(help="Of `unlearnable list`: NAME or NAME:parameter=value,….")] = "deep_hiding",
     key: KeyFile = None,
+    platform: PlatformOption = None,
+    classes: ClassesOption = None,
+    groups: GroupsOption = None,
     strength: StrengthOption = None,
     against: AgainstOption = None,
     budget: BudgetOption = None,
@@ -109,7 +126,21 @@ def protect(
             src,
             dst,
             ProtectOptions(
-                method, budget, per, secrets, deal, strength, against, working_size, format, quality, metadata, weights
+                method=method,
+                budget=budget,
+                per=per,
+                secrets=secrets,
+                deal=deal,
+                strength=strength,
+                against=against,
+                working_size=working_size,
+                platform=platform,
+                classes=classes,
+                groups=groups,
+                format=format,
+                quality=quality,
+                metadata=metadata,
+                weights=weights,
             ),
             key=key,
             device=device,

@@ -22,6 +22,7 @@ from unlearnable.folder.manifest import ManifestEntry, Report, read_manifest, wr
 from unlearnable.folder.method import Inputs, Method
 from unlearnable.images.budget import Budget
 from unlearnable.images.photos import SUFFIX, Photo, UnreadablePhotoError, encode_photo, read_limited, read_photo
+from unlearnable.images.platforms import PublishedSize, read_published
 from unlearnable.images.quality import measure
 from unlearnable.images.scan import MANIFEST, Found, output_names
 from unlearnable.images.strength import within
@@ -79,6 +80,7 @@ class FolderJob:
         self.src, self.dst, self.report, self.options = src, dst, report, report.options
         self.method = method
         self.budget = Budget.parse(report.options["budget"])
+        self.size = PublishedSize.recorded(report.options)
 
     def run(self, tasks: Iterable[FileTask]) -> Iterator[ManifestEntry]:
         """Take files through the stages; their finished entries, in order. The first task begins a block."""
@@ -95,7 +97,7 @@ class FolderJob:
             sha256 = hashlib.sha256(content).hexdigest()
             if task.earlier and is_up_to_date(task.earlier, sha256, self.dst):
                 return task.earlier
-            photo = read_photo(content)
+            photo = read_published(content, self.size)
             height, width = photo.pixels.shape[:2]
             entry = ManifestEntry(
                 file=name,
@@ -105,7 +107,7 @@ class FolderJob:
                 height=height,
                 width=width,
                 notes=photo.notes,
-                **self.report.of_file(name),
+                **self.report.of_file(task.file),
             )
             inputs = self.method.inputs(entry, photo)
         except UnreadablePhotoError as unreadable:

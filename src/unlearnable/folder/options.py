@@ -1,13 +1,14 @@
 """What decides the copies of a folder besides its pictures and the key: for Python, the command line and the report."""
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
 
 from unlearnable.folder.manifest import HIDING
 from unlearnable.hiding.network import MIN_SIDE
 from unlearnable.images.budget import Budget
-from unlearnable.options import Against, Deal, Format, Per, Strength
+from unlearnable.images.platforms import PublishedSize
+from unlearnable.options import Against, Classes, Deal, Format, Per, Platform, Strength
 from unlearnable.protections import Protection, protection_named, protections
 from unlearnable.protections.deep_hiding import DeepHiding
 
@@ -36,6 +37,12 @@ class ProtectOptions:
         working_size: longest side, in pixels, of the picture that is perturbed; the perturbation is enlarged to the
             full size. 512 when None. A method that looks at the whole set stretches all pictures to squares of this
             side; when None it is that of the pictures, which must be squares of one size.
+        platform: where the pictures will be published. Each is brought to the size that is served there before anything
+            is hidden in it (`images.platforms`); a smaller one stays as it is. Their own sizes when None.
+        classes: whence they come: from the ``folders`` in which the pictures lie; ``auto`` from what they show, whatever
+            the folders (`folder.grouping`); or all are of ``one``. By default as in an earlier run into the same folder;
+            else ``folders``.
+        groups: so many with ``classes="auto"``, which it implies; the pictures decide when None.
         format: ``png`` and ``webp`` are lossless; ``jpeg`` alters the picture after the budget was enforced.
         quality: of JPEG, 1 to 100.
         metadata: ask, in the file's XMP, not to be mined for training.
@@ -53,6 +60,9 @@ class ProtectOptions:
     strength: Strength | None = None
     against: Against | None = None
     working_size: int | None = None
+    platform: Platform | None = None
+    classes: Classes | None = None
+    groups: int | None = None
     format: Format = "png"
     quality: int = 90
     metadata: bool = True
@@ -61,6 +71,14 @@ class ProtectOptions:
     def __post_init__(self) -> None:
         if self.format not in get_args(Format):
             raise ValueError(f"expected the format png, webp or jpeg, got {self.format}")
+        if self.platform is not None and self.platform not in get_args(Platform):
+            raise ValueError(f"expected a platform among {', '.join(get_args(Platform))}, got {self.platform}")
+        if self.classes is not None and self.classes not in get_args(Classes):
+            raise ValueError(f"expected classes by {', '.join(get_args(Classes))}, got {self.classes}")
+        if self.groups is not None and self.classes not in (None, "auto"):
+            raise ValueError(f"expected groups with the classes auto alone, got {self.groups} with {self.classes}")
+        if self.groups is not None and self.groups < 2:
+            raise ValueError(f"expected at least 2 groups, got {self.groups}; for a single class name the classes one")
         if self.working_size is not None and self.working_size < MIN_SIDE:
             raise ValueError(f"expected a working size of at least {MIN_SIDE} px, got {self.working_size}")
         if not 1 <= self.quality <= 100:
@@ -93,4 +111,6 @@ class ProtectOptions:
     def recorded(self) -> dict[str, Any]:
         """As the report keeps those that do not belong to the method."""
         quality = {"quality": self.quality} if self.format == "jpeg" else {}
-        return {"budget": self.protection().budget, "format": self.format, "metadata": self.metadata, **quality}
+        size = {"platform": asdict(PublishedSize.of(self.platform))} if self.platform else {}
+        written = {"format": self.format, "metadata": self.metadata, **quality}
+        return {"budget": self.protection().budget, **written, **size}

@@ -25,6 +25,7 @@ from PIL import Image
 
 from unlearnable.images.budget import Pixels
 from unlearnable.images.photos import UnreadablePhotoError, read_limited, read_photo
+from unlearnable.images.platforms import PublishedSize, read_published
 
 SCREEN = 1080  # px; the long side of a photo as it is looked at whole
 CROP = 512  # px; the side of a crop at 100 %
@@ -108,10 +109,14 @@ def visibility(original: Pixels, published: Pixels) -> Visibility | None:
     return Visibility(whole, min(at_full_size, default=whole), _flip(*seen))
 
 
-def visibility_of_files(original: Path, published: Path) -> Visibility | None:
-    """Measure a file against its original; None also where one is no picture, or their sizes differ."""
+def visibility_of_files(original: Path, published: Path, size: PublishedSize | None = None) -> Visibility | None:
+    """Measure a file against its original at the size at which it is published, its own when None.
+
+    None also where one is no picture, or their sizes differ.
+    """
     try:
-        before, after = (read_photo(read_limited(file)).rgb for file in (original, published))
+        before = read_published(read_limited(original), size).rgb
+        after = read_photo(read_limited(published)).rgb
     except UnreadablePhotoError:
         return None
     return visibility(before, after) if before.shape == after.shape else None

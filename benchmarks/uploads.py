@@ -1,0 +1,129 @@
+"""In which format to upload a picture at a platform's exact size: what is left after the platform's own encoding.
+
+    python benchmarks/uploads.py ../shared/data/photos --out results/uploads.json
+
+Every photograph is brought to a platform's size, one of 100 secrets is hidden in it at the strength `standard`, and it
+is uploaded as PNG, as JPEG of the platform's own quality and 4:2:0, and as JPEG 95 and 4:4:4; then the platform does
+what it does. Figures are means over the photographs, of the file as uploaded and as served, against the original at the
+same size: RMS of the difference, SSIMULACRA2, how what is revealed correlates with what was hidden, how often no
+other of the 100 secrets comes nearer, and megabytes. One JSON object a platform and format.
+"""
+
+import argparse
+import io
+import json
+from functools import lru_cache
+from pathlib import Path
+from statistics import fmean
+from typing import get_args
+
+import numpy as np
+import torch
+from hider_quality import SECRETS, luma
+from PIL import Image
+
+from unlearnable import Key, __version__
+from unlearnable.folder.job import enlarged, working_picture
+from unlearnable.hiding.inference import perturbations, prepare, reveal_secrets, weights_digest, weights_named
+from unlearnable.hiding.network import Hider
+from unlearnable.images.budget import Budget
+from unlearnable.images.photos import Photo, UnreadablePhotoError, encode_photo, read_limited, read_photo
+from unlearnable.images.platforms import PLATFORMS, PublishedSize
+from unlearnable.images.quality import measure
+from unlearnable.images.scan import scan
+from unlearnable.images.strength import within
+from unlearnable.images.visibility import visibility
+from unlearnable.options import Platform
+from unlearnable.semantics.secrets import RENDER, secrets_named
+from unlearnable.storage.atomic import write
+
+WORKING_SIZE = 512
+KEY = Key(bytes(range(32)))
+
+
+def uploads(photo: Photo, quality: int) -> dict[str, bytes]:
+    """The file in every format."""
+    files = {"png": encode_photo(photo, "png")}
+    for name, at, subsampling in (("jpeg, the same", quality, "4:2:0"), ("jpeg 95, 4:4:4", 95, "4:4:4")):
+        buffer = io.BytesIO()
+        Image.fromarray(np.ascontiguousarray(photo.rgb)).save(buffer, "JPEG", quality=at, subsampling=subsampling)
+        files[name] = buffer.getvalue()
+    return files
+
+
+class Measuring:
+    """The network, and secrets to hide and to find."""
+
+    def __init__(self) -> None:
+        self.hider = prepare(Hider.load(weights_named()))
+        self.secrets = secrets_named(RENDER, KEY, self.hider.drawings)
+        self.drawn = lru_cache(16)(self._drawn)
+
+    def _drawn(self, height: int, width: int) -> np.ndarray:
+        return luma(np.stack([self.secrets.draw(number, 0, height, width) for number in range(SECRETS)]))
+
+    def hidden(self, photo: Photo, number: int) -> Photo:
+        """The photo with the secret of this number."""
+        cover = working_picture(photo, WORKING_SIZE)
+        secret = self.secrets.draw(number, self.secrets.index(0, ""), *cover.shape[1:])
+        change = perturbations(self.hider, torch.tensor(cover)[None], torch.tensor(secret)[None])[0].numpy()
+        full = enlarged(change, photo.pixels.shape)
+        return photo.with_pixels(within(photo.pixels, full, Budget(), "standard")[0])
+
+    def of(self, original: Photo, picture: np.ndarray, number: int) -> dict[str, float]:
+        """What is left in a picture of the secret of this number, and what people see of it."""
+        found = working_picture(Photo(np.ascontiguousarray(picture)), WORKING_SIZE)
+        revealed = luma(reveal_secrets(self.hider, torch.tensor(found)[None])[0].numpy())
+        nearness = np.abs(self.drawn(*found.shape[1:]) @ revealed)
+        seen = visibility(original.rgb, picture)
+        return {
+            "rms": measure(original.rgb, picture).rms,
+            "ssimulacra2": seen.ssimulacra2 if seen else 100.0,
+            "correlation": float(nearness[number]),
+            "recognised": float(nearness.argmax() == number),
+        }
+
+
+def measured(measuring: Measuring, photos: list[Photo], name: Platform) -> list[dict[str, object]]:
+    """A line a format."""
+    preset, size = PLATFORMS[name], PublishedSize.of(name)
+    found: dict[str, list[dict[str, float]]] = {}
+    for number, photo in enumerate(photos):
+        original = size.reduced(photo)
+        for format, content in uploads(measuring.hidden(original, number), preset.quality).items():
+            written = np.ascontiguousarray(read_photo(content).rgb)
+            served = preset.applied(written, preset.sizes[0])
+            figures = {"megabytes": len(content) / 1e6}
+            for what, picture in (("written", written), ("served", served)):
+                figures |= {f"{what}_{key}": value for key, value in measuring.of(original, picture, number).items()}
+            found.setdefault(format, []).append(figures)
+    return [
+        {"platform": name, "upload": format}
+        | {key: round(fmean(one[key] for one in figures), 3) for key in figures[0]}
+        | {"lowest_served_correlation": round(min(one["served_correlation"] for one in figures), 3)}
+        for format, figures in found.items()
+    ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("photos", type=Path)
+    parser.add_argument("--platforms", nargs="+", default=get_args(Platform))
+    parser.add_argument("--out", type=Path, required=True)
+    options = parser.parse_args()
+    photos = []
+    for file in scan(options.photos):
+        try:
+            photos.append(read_photo(read_limited(options.photos / file.name)))
+        except UnreadablePhotoError as unreadable:
+            print(f"{file.name}: {unreadable}")
+    measuring, lines = Measuring(), []
+    for name in options.platforms:
+        lines += measured(measuring, photos, name)
+        print(*map(json.dumps, lines[-3:]), sep="\n", flush=True)
+        record = {"photos": len(photos), "weights": weights_digest(weights_named()), "version": __version__}
+        write(options.out, json.dumps(record | {"lines": lines}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
