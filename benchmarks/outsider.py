@@ -17,6 +17,7 @@ from PIL import Image
 
 
 def check(src: Path, dst: Path, ssim_every: int = 1) -> dict[str, float]:
+    published = json.loads((dst / "report.json").read_text())["options"].get("platform")
     protected = skipped = 0
     worst = 0.0
     for line in (dst / "manifest.jsonl").read_text().splitlines():
@@ -28,7 +29,7 @@ def check(src: Path, dst: Path, ssim_every: int = 1) -> dict[str, float]:
         before, after = src / entry["file"], dst / entry["output"]
         assert hashlib.sha256(before.read_bytes()).hexdigest() == entry["sha256_input"], before
         assert hashlib.sha256(after.read_bytes()).hexdigest() == entry["sha256_output"], after
-        x, y = pixels(before), pixels(after)
+        x, y = pixels(before, published), pixels(after)
         assert y.shape == x.shape == (entry["height"], entry["width"], 3), after
         rms = math.sqrt(np.square(y - x).mean())
         assert np.abs(y - x).max() == entry["linf"], after
@@ -41,9 +42,18 @@ def check(src: Path, dst: Path, ssim_every: int = 1) -> dict[str, float]:
     return {"protected": protected, "skipped": skipped, "worst_rms": round(worst, 4)}
 
 
-def pixels(file: Path) -> np.ndarray:
-    with Image.open(file) as picture:
-        return np.asarray(picture.convert("RGB")).astype(float)
+def pixels(file: Path, published: dict | None = None) -> np.ndarray:
+    """In RGB, at the size at which a picture is published."""
+    with Image.open(file) as opened:
+        picture = opened.convert("RGB")
+    if published:
+        width, height = picture.size
+        held = {"width": width, "longest": max(width, height), "area": math.sqrt(width * height)}[published["rule"]]
+        if held > published["pixels"]:
+            rounded = math.floor if published["rule"] == "area" else round
+            size = [max(1, rounded(side * published["pixels"] / held)) for side in (width, height)]
+            picture = picture.resize((size[0], size[1]), Image.Resampling.LANCZOS)
+    return np.asarray(picture).astype(float)
 
 
 def ssim(x: np.ndarray, y: np.ndarray) -> float:

@@ -154,6 +154,8 @@ def protect(
     if len(report.skipped) > LISTED:
         say(f"… and {len(report.skipped) - LISTED} more; all are in {dst / 'report.json'}")
     say(_summary(report.summary, dst))
+    if seen_by := report.options.get("seen_by"):
+        say(f"{len(report.classes)} groups, by {seen_by}; the manifest says which picture is in which")
     if seen := report.summary.get("visibility"):
         say(f"Seen: {described(VisibilitySummary(**seen))}")
     elif report.summary["protected"]:

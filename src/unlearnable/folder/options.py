@@ -37,11 +37,11 @@ class ProtectOptions:
         working_size: longest side, in pixels, of the picture that is perturbed; the perturbation is enlarged to the
             full size. 512 when None. A method that looks at the whole set stretches all pictures to squares of this
             side; when None it is that of the pictures, which must be squares of one size.
-        platform: where the pictures will be published. Each is brought to the size that is served there before anything
-            is hidden in it (`images.platforms`); a smaller one stays as it is. Their own sizes when None.
-        classes: whence they come: from the ``folders`` in which the pictures lie; ``auto`` from what they show, whatever
-            the folders (`folder.grouping`); or all are of ``one``. By default as in an earlier run into the same folder;
-            else ``folders``.
+        platform: where the pictures will be published. Each is brought to the size that is served there before
+            anything is hidden in it (`images.platforms`); a smaller one stays as it is. Their own sizes when None.
+        classes: whence they come: from the ``folders`` in which pictures lie; ``auto`` from what they show, whatever
+            the folders (`folder.grouping`); or all are of ``one``. By default as in an earlier run into the same
+            folder, else ``folders``.
         groups: so many with ``classes="auto"``, which it implies; the pictures decide when None.
         format: ``png`` and ``webp`` are lossless; ``jpeg`` alters the picture after the budget was enforced.
         quality: of JPEG, 1 to 100.

@@ -61,8 +61,8 @@ def protect_folder(
         visibility: of how many files, from all over, what people see is measured (`images.visibility`); None for all.
         on_file: called with (files done, files in all) after every file.
         on_stage: called with what is done (``grouping`` while pictures are grouped, ``reading`` or ``optimising`` while
-            a method looks at the whole set, ``looking`` while what people see is measured), files or steps done, and how
-            many there are at most.
+            a method looks at the whole set, ``looking`` while what people see is measured), files or steps done, and
+            how many there are at most.
         keywords: fields of `ProtectOptions`, in the place of those of ``options``: ``budget="linf:8"``.
 
     Raises:

@@ -6,6 +6,7 @@ sure as each line says; they change without notice.
 """
 
 import io
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -126,10 +127,18 @@ class PublishedSize:
         size: PublishedSize | None = decode(options.get("platform"), cls | None)
         return size
 
+    def shape(self, height: int, width: int) -> tuple[int, int]:
+        """Height and width of a copy: rounded, of an area down, so that the platform has nothing to reduce any more."""
+        shape = limited(self.rule, self.pixels, height, width)
+        if self.rule != "area" or shape == (height, width):
+            return shape
+        area = self.pixels**2
+        return max(1, math.isqrt(area * height // width)), max(1, math.isqrt(area * width // height))
+
     def reduced(self, photo: Photo) -> Photo:
         """The photo at that size: colours, and transparency where there is any, by Pillow's Lanczos."""
-        before = photo.pixels.shape[:2]
-        height, width = limited(self.rule, self.pixels, *before)
+        before = photo.pixels.shape[0], photo.pixels.shape[1]
+        height, width = self.shape(*before)
         if (height, width) == before:
             return photo
 
@@ -183,8 +192,8 @@ PLATFORMS: dict[PlatformName, Preset] = {
     "wordpress": Preset("longest", (2560, 2048, 1536, 1024, 768, 300), 82, "its code", small="kept"),
     "deviantart": Preset("longest", (1280,), 80, "addresses of its pictures: about 1280"),
     "pixiv": Preset("longest", (1200,), 85, "addresses of its pictures; the quality is a guess"),
-    "pixiv_thumbnail": Preset("longest", (540,), 70, "addresses of its pictures"),
     "web": Preset("longest", (2048,), 90, "what a site of one's own may do: few screens show more", small="kept"),
+    "pixiv_thumbnail": Preset("longest", (540,), 70, "addresses of its pictures"),
 }
 SCRAPERS: dict[ScraperName, Preset] = {
     "laion": Preset(
