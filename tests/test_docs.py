@@ -38,7 +38,7 @@ def of(kind):
 
 @pytest.fixture
 def reports(photos, tmp_path, weights):
-    """A run that hides and writes PNG, and one that does not, of groups, and writes small JPEG within a budget of pixels."""
+    """A run that hides and writes PNG, and one of groups that hides nothing and writes small JPEG."""
     key, flat = tmp_path / "key", {"classes": "auto", "platform": "x"}
     return [
         protect_folder(photos, tmp_path / "hiding", key=key, weights=weights, strength="standard"),

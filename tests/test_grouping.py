@@ -108,15 +108,16 @@ def test_resuming_looks_at_nothing_and_new_files_go_to_the_nearest(job, flat, tm
     assert verify_folder(out, flat).ok
 
 
-def test_killed_before_it_began_it_finds_the_same_groups(job, flat, tmp_path):
+def test_killed_before_it_began_it_finds_the_same_groups(job, flat, tmp_path, monkeypatch):
     job(flat, tmp_path / "whole", classes="auto")
 
-    def stop(done, total):
+    def stop(groups, folder):
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        job(flat, classes="auto", on_file=stop)
-    (tmp_path / "out" / GROUPS).unlink()
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Groups, "save", stop)
+        job(flat, classes="auto")
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"report.json"}
     job(flat, classes="auto")
     assert groups_of(tmp_path / "out") == groups_of(tmp_path / "whole")
 
@@ -200,6 +201,9 @@ def test_refused(job, flat, tmp_path):
             job(flat, classes=other)
     (tmp_path / "out" / GROUPS).write_bytes(b"nothing")
     with pytest.raises(ValueError, match=r"groups\.safetensors does not hold the groups of a run"):
+        job(flat)
+    (tmp_path / "out" / GROUPS).unlink()
+    with pytest.raises(RefusedError, match=r"lacks groups\.safetensors, .*; put it back, or name another folder"):
         job(flat)
     for options, message in (
         ({"groups": 3, "classes": "one"}, "expected groups with the classes auto alone, got 3 with one"),
