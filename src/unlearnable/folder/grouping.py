@@ -174,7 +174,7 @@ def classify(
         )
     known = {entry.file: entry.class_name for entry in read_manifest(dst).values() if entry.class_name}
     if earlier and "seen_by" in earlier.options and known and not groups:
-        raise RefusedError(f"{dst} lacks {GROUPS}, which says where its groups lie; put it back, or name another folder")
+        raise RefusedError(f"{dst} lacks {GROUPS}, which says where groups lie; put it back, or name another folder")
     files, groups = group_files(src, found, groups, options.groups, known, device, on_stage or (lambda *_: None))
     seen_by = groups.seen_by if groups else seen_by_best()
     return Classed(files, {"classes": how, "seen_by": seen_by}, groups)
