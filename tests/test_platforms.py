@@ -71,7 +71,8 @@ def test_the_size_is_what_the_platform_serves(name, height, width):
 @pytest.mark.parametrize("name", NAMES)
 def test_every_platform(job, photos, tmp_path, small, name):
     out = tmp_path / "out"
-    report = job(photos, platform=name, visibility=None)
+    words = {"platform": name, "format": "png", "visibility": None}
+    report = job(photos, **words)
     assert report.options["platform"] == {"name": name, "rule": PLATFORMS[name].rule, "pixels": 24}
     assert report.summary["protected"] == 5 and report.summary["over_budget"] == 0 < report.summary["linf_max"]
     for entry in read_manifest(out).values():
@@ -85,7 +86,7 @@ def test_every_platform(job, photos, tmp_path, small, name):
     outsider.check(photos, out)
     assert verify_folder(out, photos, visibility=True).ok
     times = {path: path.stat().st_mtime_ns for path in out.rglob("*.*") if path.suffix != ".json"}
-    assert job(photos, platform=name, visibility=None) == report
+    assert job(photos, **words) == report
     copies = [path for path in times if path.suffix != ".jsonl"]
     assert all(path.stat().st_mtime_ns == times[path] for path in copies)
 
@@ -93,11 +94,24 @@ def test_every_platform(job, photos, tmp_path, small, name):
 @pytest.mark.parametrize("name", NAMES)
 def test_smaller_pictures_stay_as_they_are(job, photos, tmp_path, name):
     job(photos, tmp_path / "plain")
-    job(photos, platform=name)
+    job(photos, platform=name, format="png")
     assert all(
         pixels(tmp_path / "out" / file).tobytes() == pixels(tmp_path / "plain" / file).tobytes()
         for file in ("cat/a.png", "cat/deep/b.png", "dog/a.png")
     )
+
+
+def test_what_is_best_uploaded(job, photos, tmp_path, small):
+    for name in NAMES:
+        jpeg = ({"format": "jpeg"}, {"quality": 90}) if name == "web" else ({"format": "png"}, {})
+        options = ProtectOptions(platform=name).recorded()
+        assert options.items() >= {**jpeg[0], **jpeg[1]}.items() and ("quality" in options) == (name == "web")
+    assert ProtectOptions(platform="pixiv", format="jpeg").recorded()["quality"] == PLATFORMS["pixiv"].quality
+    assert ProtectOptions(platform="web", format="webp").recorded()["format"] == "webp"
+    report = job(photos, platform="web")
+    assert report.options["quality"] == 90 and opened(tmp_path / "out" / "cat" / "a.jpg").format == "JPEG"
+    outsider.check(photos, tmp_path / "out")
+    assert verify_folder(tmp_path / "out", photos).ok
 
 
 def test_grey_alpha_and_profile_stay(job, tmp_path, small):

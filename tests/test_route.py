@@ -147,7 +147,14 @@ def cells(preset: Preset) -> tuple[str, ...]:
     quality = (
         f"{preset.quality}, less above {preset.max_bytes / 1e6:.0f} MB" if preset.max_bytes else f"{preset.quality}"
     )
-    return rule + (", white border" if preset.border else ""), quality, preset.reduce, preset.small, preset.source
+    return (
+        rule + (", white border" if preset.border else ""),
+        quality,
+        preset.reduce,
+        preset.small,
+        preset.upload,
+        preset.source,
+    )
 
 
 def test_sizes_that_are_not_served():

@@ -99,8 +99,10 @@ def protect(
     secrets: HiddenSecrets = None,
     deal: DealOption = None,
     working_size: WorkingSize = None,
-    format: Annotated[Format, typer.Option(help="png and webp are lossless.")] = "png",
-    quality: Annotated[int, typer.Option(help="Of JPEG, 1 to 100.")] = 90,
+    format: Annotated[
+        Format | None, typer.Option(help="png (when left out; jpeg for web) and webp are lossless.")
+    ] = None,
+    quality: Annotated[int | None, typer.Option(help="Of JPEG, 1 to 100; 90 when left out, or the platform's.")] = None,
     metadata: Annotated[bool, typer.Option(help="Ask in the file's metadata not to be mined.")] = True,
     weights: Weights = None,
     device: Device = None,
@@ -119,29 +121,32 @@ def protect(
     from unlearnable.folder.protect import protect_folder
     from unlearnable.images.visibility import VisibilitySummary, described
 
-    if format == "jpeg":
+    with errors():
+        options = ProtectOptions(
+            method=method,
+            budget=budget,
+            per=per,
+            secrets=secrets,
+            deal=deal,
+            strength=strength,
+            against=against,
+            working_size=working_size,
+            platform=platform,
+            classes=classes,
+            groups=groups,
+            format=format,
+            quality=quality,
+            metadata=metadata,
+            weights=weights,
+        )
+        jpeg = options.recorded()["format"] == "jpeg"
+    if jpeg:
         say("Warning: JPEG alters the pictures after the budget was enforced; it is measured on the files.")
     with errors(DivergedError), stages() as on_stage:
         report = protect_folder(
             src,
             dst,
-            ProtectOptions(
-                method=method,
-                budget=budget,
-                per=per,
-                secrets=secrets,
-                deal=deal,
-                strength=strength,
-                against=against,
-                working_size=working_size,
-                platform=platform,
-                classes=classes,
-                groups=groups,
-                format=format,
-                quality=quality,
-                metadata=metadata,
-                weights=weights,
-            ),
+            options,
             key=key,
             device=device,
             ray=ray_address or ray,

@@ -7,12 +7,13 @@ from typing import Any, get_args
 from unlearnable.folder.manifest import HIDING
 from unlearnable.hiding.network import MIN_SIDE
 from unlearnable.images.budget import Budget
-from unlearnable.images.platforms import PublishedSize
+from unlearnable.images.platforms import PLATFORMS, PublishedSize
 from unlearnable.options import Against, Classes, Deal, Format, Per, Platform, Strength
 from unlearnable.protections import Protection, protection_named, protections
 from unlearnable.protections.deep_hiding import DeepHiding
 
 STANDARD: Strength = "standard"  # unless somebody says how much
+QUALITY = 90  # of JPEG
 PULL = 0.3  # share of the energy against backbones
 
 
@@ -43,8 +44,9 @@ class ProtectOptions:
             the folders (`folder.grouping`); or all are of ``one``. By default as in an earlier run into the same
             folder, else ``folders``.
         groups: so many with ``classes="auto"``, which it implies; the pictures decide when None.
-        format: ``png`` and ``webp`` are lossless; ``jpeg`` alters the picture after the budget was enforced.
-        quality: of JPEG, 1 to 100.
+        format: ``png`` and ``webp`` are lossless; ``jpeg`` alters the picture after the budget was enforced. When None
+            that in which the platform is best served; ``png`` without one.
+        quality: of JPEG, 1 to 100; when None the platform's, without one 90.
         metadata: ask, in the file's XMP, not to be mined for training.
         weights: a generation, folder or hub id of a `Hider`; the last generation when None.
 
@@ -63,13 +65,13 @@ class ProtectOptions:
     platform: Platform | None = None
     classes: Classes | None = None
     groups: int | None = None
-    format: Format = "png"
-    quality: int = 90
+    format: Format | None = None
+    quality: int | None = None
     metadata: bool = True
     weights: str | Path | None = None
 
     def __post_init__(self) -> None:
-        if self.format not in get_args(Format):
+        if self.format is not None and self.format not in get_args(Format):
             raise ValueError(f"expected the format png, webp or jpeg, got {self.format}")
         if self.platform is not None and self.platform not in get_args(Platform):
             raise ValueError(f"expected a platform among {', '.join(get_args(Platform))}, got {self.platform}")
@@ -81,7 +83,7 @@ class ProtectOptions:
             raise ValueError(f"expected at least 2 groups, got {self.groups}; for a single class name the classes one")
         if self.working_size is not None and self.working_size < MIN_SIDE:
             raise ValueError(f"expected a working size of at least {MIN_SIDE} px, got {self.working_size}")
-        if not 1 <= self.quality <= 100:
+        if self.quality is not None and not 1 <= self.quality <= 100:
             raise ValueError(f"expected a JPEG quality from 1 to 100, got {self.quality}")
         self.protection()
 
@@ -110,7 +112,10 @@ class ProtectOptions:
 
     def recorded(self) -> dict[str, Any]:
         """As the report keeps those that do not belong to the method."""
-        quality = {"quality": self.quality} if self.format == "jpeg" else {}
+        preset = PLATFORMS[self.platform] if self.platform else None
+        format = self.format or (preset.upload if preset else "png")
+        written: dict[str, Any] = {"format": format, "metadata": self.metadata}
+        if format == "jpeg":
+            written["quality"] = self.quality or (preset.quality if preset else QUALITY)
         size = {"platform": asdict(PublishedSize.of(self.platform))} if self.platform else {}
-        written = {"format": self.format, "metadata": self.metadata, **quality}
         return {"budget": self.protection().budget, **written, **size}

@@ -17,7 +17,7 @@ from numpy import ndarray
 from PIL import Image
 
 from unlearnable.images.photos import Photo, read_photo
-from unlearnable.options import Platform
+from unlearnable.options import Format, Platform
 from unlearnable.storage.decode import decode
 
 PlatformName = Literal[Platform, "pixiv_thumbnail"]
@@ -42,6 +42,8 @@ class Preset:
         reduce: how pixels are reduced: by Lanczos, or by the mean over each pixel's area.
         border: whether white fills it up to a square.
         max_bytes: of the file; the quality falls by 10 until it fits. 0 for any.
+        upload: in which format a picture of the exact size is best uploaded: without loss what is encoded there anyway,
+            as it is encoded once then.
     """
 
     rule: Rule
@@ -52,6 +54,7 @@ class Preset:
     reduce: Literal["lanczos", "area"] = "lanczos"
     border: bool = False
     max_bytes: int = 0
+    upload: Format = "png"
 
     def resized(self, height: int, width: int, pixels: int) -> tuple[int, int]:
         """Height and width that come of a picture, the border included."""
@@ -192,7 +195,9 @@ PLATFORMS: dict[PlatformName, Preset] = {
     "wordpress": Preset("longest", (2560, 2048, 1536, 1024, 768, 300), 82, "its code", small="kept"),
     "deviantart": Preset("longest", (1280,), 80, "addresses of its pictures: about 1280"),
     "pixiv": Preset("longest", (1200,), 85, "addresses of its pictures; the quality is a guess"),
-    "web": Preset("longest", (2048,), 90, "what a site of one's own may do: few screens show more", small="kept"),
+    "web": Preset(
+        "longest", (2048,), 90, "what a site of one's own may do: few screens show more", small="kept", upload="jpeg"
+    ),
     "pixiv_thumbnail": Preset("longest", (540,), 70, "addresses of its pictures"),
 }
 SCRAPERS: dict[ScraperName, Preset] = {
