@@ -152,7 +152,6 @@ def cells(preset: Preset) -> tuple[str, ...]:
         quality,
         preset.reduce,
         preset.small,
-        preset.upload,
         preset.source,
     )
 
