@@ -4,10 +4,11 @@
 
 Every photograph is brought to a platform's size, a secret is hidden in it at the strength `standard`, and it is
 uploaded as PNG, as JPEG of the platform's own quality with 4:2:0 and 4:4:4, and as JPEG 95 with 4:4:4, as `--format
-jpeg --quality 95` writes it; then the platform does what it does. Figures are means over the photographs, of the file as served, against the original at the same size: RMS of
-the difference (also of the file as uploaded, with its megabytes), SSIMULACRA2, how what is revealed correlates with
-what was hidden, and how often no other of 20 secrets comes nearer. One JSON object a platform and format;
-a platform's are there as soon as it is measured, and the same command goes on from there.
+jpeg --quality 95` writes it; then the platform does what it does. Figures are means over the photographs, of the file
+as served, against the original at the same size: RMS of the difference (also of the file as uploaded, with its
+megabytes), SSIMULACRA2, how what is revealed correlates with what was hidden, and how often no other of 20 secrets
+comes nearer. One JSON object a platform and format; a platform's are there as soon as it is measured, and the same
+command goes on from there.
 """
 
 import argparse

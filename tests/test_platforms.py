@@ -196,7 +196,8 @@ def test_what_is_hidden_outlives_the_platform(tmp_path):
     preset = replace(PLATFORMS["instagram"], sizes=(320,))
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(PLATFORMS, "instagram", preset)
-        protect_folder(source, out, key=tmp_path / "key", platform="instagram", visibility=0)
+        (tmp_path / "key").write_bytes(bytes(range(32)))
+        protect_folder(source, out, key=tmp_path / "key", platform="instagram", strength="full", visibility=0)
     for file in out.glob("*.png"):
         copy = pixels(file)
         (served / file.with_suffix(".jpg").name).write_bytes(preset.file(np.array(copy), 320))
