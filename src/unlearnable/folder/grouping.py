@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float, Int, UInt8
 from numpy import ndarray
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 from torch import Tensor
 
 from unlearnable.compute.threads import map_ahead
@@ -30,7 +30,7 @@ from unlearnable.images.imageset import Images8
 from unlearnable.images.photos import UnreadablePhotoError, read_limited, read_photo
 from unlearnable.images.scan import GROUPS, ROOT_CLASS, Found
 from unlearnable.semantics.assignment import evenly
-from unlearnable.storage.atomic import replacing
+from unlearnable.storage.atomic import write
 
 APPEARANCE = "colour and texture"  # what is looked at where no network is installed
 FEW, MANY = 2, 20  # groups among which the pictures decide, where nobody says how many
@@ -106,8 +106,7 @@ class Groups:
     def save(self, folder: Path) -> None:
         """Write them beside the copies, atomically."""
         tensors = {"mean": self.mean, "deviation": self.deviation, "centres": self.centres}
-        with replacing(folder / GROUPS) as temporary:
-            save_file(tensors, temporary, {"seen_by": self.seen_by})
+        write(folder / GROUPS, save(tensors, {"seen_by": self.seen_by}))
 
     @classmethod
     def load(cls, folder: Path) -> "Groups":
