@@ -155,6 +155,14 @@ def test_sub_folders_stay_classes_where_nobody_says(job, photos):
     assert report.classes == ["cat", "dog", "owl"] and "classes" not in report.options
 
 
+def test_a_flat_folder_is_grouped_where_nobody_says(job, flat, tmp_path):
+    assert job(flat, tmp_path / "few").classes == ["."]  # too few to train on
+    for index in range(15, 21):
+        view(COLOURS["sea"], index).save(flat / f"{index} sea.png")
+    assert job(flat).classes == ["group-1", "group-2", "group-3"]
+    assert job(flat, tmp_path / "few").classes == ["."]  # a run goes on as it began
+
+
 def test_files_that_cannot_be_read(job, flat, tmp_path):
     (flat / "broken.png").write_bytes(b"broken")
     report = job(flat, classes="auto")

@@ -77,7 +77,10 @@ PlatformOption = Annotated[
 ]
 ClassesOption = Annotated[
     Classes | None,
-    typer.Option(help="By sub-folders (folders, when left out), by what pictures show (auto), or all of one."),
+    typer.Option(
+        help="By sub-folders (folders), by what pictures show (auto), or all of one. When left out: folders; auto of a "
+        "flat folder of 20 files or more."
+    ),
 ]
 GroupsOption = Annotated[
     int | None, typer.Option(min=2, help="So many, with --classes auto; the pictures decide when left out.")

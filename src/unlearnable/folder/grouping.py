@@ -29,11 +29,13 @@ from unlearnable.images.appearance import appearance
 from unlearnable.images.imageset import Images8
 from unlearnable.images.photos import UnreadablePhotoError, read_limited, read_photo
 from unlearnable.images.scan import GROUPS, ROOT_CLASS, Found
+from unlearnable.options import Classes
 from unlearnable.semantics.assignment import evenly
 from unlearnable.storage.atomic import write
 
 APPEARANCE = "colour and texture"  # what is looked at where no network is installed
 FEW, MANY = 2, 20  # groups among which the pictures decide, where nobody says how many
+GROUPED = 20  # files of a flat folder from which on they are grouped where nobody says whether
 FITTED = 3000  # files at which is looked to find the centres; all others go to the nearest
 JUDGED = 1000  # of them, whose silhouettes say which number of groups is the best
 AT_ONCE = 64  # pictures
@@ -160,7 +162,7 @@ def classify(
         RefusedError: there are fewer pictures than groups, or an earlier run has another number of them.
     """
     how = "auto" if options.groups else options.classes
-    how = how or (earlier.options.get("classes", "folders") if earlier else "folders")
+    how = how or (earlier.options.get("classes", "folders") if earlier else _usual(found))
     if how == "folders":
         return Classed(found, {})
     if how == "one":
@@ -177,6 +179,12 @@ def classify(
     files, groups = group_files(src, found, groups, options.groups, known, device, on_stage or (lambda *_: None))
     seen_by = groups.seen_by if groups else seen_by_best()
     return Classed(files, {"classes": how, "seen_by": seen_by}, groups)
+
+
+def _usual(found: Sequence[Found]) -> Classes:
+    """Sub-folders are classes; a flat folder is grouped (docs/groups.md), unless it is too small to train on."""
+    flat = all(file.class_name == ROOT_CLASS for file in found)
+    return "auto" if flat and sum(not file.refused for file in found) >= GROUPED else "folders"
 
 
 def seen_by_best() -> str:

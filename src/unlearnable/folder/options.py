@@ -42,7 +42,7 @@ class ProtectOptions:
             anything is hidden in it (`images.platforms`); a smaller one stays as it is. Their own sizes when None.
         classes: whence they come: from the ``folders`` in which pictures lie; ``auto`` from what they show, whatever
             the folders (`folder.grouping`); or all are of ``one``. By default as in an earlier run into the same
-            folder, else ``folders``.
+            folder; else ``folders``, or ``auto`` where 20 files or more lie in one folder without sub-folders.
         groups: so many with ``classes="auto"``, which it implies; the pictures decide when None.
         format: ``png`` and ``webp`` are lossless; ``jpeg`` alters the picture after the budget was enforced. When None
             that in which the platform is best served; ``png`` without one.
