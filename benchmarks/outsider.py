@@ -17,6 +17,7 @@ from PIL import Image
 
 
 def check(src: Path, dst: Path, ssim_every: int = 1) -> dict[str, float]:
+    published = json.loads((dst / "report.json").read_text())["options"].get("platform")
     protected = skipped = 0
     worst = 0.0
     for line in (dst / "manifest.jsonl").read_text().splitlines():
@@ -28,7 +29,7 @@ def check(src: Path, dst: Path, ssim_every: int = 1) -> dict[str, float]:
         before, after = src / entry["file"], dst / entry["output"]
         assert hashlib.sha256(before.read_bytes()).hexdigest() == entry["sha256_input"], before
         assert hashlib.sha256(after.read_bytes()).hexdigest() == entry["sha256_output"], after
-        (x, alpha), (y, _) = pixels(before), pixels(after)
+        (x, alpha), (y, _) = pixels(before, published), pixels(after)
         assert y.shape == x.shape == (entry["height"], entry["width"], 3), after
         change = (y - x)[alpha > 0]  # what is seen
         rms = math.sqrt(np.square(change).mean())
@@ -43,10 +44,18 @@ def check(src: Path, dst: Path, ssim_every: int = 1) -> dict[str, float]:
     return {"protected": protected, "skipped": skipped, "worst_rms": round(worst, 4)}
 
 
-def pixels(file: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Colours and alpha."""
-    with Image.open(file) as picture:
-        seen = np.asarray(picture.convert("RGBA" if picture.has_transparency_data else "RGB")).astype(float)
+def pixels(file: Path, published: dict | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Colours and alpha, at the size at which a picture is published."""
+    with Image.open(file) as opened:
+        picture = opened.convert("RGBA" if opened.has_transparency_data else "RGB")
+    if published:
+        width, height = picture.size
+        held = {"width": width, "longest": max(width, height), "area": math.sqrt(width * height)}[published["rule"]]
+        if held > published["pixels"]:
+            rounded = math.floor if published["rule"] == "area" else round
+            size = [max(1, rounded(side * published["pixels"] / held)) for side in (width, height)]
+            picture = picture.resize((size[0], size[1]), Image.Resampling.LANCZOS)
+    seen = np.asarray(picture).astype(float)
     return seen[..., :3], seen[..., 3] if seen.shape[2] == 4 else np.full(seen.shape[:2], 255.0)
 
 

@@ -38,11 +38,11 @@ def of(kind):
 
 @pytest.fixture
 def reports(photos, tmp_path, weights):
-    """A run that hides and writes PNG, and one that does not and writes JPEG within a budget of pixels."""
-    key = tmp_path / "key"
+    """A run that hides and writes PNG, and one of groups that hides nothing and writes small JPEG."""
+    key, flat = tmp_path / "key", {"classes": "auto", "platform": "x"}
     return [
         protect_folder(photos, tmp_path / "hiding", key=key, weights=weights, strength="standard"),
-        protect_folder(photos, tmp_path / "noise", key=key, method="noise", format="jpeg", budget="l0:2"),
+        protect_folder(photos, tmp_path / "noise", key=key, method="noise", format="jpeg", budget="l0:2", **flat),
     ]
 
 

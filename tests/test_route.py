@@ -18,8 +18,8 @@ from unlearnable import load
 from unlearnable.audit.large import check_large, memory_needed
 from unlearnable.audit.run import audit_folder
 from unlearnable.countermeasures import Knowledge, countermeasure_named
-from unlearnable.countermeasures.presets import PLATFORMS, SCRAPERS, Preset, area_mean
 from unlearnable.countermeasures.route import Platform, Scrape, trained_at
+from unlearnable.images.platforms import PLATFORMS, SCRAPERS, Preset, area_mean
 from unlearnable.training.loop import fit
 from unlearnable.training.recipes import recipes
 from unlearnable.victims.architectures import victim_named
@@ -99,7 +99,7 @@ def test_small_pictures():
     for name, preset in PRESETS.items():
         arrived = preset.applied(small, preset.sizes[0])
         assert (arrived.shape[:2] == (256, 256)) == (preset.small == "enlarged") == (name == "laion")
-        assert np.array_equal(arrived, small) == (preset.small == "kept") == (name in ("mastodon", "wordpress"))
+        assert np.array_equal(arrived, small) == (preset.small == "kept") == (name in ("mastodon", "wordpress", "web"))
 
 
 def test_the_quality_falls_until_the_file_fits():
@@ -147,7 +147,13 @@ def cells(preset: Preset) -> tuple[str, ...]:
     quality = (
         f"{preset.quality}, less above {preset.max_bytes / 1e6:.0f} MB" if preset.max_bytes else f"{preset.quality}"
     )
-    return rule + (", white border" if preset.border else ""), quality, preset.reduce, preset.small, preset.source
+    return (
+        rule + (", white border" if preset.border else ""),
+        quality,
+        preset.reduce,
+        preset.small,
+        preset.source,
+    )
 
 
 def test_sizes_that_are_not_served():

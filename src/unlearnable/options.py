@@ -14,9 +14,11 @@ Against = Literal["scratch", "backbones"]  # who is to learn nothing: who trains
 Ask = Literal[
     "no-training", "no-generative-training", "search-only", "no-mining", "nothing"
 ]  # of who collects pictures
+Classes = Literal["folders", "auto", "one"]  # whence they come: sub-folders, what pictures show; or all are of one
 Deal = Literal["contrary", "order"]  # of secrets to classes: which serves which
 Format = Literal["png", "webp", "jpeg"]  # of the protected files
 Generator = Literal["diffusion", "stylise", "render", "photo"]  # of a bank's pictures
+Platform = Literal["instagram", "x", "facebook", "bluesky", "mastodon", "wordpress", "deviantart", "pixiv", "web"]
 Strength = Literal["light", "standard", "strong", "full"]  # how much of a budget is spent where people would see it
 Per = Literal["class", "sample"]  # whether the pictures of a class share one secret
 

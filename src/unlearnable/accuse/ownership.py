@@ -15,7 +15,7 @@ from unlearnable.folder.manifest import ManifestEntry, Report, read_manifest
 from unlearnable.folder.reveal import claimed_secrets
 from unlearnable.hiding.inference import generation_of, weights_digest, weights_named
 from unlearnable.hiding.network import Hider
-from unlearnable.images.scan import scan
+from unlearnable.images.scan import Found, scan
 from unlearnable.keys import Key
 from unlearnable.semantics.secrets import Secrets
 from unlearnable.semantics.thumbnails import standardised
@@ -98,7 +98,7 @@ class Ownership:
                 f"expected the folder that was protected, got {originals}: the secrets of decoys are dealt at the same "
                 "pictures as yours. Name it by --originals"
             )
-        found = [file for file in scan(originals) if not file.refused]
+        found = self._as_dealt(originals)
         waves = ClassWaves.of(originals, found, self.report.classes, self.report.options["working_size"])
         if waves.deal(self.secrets) != self.report.secret_numbers:
             raise ValueError(
@@ -107,6 +107,14 @@ class Ownership:
                 "was then; of a folder that got more classes later nothing can be shown"
             )
         return waves
+
+    def _as_dealt(self, originals: Path) -> list[Found]:
+        """The files that were looked at when the secrets were dealt, each with its class."""
+        found = [file for file in scan(originals) if not file.refused]
+        if "classes" not in self.report.options:
+            return found
+        classed = {entry.file: self.report.found(entry) for entry in self.entries}
+        return [classed[file.name] for file in found if file.name in classed]
 
     def keys(
         self,

@@ -12,6 +12,7 @@ from unlearnable.images.budget import Budget
 from unlearnable.images.decode import square
 from unlearnable.images.imageset import ImageSet
 from unlearnable.images.photos import UnreadablePhotoError, read_limited, read_photo
+from unlearnable.images.platforms import PublishedSize, read_published
 from unlearnable.images.quality import Quality, measure
 from unlearnable.images.scan import REPORT
 from unlearnable.images.transparency import Seen
@@ -37,13 +38,16 @@ def measured(
     manifest = {entry.output: entry.file for entry in read_manifest(folder).values() if entry.output}
     names, ambiguous = originals_of(published, originals, manifest)
     pairs = {name: (clean / original, folder / name) for name, original in names.items()}
+    options = Report.load(folder).options if (folder / REPORT).is_file() else {}
+    size = PublishedSize.recorded(options)
     with ThreadPoolExecutor(2) as pool:
-        qualities = tuple(quality for quality in map_ahead(pool, _quality, pairs.values(), width=8) if quality)
+        measuring = map_ahead(pool, lambda pair: _quality(*pair, size), pairs.values(), width=8)
+        qualities = tuple(quality for quality in measuring if quality)
         sample = spread_out([name for name in published if name in pairs])
-        visibilities = map_ahead(pool, lambda name: visibility_of_files(*pairs[name]), sample)
+        visibilities = map_ahead(pool, lambda name: visibility_of_files(*pairs[name], size), sample)
         seen = {name: found for name, found in zip(sample, visibilities, strict=True) if found}
     most_visible = sorted(seen, key=lambda name: seen[name].worst_crop)[:WIPES]
-    budget = Report.load(folder).options["budget"] if (folder / REPORT).is_file() else None
+    budget = options.get("budget")
     return PublishedFolder(
         count=len(data),
         qualities=qualities,
@@ -52,7 +56,7 @@ def measured(
         samples=_samples(published, pairs, data),
         ambiguous=ambiguous,
         visibilities=tuple(seen.values()),
-        wipes=tuple(_wipe(name, seen[name], *pairs[name]) for name in most_visible),
+        wipes=tuple(_wipe(name, seen[name], *pairs[name], size) for name in most_visible),
     )
 
 
@@ -91,9 +95,9 @@ def _stem(name: str) -> str:
     return str(PurePosixPath(name).with_suffix(""))
 
 
-def _quality(pair: tuple[Path, Path]) -> Quality | None:
+def _quality(original: Path, published: Path, size: PublishedSize | None) -> Quality | None:
     try:
-        before, after = (read_photo(read_limited(file)) for file in pair)
+        before, after = read_published(read_limited(original), size), read_photo(read_limited(published))
     except UnreadablePhotoError:
         return None
     if before.pixels.shape[:2] != after.pixels.shape[:2]:
@@ -101,8 +105,8 @@ def _quality(pair: tuple[Path, Path]) -> Quality | None:
     return measure(before.rgb, after.rgb, Seen.through(before.alpha))
 
 
-def _wipe(name: str, seen: Visibility, original: Path, published: Path) -> Wipe:
-    before, after = (read_photo(read_limited(file)) for file in (original, published))
+def _wipe(name: str, seen: Visibility, original: Path, published: Path, size: PublishedSize | None) -> Wipe:
+    before, after = read_published(read_limited(original), size), read_photo(read_limited(published))
     shown = Seen.through(before.alpha)
     return Wipe(name, seen.worst_crop, *worst_crop(shown.picture(before.rgb), shown.picture(after.rgb)))
 

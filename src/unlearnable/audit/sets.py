@@ -64,7 +64,10 @@ def load_sets(protected: Path, clean_train: str, clean_test: str, size: int | No
     clean = load_files(Path(clean_train), originals, size) if originals else _load(clean_train, size)
     test = _load(clean_test, size)
     if ROOT_CLASS in (*published_set.classes, *clean.classes, *test.classes):
-        raise ValueError("expected pictures in class sub-folders alone, found some beside them")
+        raise ValueError(
+            "expected pictures in class sub-folders alone, found some beside them: a trainer has labels of his own; "
+            "sort originals, copies and test pictures into one sub-folder a class"
+        )
     test = matched(clean, test)
     _check_published(published_set, clean)
     _check_leak(test, {"the clean training set": clean, "the published set": published_set})

@@ -4,7 +4,7 @@ import shlex
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -25,7 +25,10 @@ from unlearnable.cli.console import (
     say,
     stages,
 )
-from unlearnable.options import Against, Ask, Deal, Format, Per, Strength
+from unlearnable.options import Against, Ask, Classes, Deal, Format, Per, Platform, Strength
+
+if TYPE_CHECKING:
+    from unlearnable.folder.options import ProtectOptions
 
 LISTED = 20
 WORST = 3
@@ -76,13 +79,33 @@ WorkingSize = Annotated[
         "that looks at the whole set; the pictures' own when left out."
     ),
 ]
+PlatformOption = Annotated[
+    Platform | None,
+    typer.Option(
+        "--for",
+        help="Bring each picture to the size that is served there before anything is hidden in it; web: your site.",
+    ),
+]
+ClassesOption = Annotated[
+    Classes | None,
+    typer.Option(
+        help="By sub-folders (folders), by what pictures show (auto), or all of one. When left out: folders; auto of a "
+        "flat folder of 20 files or more."
+    ),
+]
+GroupsOption = Annotated[
+    int | None, typer.Option(min=2, help="So many, with --classes auto; the pictures decide when left out.")
+]
 
 
 def protect(
-    src: Annotated[Path, typer.Argument(help="Pictures, in class sub-folders or of one class; never changed.")],
+    src: Annotated[Path, typer.Argument(help="Pictures, in class sub-folders or in one folder; never changed.")],
     dst: Annotated[Path, typer.Argument(help="New folder for the copies, or that of a run to resume.")],
     method: Annotated[str, typer.Option(help="Of `unlearnable list`: NAME or NAME:parameter=value,….")] = "deep_hiding",
     key: KeyFile = None,
+    platform: PlatformOption = None,
+    classes: ClassesOption = None,
+    groups: GroupsOption = None,
     strength: StrengthOption = None,
     against: AgainstOption = None,
     budget: BudgetOption = None,
@@ -90,8 +113,10 @@ def protect(
     secrets: HiddenSecrets = None,
     deal: DealOption = None,
     working_size: WorkingSize = None,
-    format: Annotated[Format, typer.Option(help="png and webp are lossless.")] = "png",
-    quality: Annotated[int, typer.Option(help="Of JPEG, 1 to 100.")] = 90,
+    format: Annotated[
+        Format | None, typer.Option(help="png (when left out; jpeg for web) and webp are lossless.")
+    ] = None,
+    quality: Annotated[int | None, typer.Option(help="Of JPEG, 1 to 100; 90 when left out, or the platform's.")] = None,
     ask: AskOption = None,
     terms: Annotated[str | None, typer.Option(help="The same in your own words, for people to read.")] = None,
     strip_location: Annotated[
@@ -118,9 +143,7 @@ def protect(
     from unlearnable.folder.protect import protect_folder
     from unlearnable.keys import default_key_file
 
-    if format == "jpeg":
-        say("Warning: JPEG alters the pictures after the budget was enforced; it is measured on the files.")
-    with errors(DivergedError), stages() as on_stage:
+    with errors():
         options = ProtectOptions(
             method=method,
             budget=budget,
@@ -130,6 +153,9 @@ def protect(
             strength=strength,
             against=against,
             working_size=working_size,
+            platform=platform,
+            classes=classes,
+            groups=groups,
             format=format,
             quality=quality,
             ask=ask,
@@ -137,8 +163,12 @@ def protect(
             strip_location=strip_location,
             weights=weights,
         )
+        jpeg = options.recorded()["format"] == "jpeg"
+    if jpeg:
+        say("Warning: JPEG alters the pictures after the budget was enforced; it is measured on the files.")
+    with errors(DivergedError), stages() as on_stage:
         key_file = key.expanduser() if key else default_key_file()
-        _say_before(src, dst, format, key_file)
+        _say_before(src, dst, options, key_file)
         report = protect_folder(
             src,
             dst,
@@ -264,14 +294,14 @@ def _count(files: str) -> int | None:
     return int(files)
 
 
-def _say_before(src: Path, dst: Path, format: Format, key_file: Path) -> None:
+def _say_before(src: Path, dst: Path, options: "ProtectOptions", key_file: Path) -> None:
     """Say what is about to be made: a key, and how much."""
     from unlearnable.folder.ending import size_in_words
     from unlearnable.folder.space import Room
     from unlearnable.images.scan import scan
 
     if src.is_dir() and (found := scan(src)):
-        room = Room.expected(src, dst, found, format)
+        room = Room.expected(src, dst, found, options)
         say(
             f"{len(found):,} pictures, {size_in_words(room.originals)}: their copies will take about "
             f"{size_in_words(room.copies)}; {size_in_words(room.free)} are free"

@@ -15,8 +15,8 @@ from PIL import Image
 from torch import Tensor
 
 from unlearnable.countermeasures.preprocess import Preprocess
-from unlearnable.countermeasures.presets import PLATFORMS, SCRAPERS, Picture, PlatformName, Preset, ScraperName
 from unlearnable.images.imageset import Images8
+from unlearnable.images.platforms import PLATFORMS, SCRAPERS, Picture, PlatformName, Preset, ScraperName
 from unlearnable.options import NonNegativeInt
 from unlearnable.training.chain import split_chain
 from unlearnable.training.countermeasure import countermeasures

@@ -47,6 +47,8 @@ def size_in_words(count: int) -> str:
 def _classes(report: Report) -> str:
     """Their names and how many pictures each has, and a word of warning if they look like something else."""
     counts: dict[str, int] = report.summary.get("classes", {})
+    if seen_by := report.options.get("seen_by"):
+        return f", in {len(counts)} groups by what they show (seen by {seen_by}); the manifest says which is in which"
     if list(counts) == [ROOT_CLASS]:
         return ", as one class"
     named = [f"{'the folder itself' if name == ROOT_CLASS else name} ({count})" for name, count in counts.items()]

@@ -26,6 +26,7 @@ from unlearnable.images.budget import Budget
 from unlearnable.images.encode import SUFFIX, encode_photo
 from unlearnable.images.metadata import Notice
 from unlearnable.images.photos import Photo, UnreadablePhotoError, read_limited, read_photo
+from unlearnable.images.platforms import PublishedSize, read_published
 from unlearnable.images.quality import measure
 from unlearnable.images.scan import MANIFEST, Found, output_names
 from unlearnable.images.strength import within
@@ -90,6 +91,7 @@ class FolderJob:
         self.method = method
         self.budget = Budget.parse(report.options["budget"])
         self.notice = Notice(*(report.options.get(name) for name in ("ask", "terms", "strip_location")))
+        self.size = PublishedSize.recorded(report.options)
 
     def run(self, tasks: Iterable[FileTask]) -> Iterator[ManifestEntry]:
         """Take files through the stages; their finished entries, in order. The first task begins a block."""
@@ -106,7 +108,7 @@ class FolderJob:
             sha256 = hashlib.sha256(content).hexdigest()
             if task.earlier and is_up_to_date(task.earlier, sha256, self.dst):
                 return task.earlier
-            photo = read_photo(content)
+            photo = read_published(content, self.size)
             if photo.alpha is not None and not photo.alpha.any():
                 raise UnreadablePhotoError("nothing of it is seen: it is transparent everywhere")
             height, width = photo.pixels.shape[:2]
@@ -119,7 +121,7 @@ class FolderJob:
                 height=height,
                 width=width,
                 notes=photo.notes,
-                **self.report.of_file(name),
+                **self.report.of_file(task.file),
             )
             inputs = self.method.inputs(entry, photo)
         except UnreadablePhotoError as unreadable:

@@ -132,9 +132,13 @@ class Report:
         """Whether there is a secret in every picture."""
         return self.method == HIDING
 
-    def of_file(self, name: str) -> dict[str, Any]:
-        """Class, secret and variation of a file, as they follow from its name; None for what there is not."""
-        class_name = Found(name).class_name
+    def found(self, entry: ManifestEntry) -> Found:
+        """The file of an entry, whose class the entry says where the folders do not."""
+        return Found(entry.file, group=entry.class_name if "classes" in self.options else None)
+
+    def of_file(self, file: Found) -> dict[str, Any]:
+        """Class, secret and variation of a file, as they follow from its class and name; None for what there is not."""
+        name, class_name = file.name, file.class_name
         label = self.classes.index(class_name) if class_name in self.classes else None
         return {
             "class_name": class_name,

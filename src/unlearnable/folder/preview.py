@@ -14,6 +14,7 @@ from unlearnable.folder.reveal import claimed_secrets, reveal_photo
 from unlearnable.hiding.inference import generation_of, prepare, weights_digest, weights_named
 from unlearnable.hiding.network import Hider
 from unlearnable.images.photos import read_limited, read_photo
+from unlearnable.images.platforms import PublishedSize, read_published
 from unlearnable.images.quality import GAIN, magnified
 from unlearnable.images.visibility import in_words, visibility_of_files
 from unlearnable.keys import Key
@@ -60,12 +61,13 @@ def side_by_side(
     entries = {name: entry for name, entry in read_manifest(dst).items() if entry.status == "protected"}
     selected = [entries[name] for name in files] if files is not None else _one_a_class(entries.values())
     report = Report.load(dst)
+    size = PublishedSize.recorded(report.options)
     working_size, columns = report.options["working_size"], COLUMNS if report.hides else COLUMNS[:3]
     hidden = hidden_in(report, key, secrets, weights) if report.hides else None
     figure = Figure(figsize=(2.6 * len(columns), 2.5 * len(selected)), layout="constrained")
     for row, entry in zip(figure.subplots(len(selected), len(columns), squeeze=False), selected, strict=True):
-        pictures = _row(entry, src, dst, hidden, working_size)
-        seen = visibility_of_files(src / entry.file, dst / str(entry.output))
+        pictures = _row(entry, src, dst, hidden, working_size, size)
+        seen = visibility_of_files(src / entry.file, dst / str(entry.output), size)
         for axes, title, picture in zip(row, columns, pictures, strict=True):
             axes.imshow(picture)
             axes.set(xticks=[], yticks=[], title=title)
@@ -128,9 +130,10 @@ def hidden_in(report: Report, key: str | Path, secrets: str | Path, weights: str
 
 
 def _row(
-    entry: ManifestEntry, src: Path, dst: Path, hidden: Hidden | None, working_size: int
+    entry: ManifestEntry, src: Path, dst: Path, hidden: Hidden | None, working_size: int, size: PublishedSize | None
 ) -> list[UInt8[ndarray, "_ _ 3"]]:
-    original, published = read_photo(read_limited(src / entry.file)), read_photo(read_limited(dst / str(entry.output)))
+    original = read_published(read_limited(src / entry.file), size)
+    published = read_photo(read_limited(dst / str(entry.output)))
     before, after = working_picture(original, working_size), working_picture(published, working_size)
     pictures = [before, after, magnified(before, after)]
     if hidden:

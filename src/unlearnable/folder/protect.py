@@ -13,6 +13,7 @@ import torch
 from unlearnable.compute.devices import best_device, device_named
 from unlearnable.compute.threads import map_ahead
 from unlearnable.folder import ray as cluster
+from unlearnable.folder.grouping import Classed, classify
 from unlearnable.folder.job import FolderJob, run
 from unlearnable.folder.manifest import ManifestEntry, Report, write_manifest
 from unlearnable.folder.method import WORKING_SIZE, Method, OnStage, RefusedError
@@ -50,7 +51,7 @@ def protect_folder(
     and an optimisation that is killed resumes. Its seed comes from the key.
 
     Args:
-        src: class sub-folders, or pictures of one class. Never changed.
+        src: pictures, in class sub-folders or in one folder. Never changed.
         dst: a new or empty folder, or that of the same job, which then resumes.
         options: what decides the copies; the defaults when None.
         key: the owner's key file, made on first use; one in the user's own settings when None.
@@ -59,8 +60,9 @@ def protect_folder(
             machine alone (`folder.ray`). All its nodes must see both folders.
         visibility: of how many files, from all over, what people see is measured (`images.visibility`); None for all.
         on_file: called with (files done, files in all) after every file.
-        on_stage: called with what is done (``reading`` or ``optimising`` while a method looks at the whole set,
-            ``looking`` while what people see is measured), files or steps done, and how many there are at most.
+        on_stage: called with what is done (``grouping`` while pictures are grouped, ``reading`` or ``optimising`` while
+            a method looks at the whole set, ``looking`` while what people see is measured), files or steps done, and
+            how many there are at most.
         keywords: fields of `ProtectOptions`, in the place of those of ``options``: ``budget="linf:8"``.
 
     Raises:
@@ -92,15 +94,18 @@ def protect_folder(
         raise RefusedError(f"expected pictures in {src}, found none" + (f", only files: {others}" if others else ""))
     seen_by_all = [src.resolve() / found[0].name, *method.private]
     with locked(dst):
-        perturbed = method.inspect(src, found)
         earlier = _earlier(dst, key_file)
+        classed = classify(src, dst, found, options, earlier, _device(device, ray) or best_device(), on_stage)
+        found, perturbed = classed.files, method.inspect(src, classed.files)
         with cluster.joined(None if ray is True else ray, dst.resolve(), seen_by_all) if ray else nullcontext():
             classes = _classes(perturbed, earlier.classes if earlier else [], method.capacity)
             owner = Key.open(key_file)
-            report = _begun(_report(src, owner, options, method, classes), method, owner, dst, earlier)
+            report = _report(src, owner, options, method, classes, classed)
+            report = _begun(report, method, owner, dst, earlier)
+            classed.save(dst)
             job = FolderJob(src.resolve(), dst.resolve(), report, method)
             entries = run(job, found, cluster.run if ray else FolderJob.run, on_file)
-        entries = _with_visibility(entries, src, dst, visibility, on_stage)
+        entries = _with_visibility(entries, src, job, visibility, on_stage)
         write_manifest(dst, entries)
         report = replace(report.summarised(entries), passed_over=dict(listed.passed_over))
         report.save(dst)
@@ -122,6 +127,11 @@ def _method(options: ProtectOptions, device: torch.device | None, on_stage: OnSt
         return Hiding(protection, size or WORKING_SIZE, device)
     if isinstance(protection, Streaming):
         return OneByOne(options.name, protection, size or WORKING_SIZE)
+    if options.platform and size is None:
+        raise RefusedError(
+            f"{options.method} looks at all pictures together, at one square size: say with --working-size at how many "
+            f"px a side, such as 224; --for {options.platform} says at which size they are published"
+        )
     return WholeSet(options.name, protection, size, device or best_device(), on_stage)
 
 
@@ -133,7 +143,9 @@ def _earlier(dst: Path, key_file: Path) -> Report | None:
     return earlier
 
 
-def _report(src: Path, owner: Key, options: ProtectOptions, method: Method, classes: list[str]) -> Report:
+def _report(
+    src: Path, owner: Key, options: ProtectOptions, method: Method, classes: list[str], classed: Classed
+) -> Report:
     """What identifies the run."""
     return Report(
         version=__version__,
@@ -142,7 +154,7 @@ def _report(src: Path, owner: Key, options: ProtectOptions, method: Method, clas
         pictures=method.pictures,
         source=hashlib.sha256(str(src.resolve()).encode(errors="surrogateescape")).hexdigest(),
         key=owner.fingerprint,
-        options=options.recorded() | method.options | {"working_size": method.working_size},
+        options=options.recorded() | method.options | classed.options | {"working_size": method.working_size},
         classes=classes,
         secret_numbers=[],
     )
@@ -161,7 +173,7 @@ def _begun(report: Report, method: Method, owner: Key, dst: Path, earlier: Repor
 
 
 def _with_visibility(
-    entries: Iterable[ManifestEntry], src: Path, dst: Path, count: int | None, on_stage: OnStage | None
+    entries: Iterable[ManifestEntry], src: Path, job: FolderJob, count: int | None, on_stage: OnStage | None
 ) -> list[ManifestEntry]:
     """The entries in the order of their files, with what people see of a sample of those that are protected."""
     by_name = {entry.file: entry for entry in sorted(entries, key=lambda entry: entry.file)}
@@ -169,18 +181,19 @@ def _with_visibility(
     sample = spread_out(protected, len(protected) if count is None else count)
     seen = {name: replace(entry, visibility=None) for name, entry in by_name.items()}
     with ThreadPoolExecutor(2) as pool:
-        for done, entry in enumerate(map_ahead(pool, lambda entry: _seen(entry, src, dst), sample), 1):
+        for done, entry in enumerate(map_ahead(pool, lambda entry: _seen(entry, src, job), sample), 1):
             seen[entry.file] = entry
             if on_stage:
                 on_stage("looking", done, len(sample))
     return list(seen.values())
 
 
-def _seen(entry: ManifestEntry, src: Path, dst: Path) -> ManifestEntry:
+def _seen(entry: ManifestEntry, src: Path, job: FolderJob) -> ManifestEntry:
     """The entry with what people see; an earlier run may have measured the same copy."""
     if entry.visibility:
         return entry
-    return replace(entry, visibility=visibility_of_files(src / entry.file, dst / str(entry.output)))
+    seen = visibility_of_files(src / entry.file, job.dst / str(entry.output), job.size)
+    return replace(entry, visibility=seen)
 
 
 def _check_places(src: Path, dst: Path, key_file: Path, method: Method) -> None:

@@ -17,6 +17,7 @@ from unlearnable.folder.job import working_shape
 from unlearnable.folder.manifest import ManifestEntry, Report, read_manifest
 from unlearnable.images.budget import Budget, Pixels
 from unlearnable.images.photos import Photo, UnreadablePhotoError, read_limited, read_photo
+from unlearnable.images.platforms import PublishedSize, read_published
 from unlearnable.images.quality import Quality, measure
 from unlearnable.images.scan import REPORT, scan
 from unlearnable.images.strength import keeps
@@ -116,7 +117,7 @@ def _expected(entry: ManifestEntry, report: Report, height: int, width: int) -> 
     size = report.options["working_size"]
     working_height, working_width = (size, size) if report.pictures else working_shape(height, width, size)
     shape = {"height": height, "width": width, "working_height": working_height, "working_width": working_width}
-    return report.of_file(entry.file) | shape
+    return report.of_file(report.found(entry)) | shape
 
 
 def _disagreements(computed: dict[str, Any], entry: ManifestEntry) -> list[str]:
@@ -142,7 +143,7 @@ def _check(
     """What does not hold of a file; and what people see of it, where that is asked for or the manifest states it."""
     try:
         before, after = read_limited(original / entry.file), read_limited(dst / str(entry.output))
-        photos = read_photo(before), read_photo(after)
+        photos = read_published(before, PublishedSize.recorded(report.options)), read_photo(after)
     except UnreadablePhotoError as unreadable:
         return [f"missing or unreadable, original or copy: {unreadable}"], None
     found = []
@@ -152,7 +153,10 @@ def _check(
         found.append("the protected file has changed since it was written")
     clean, published = (photo.pixels for photo in photos)
     if clean.shape[:2] != published.shape[:2]:
-        return [*found, f"its size is {published.shape[:2]}, the original's {clean.shape[:2]}"], None
+        return [
+            *found,
+            f"its size is {published.shape[:2]}, not {clean.shape[:2]}, at which the original is published",
+        ], None
     if clean.shape != published.shape:  # WebP and JPEG may hold a grey photo as RGB
         clean, published = (photo.rgb for photo in photos)
     shown = Seen.through(photos[0].alpha)

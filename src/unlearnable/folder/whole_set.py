@@ -70,13 +70,14 @@ class WholeSet(Method):
                     self.hashes[file.name], self.loaded[file.name] = picture
                 self.on_stage("reading", done, len(files))
         self.pictures = hashlib.sha256(json.dumps(list(self.hashes.items())).encode()).hexdigest()
-        return [file for file in files if file.name in self.loaded]
+        self.files = [file for file in files if file.name in self.loaded]
+        return self.files
 
     def begin(self, owner: Key, report: Report, dst: Path, taken: Sequence[int]) -> list[int]:
         """Compute all perturbations, unless every copy is there already."""
         done = read_manifest(dst)
         if not all(name in done and is_up_to_date(done[name], sha256, dst) for name, sha256 in self.hashes.items()):
-            labels = [report.of_file(name)["class_index"] for name in self.loaded]
+            labels = [report.of_file(file)["class_index"] for file in self.files]
             pictures = torch.from_numpy(np.stack(list(self.loaded.values())))
             data = ImageSet(pictures, torch.tensor(labels), tuple(report.classes))
             self.changes = dict(zip(self.loaded, self._compute(data, owner.seed(SEED), report, dst), strict=True))

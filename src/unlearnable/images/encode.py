@@ -39,7 +39,7 @@ def encode_photo(photo: Photo, format: Format, quality: int = 90, notice: Notice
     channels = [*np.moveaxis(photo.pixels, 2, 0), *([] if photo.alpha is None else [photo.alpha])]
     picture = Image.fromarray(np.stack(channels, axis=2) if len(channels) > 1 else channels[0])
     notice = notice or Notice(ask="nothing")
-    exif, xmp = notice.without_location(photo.exif), notice.added_to(photo.xmp)
+    exif, xmp = notice.published(photo.exif, width, height), notice.added_to(photo.xmp)
     options: dict[str, Any] = {"exif": exif, "icc_profile": photo.icc, "dpi": photo.dpi}
     match format:
         case "png":

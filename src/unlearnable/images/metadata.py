@@ -94,19 +94,21 @@ class Notice:
             said["xmpRights:UsageTerms"] = [words for ask, words in WORDS.items() if asked.endswith(ASKED[ask])]
         return own.with_texts(said).to_bytes()
 
-    def without_location(self, exif: bytes) -> bytes:
-        """EXIF as it is published."""
-        if not (exif and self.strip_location):
-            return exif
+    def published(self, exif: bytes, width: int, height: int) -> bytes:
+        """EXIF of a copy of that size in pixels."""
         kept = Image.Exif()
         kept.load(exif)
-        if ExifTags.IFD.GPSInfo in kept:
+        if self.strip_location and ExifTags.IFD.GPSInfo in kept:
             del kept[ExifTags.IFD.GPSInfo]
+        own = kept.get_ifd(ExifTags.IFD.Exif) if ExifTags.IFD.Exif in kept else {}
+        for tag, length in ((ExifTags.Base.ExifImageWidth, width), (ExifTags.Base.ExifImageHeight, height)):
+            if tag in own:
+                own[tag] = length
         return kept.tobytes() if len(kept) else b""
 
 
-def read_exif(picture: Image.Image, size: tuple[int, int]) -> tuple[bytes, list[str]]:
-    """The EXIF of a copy of that width and height, maybe empty, and notes for the owner."""
+def read_exif(picture: Image.Image) -> tuple[bytes, list[str]]:
+    """The EXIF of a picture, as far as it is true of a copy, maybe empty; and notes for the owner."""
     try:
         exif = picture.getexif()
         for tag in [*exif]:
@@ -118,9 +120,6 @@ def read_exif(picture: Image.Image, size: tuple[int, int]) -> tuple[bytes, list[
             for number in [number for number, value in own.items() if _is_long(value)]:
                 del own[number]
             own.pop(ExifTags.Base.MakerNote, None)  # may hold a clean preview, too
-            for number, length in zip((ExifTags.Base.ExifImageWidth, ExifTags.Base.ExifImageHeight), size, strict=True):
-                if number in own:
-                    own[number] = length
         content = exif.tobytes() if len(exif) else b""
     except Exception:  # what is not EXIF can be anything
         return b"", [EXIF_DAMAGED]

@@ -208,7 +208,7 @@ def _decode(opened: ImageFile.ImageFile) -> Photo:
     if any(";16" in str(tile.args) for tile in getattr(opened, "tile", ())) and opened.mode.startswith(("RGB", "LA")):
         notes.append("16 bits a colour cut to the upper 8")
     picture, upright_notes = _upright(opened)
-    exif, exif_notes = read_exif(opened, picture.size)
+    exif, exif_notes = read_exif(opened)
     xmp, xmp_notes = read_xmp(opened)
     picture, icc, colour_notes = coloured(picture, opened.info.get("icc_profile"))
     array = np.atleast_3d(np.asarray(picture))

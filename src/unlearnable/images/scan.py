@@ -14,7 +14,8 @@ from unlearnable.storage.lock import LOCK
 MANIFEST = "manifest.jsonl"
 REPORT = "report.json"
 CHECKPOINT = f"checkpoint{PARTIAL}"  # of an optimisation that has not come to its end
-BESIDE = {MANIFEST, REPORT, CHECKPOINT, LOCK}  # the pictures
+GROUPS = "groups.safetensors"  # where the groups lie, of pictures that were grouped by what they show
+BESIDE = {MANIFEST, REPORT, CHECKPOINT, GROUPS, LOCK}  # the pictures
 
 # What systems, file managers and photo programs leave behind, folders with small clean copies among them, beside
 # whatever begins with a dot.
@@ -35,14 +36,18 @@ class Found:
     Attributes:
         name: its path below the source, with forward slashes.
         refused: why it gets no copy, or None.
+        group: its class, where its folder does not say.
     """
 
     name: str
     refused: str | None = None
+    group: str | None = None
 
     @property
     def class_name(self) -> str:
         """The top-level sub-folder (ImageFolder's rule), however deep the file; ``.`` for a flat folder."""
+        if self.group is not None:
+            return self.group
         parts = PurePosixPath(self.name).parts
         return parts[0] if len(parts) > 1 else ROOT_CLASS
 

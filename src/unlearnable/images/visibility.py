@@ -25,6 +25,7 @@ from PIL import Image
 
 from unlearnable.images.budget import Pixels
 from unlearnable.images.photos import UnreadablePhotoError, read_limited, read_photo
+from unlearnable.images.platforms import PublishedSize, read_published
 from unlearnable.images.transparency import Seen
 
 SCREEN = 1080  # px; the long side of a photo as it is looked at whole
@@ -109,10 +110,14 @@ def visibility(original: Pixels, published: Pixels) -> Visibility | None:
     return Visibility(whole, min(at_full_size, default=whole), _flip(*seen))
 
 
-def visibility_of_files(original: Path, published: Path) -> Visibility | None:
-    """Measure a file against its original; None also where one is no picture, or their sizes differ."""
+def visibility_of_files(original: Path, published: Path, size: PublishedSize | None = None) -> Visibility | None:
+    """Measure a file against its original at the size at which it is published, its own when None.
+
+    None also where one is no picture, or their sizes differ.
+    """
     try:
-        before, after = (read_photo(read_limited(file)) for file in (original, published))
+        before = read_published(read_limited(original), size)
+        after = read_photo(read_limited(published))
     except UnreadablePhotoError:
         return None
     if before.rgb.shape != after.rgb.shape:

@@ -1,21 +1,28 @@
-"""What platforms and scrapers do to a picture: a table, a line a preset, and the one function that follows it.
+"""What platforms and scrapers do to a picture: a table, a line a preset, and what follows it.
 
-The figures are those of November 2026, and as sure as each line says; they change without notice.
+A picture can go that way after it was written (`Preset.applied`), or be brought to a platform's size before anything is
+hidden in it (`PublishedSize`), so that nothing is resampled afterwards. The figures are those of November 2026, and as
+sure as each line says; they change without notice.
 """
 
 import io
-from dataclasses import dataclass
-from typing import Literal
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float, UInt8
 from numpy import ndarray
 from PIL import Image
 
-PlatformName = Literal[
-    "instagram", "x", "facebook", "bluesky", "mastodon", "wordpress", "deviantart", "pixiv", "pixiv_thumbnail"
-]
+from unlearnable.images.photos import Photo, read_photo
+from unlearnable.options import Format, Platform
+from unlearnable.storage.decode import decode
+
+PlatformName = Literal[Platform, "pixiv_thumbnail"]
 ScraperName = Literal["laion", "datacomp"]
+Rule = Literal["width", "longest", "area"]
 Picture = UInt8[ndarray, "h w 3"]
 
 LEAST_QUALITY, QUALITY_STEP = 20, 10  # of a search for one that fits
@@ -35,9 +42,11 @@ class Preset:
         reduce: how pixels are reduced: by Lanczos, or by the mean over each pixel's area.
         border: whether white fills it up to a square.
         max_bytes: of the file; the quality falls by 10 until it fits. 0 for any.
+        upload: in which format a picture of the exact size is best uploaded: without loss what is encoded there anyway,
+            as it is encoded once then.
     """
 
-    rule: Literal["width", "longest", "area"]
+    rule: Rule
     sizes: tuple[int, ...]
     quality: int
     source: str
@@ -45,6 +54,7 @@ class Preset:
     reduce: Literal["lanczos", "area"] = "lanczos"
     border: bool = False
     max_bytes: int = 0
+    upload: Format = "png"
 
     def resized(self, height: int, width: int, pixels: int) -> tuple[int, int]:
         """Height and width that come of a picture, the border included."""
@@ -72,10 +82,7 @@ class Preset:
         return buffer.getvalue()
 
     def _reduced(self, height: int, width: int, pixels: int) -> tuple[int, int]:
-        held = {"width": width, "longest": max(height, width), "area": (height * width) ** 0.5}[self.rule]
-        if held <= pixels and self.small != "enlarged":
-            return height, width
-        return max(1, round(height * pixels / held)), max(1, round(width * pixels / held))
+        return limited(self.rule, pixels, height, width, enlarge=self.small == "enlarged")
 
     def _drawn(self, picture: Picture, pixels: int) -> UInt8[ndarray, "h2 w2 3"]:
         """Resized, and with its border."""
@@ -92,6 +99,75 @@ class Preset:
         top, left = (pixels - height) // 2, (pixels - width) // 2
         square[top : top + height, left : left + width] = resized
         return square
+
+
+@dataclass(frozen=True)
+class PublishedSize:
+    """The size at which a platform serves pictures, and to which they are brought before anything is hidden in them.
+
+    Attributes:
+        name: of the platform.
+        rule, pixels: its limit, as in `Preset`; a smaller picture stays as it is.
+    """
+
+    name: Platform
+    rule: Rule
+    pixels: int
+
+    @classmethod
+    def of(cls, name: Platform) -> "PublishedSize":
+        """That which the platform serves usually."""
+        preset = PLATFORMS[name]
+        return cls(name, preset.rule, preset.sizes[0])
+
+    @classmethod
+    def recorded(cls, options: Mapping[str, Any]) -> "PublishedSize | None":
+        """That of a report's options; None where the pictures kept their own.
+
+        Raises:
+            ValueError: it is none.
+        """
+        size: PublishedSize | None = decode(options.get("platform"), cls | None)
+        return size
+
+    def shape(self, height: int, width: int) -> tuple[int, int]:
+        """Height and width of a copy: rounded, of an area down, so that the platform has nothing to reduce any more."""
+        shape = limited(self.rule, self.pixels, height, width)
+        if self.rule != "area" or shape == (height, width):
+            return shape
+        area = self.pixels**2
+        return max(1, math.isqrt(area * height // width)), max(1, math.isqrt(area * width // height))
+
+    def reduced(self, photo: Photo) -> Photo:
+        """The photo at that size: colours, and transparency where there is any, by Pillow's Lanczos."""
+        before = photo.pixels.shape[0], photo.pixels.shape[1]
+        height, width = self.shape(*before)
+        if (height, width) == before:
+            return photo
+
+        def resized(plane: UInt8[ndarray, "h w"]) -> UInt8[ndarray, "h2 w2"]:
+            return np.asarray(Image.fromarray(plane).resize((width, height), Image.Resampling.LANCZOS))
+
+        pixels = np.stack([resized(np.ascontiguousarray(plane)) for plane in np.moveaxis(photo.pixels, 2, 0)], axis=2)
+        return replace(photo, pixels=pixels, alpha=None if photo.alpha is None else resized(photo.alpha))
+
+
+def limited(rule: Rule, pixels: int, height: int, width: int, enlarge: bool = False) -> tuple[int, int]:
+    """Height and width of a picture under a limit; one below it stays as it is, unless it is to be enlarged to it."""
+    held = {"width": width, "longest": max(height, width), "area": (height * width) ** 0.5}[rule]
+    if held <= pixels and not enlarge:
+        return height, width
+    return max(1, round(height * pixels / held)), max(1, round(width * pixels / held))
+
+
+def read_published(content: bytes, size: PublishedSize | None) -> Photo:
+    """Decode the bytes of a picture file, and bring it to the size at which it is published, where one is given.
+
+    Raises:
+        UnreadablePhotoError: see `read_photo`.
+    """
+    photo = read_photo(content)
+    return size.reduced(photo) if size else photo
 
 
 def area_mean(picture: Picture, height: int, width: int) -> UInt8[ndarray, "h2 w2 3"]:
@@ -119,6 +195,9 @@ PLATFORMS: dict[PlatformName, Preset] = {
     "wordpress": Preset("longest", (2560, 2048, 1536, 1024, 768, 300), 82, "its code", small="kept"),
     "deviantart": Preset("longest", (1280,), 80, "addresses of its pictures: about 1280"),
     "pixiv": Preset("longest", (1200,), 85, "addresses of its pictures; the quality is a guess"),
+    "web": Preset(
+        "longest", (2048,), 90, "what a site of one's own may do: few screens show more", small="kept", upload="jpeg"
+    ),
     "pixiv_thumbnail": Preset("longest", (540,), 70, "addresses of its pictures"),
 }
 SCRAPERS: dict[ScraperName, Preset] = {

@@ -1,0 +1,126 @@
+"""What a trainer with labels of his own gets from a flat folder: all pictures one class, or grouped by what they show.
+
+    python benchmarks/flat_folder.py --photos ../shared/data/imagenette --out results/flat_folder.json
+
+Ten ImageNet classes at 224 px are protected as if nobody had said which picture is of which class: under one secret, or
+under one a group, as many groups as are asked for or as the pictures suggest, by a network's features or by colour and
+texture. The trainer has the ten true labels, reduces the pictures to 64 px and trains `resnet9` from scratch, as in
+plans/strengths_quick.yaml. Beside it clean pictures, and the same protection that was told the true classes. One JSON
+object a line of the file; a line is there as soon as it is measured, and the same command goes on from there. Beside
+the file stands the table. One seed.
+"""
+
+import argparse
+import json
+import time
+from collections import Counter
+from dataclasses import asdict, replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from unlearnable.bench.sets import SetQuality
+from unlearnable.compute.devices import best_device, name_of
+from unlearnable.countermeasures import countermeasure_named
+from unlearnable.datasets import load
+from unlearnable.folder.grouping import APPEARANCE, AT_ONCE, Groups, look_of
+from unlearnable.hiding.surrogates import SURROGATES
+from unlearnable.images.imageset import ImageSet
+from unlearnable.protections import protection_named
+from unlearnable.storage.atomic import write
+from unlearnable.storage.provenance import __version__, file_fingerprint
+from unlearnable.training.loop import fit
+from unlearnable.training.recipes import recipe_named
+from unlearnable.victims.architectures import victim_named
+
+RECIPE, WAY = "quick:epochs=12,long_epochs=0", "size:pixels=64"
+WAYS = ("groups:10", "one", "groups:20", "groups:5", "auto", "appearance:10", "classes", "clean")
+
+
+@lru_cache
+def seen(train: ImageSet, seen_by: str) -> np.ndarray:
+    """Features of the pictures."""
+    look = look_of(seen_by, best_device())
+    return np.concatenate([look(pictures) for pictures in train.images.split(AT_ONCE)])
+
+
+def grouped(train: ImageSet, way: str) -> ImageSet:
+    """The pictures under the labels that the protection is told."""
+    kind, _, count = way.partition(":")
+    if kind == "classes":
+        return train
+    if kind == "one":
+        return replace(train, labels=torch.zeros_like(train.labels), classes=(".",))
+    seen_by = APPEARANCE if kind == "appearance" else SURROGATES[0]
+    groups = Groups.of(seen_by, seen(train, seen_by), int(count) if count else None)
+    labels = [groups.names.index(name) for name in groups.nearest(seen(train, seen_by))]
+    return replace(train, labels=torch.tensor(labels), classes=tuple(groups.names))
+
+
+def purity(train: ImageSet, told: ImageSet) -> float:
+    """The share of pictures that are of the commonest true class of their group."""
+    pairs = Counter(zip(told.labels.tolist(), train.labels.tolist(), strict=True))
+    commonest: dict[int, int] = {}
+    for (group, _), count in pairs.items():
+        commonest[group] = max(commonest.get(group, 0), count)
+    return round(sum(commonest.values()) / len(train), 4)
+
+
+def measured(train: ImageSet, test: ImageSet, way: str, strength: str) -> dict[str, object]:
+    """What a trainer gets, and what was done to the pictures."""
+    start, published, line = time.perf_counter(), train, {}
+    if way != "clean":
+        protection, told = protection_named(f"deep_hiding:strength={strength}"), grouped(train, way)
+        sizes = sorted(Counter(told.labels.tolist()).values(), reverse=True)
+        line = {"groups": len(told.classes), "sizes": sizes, "purity": purity(train, told)}
+        made = protection(told, 0)
+        line |= {"measured": asdict(SetQuality.of(protection.budget, train, made))}
+        line |= {
+            "files": file_fingerprint(protection.find_files()),
+            "hiding_seconds": round(time.perf_counter() - start),
+        }
+        published = replace(train, images=made.images)
+    done = fit(victim_named("resnet9"), published, test, countermeasure_named(WAY), recipe_named(RECIPE), seed=0)
+    epochs = [round(epoch.test_accuracy, 4) for epoch in done.epochs]
+    return line | {"peak": round(done.peak, 4), "final": round(done.final, 4), "epochs": epochs}
+
+
+def table(lines: list[dict[str, object]]) -> str:
+    """The lines in Markdown; accuracies in percent, the best epoch's and, in brackets, the last one's."""
+    rows = ["| told to the protection | groups | purity | SSIMULACRA2 | 64 px, resnet9 |", "|---|---|---|---|---|"]
+    for line in lines:
+        quality: dict = line.get("measured") or {}
+        seen_as = f"{quality['visibility']['ssimulacra2_mean']:.1f}" if quality else ""
+        pure = f"{line['purity']:.2f}" if quality else ""
+        accuracy = f"{100 * line['peak']:.1f} ({100 * line['final']:.1f})"
+        rows.append(f"| `{line['way']}` | {line.get('groups', '')} | {pure} | {seen_as} | {accuracy} |")
+    return "\n".join(rows) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--photos", required=True, help="an `imagenet` folder, with train and val")
+    parser.add_argument("--ways", nargs="+", default=WAYS, help="one, classes, clean, auto, groups:N, appearance:N")
+    parser.add_argument("--fraction", type=float, default=1.0, help="of the photographs of each class")
+    parser.add_argument("--strength", default="standard")
+    parser.add_argument("--out", type=Path, required=True, help="JSON file for the lines")
+    options = parser.parse_args()
+    of = f"imagenet:root={options.photos},classes=10,size=224"
+    train, test = load(f"{of},split=train,fraction={options.fraction}"), load(f"{of},split=val,fraction=1")
+    lines = json.loads(options.out.read_text()) if options.out.exists() else []
+    for way in options.ways:
+        what = {"way": way, "strength": options.strength, "fraction": options.fraction, "version": __version__}
+        if any(line | what == line for line in lines):
+            continue
+        start = time.perf_counter()
+        found = measured(train, test, way, options.strength)
+        lines.append(what | found | {"seconds": round(time.perf_counter() - start), "device": name_of(best_device())})
+        print(json.dumps(lines[-1]), flush=True)
+        write(options.out, json.dumps(lines, indent=1) + "\n")
+        write(options.out.with_suffix(".md"), table(lines))
+
+
+if __name__ == "__main__":
+    main()
