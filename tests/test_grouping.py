@@ -226,8 +226,8 @@ def test_verify_does_not_believe_a_group(job, flat, tmp_path):
     file = tmp_path / "out" / "manifest.jsonl"
     line, *others = file.read_text().splitlines(keepends=True)
     file.write_text(line.replace('"class_name": "group-', '"class_name": "unheard-of-') + "".join(others))
-    (problems,) = (verify_folder(tmp_path / "out", flat).violations).values()
-    assert "class_index is None" in " ".join(problems)
+    violations = verify_folder(tmp_path / "out", flat).violations
+    assert "class_index is None" in str(violations) and "summary" in str(violations["report.json"])
 
 
 @pytest.mark.parametrize("method", ["noise", QUICK["em"]])
@@ -302,6 +302,6 @@ def test_groups_are_found_again_and_named_by_size(tmp_path):
 
 def test_the_command(flat, tmp_path, weights):
     words = ("protect", flat, tmp_path / "out", "--key", tmp_path / "key", "--weights", weights)
-    assert "3 groups, by colour and texture" in run(*words, "--groups", 3).output
+    assert "in 3 groups by what they show (seen by colour and texture)" in run(*words, "--groups", 3).output
     run("verify", tmp_path / "out", "--original", flat)
     assert "3 groups, and 2 are asked for" in run(*words, "--groups", 2, code=2).output

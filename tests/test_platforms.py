@@ -10,7 +10,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageCms
 
 from commands import run
 from samples import opened, picture
@@ -118,14 +118,17 @@ def test_grey_alpha_and_profile_stay(job, tmp_path, small):
     source, out = tmp_path / "source", tmp_path / "out"
     source.mkdir()
     picture(1, 60, 50).convert("L").save(source / "grey.png")
-    image = picture(2, 60, 50).convert("RGBA")
+    image, profile = (
+        picture(2, 60, 50).convert("RGBA"),
+        ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes(),
+    )
     image.putalpha(Image.linear_gradient("L").resize((60, 50)))
-    image.save(source / "alpha.png", icc_profile=b"profile")
+    image.save(source / "alpha.png", icc_profile=profile)
     job(source, platform="x")
     grey, alpha = (read_photo((out / f"{name}.png").read_bytes()) for name in ("grey", "alpha"))
     assert grey.pixels.shape == (20, 24, 1) and alpha.pixels.shape == (20, 24, 3)
     expected = np.asarray(image.getchannel("A").resize((24, 20), Image.Resampling.LANCZOS))
-    assert np.array_equal(alpha.alpha, expected) and alpha.icc == b"profile"
+    assert np.array_equal(alpha.alpha, expected) and alpha.icc == profile
     assert verify_folder(out, source).ok
 
 

@@ -14,7 +14,7 @@ from unlearnable.folder.job import working_picture
 from unlearnable.images.photos import Photo
 from unlearnable.semantics.identify import MAX_GROUPS, Group, Seen
 
-DRAWINGS, FEWEST, MOST = 4000, 199, 1000  # of decoy keys that are drawn, about; and decoys at least and at most
+DRAWINGS, FEWEST, MOST = 5000, 199, 1000  # of decoy keys that are drawn, about; and decoys at least and at most
 MAX_PICTURES = 50  # of a group that are compared
 UNLIKE = 24  # grey levels from a border's colour that belong to the picture
 CONTENT = 0.03  # share of a row or column that must be unlike the border
