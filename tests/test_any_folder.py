@@ -23,6 +23,7 @@ from unlearnable.cli import console
 from unlearnable.datasets.folder import load_folder
 from unlearnable.folder import found
 from unlearnable.folder import job as folder_job
+from unlearnable.folder.cropped import score_part
 from unlearnable.folder.ending import looks_split, size_in_words
 from unlearnable.folder.job import StoppedError, working_shape
 from unlearnable.folder.manifest import Report, read_manifest
@@ -169,7 +170,7 @@ def test_a_panorama_is_protected(tmp_path, job):
 
 def test_a_found_copy_is_read_at_the_size_at_which_it_was_protected(tmp_path, monkeypatch):
     """By one who knows the folder of copies alone: reduced, with a border, beside it; and not with another key."""
-    monkeypatch.setattr("unlearnable.folder.reveal.score_key", partial(score_key, decoys=99))
+    monkeypatch.setattr("unlearnable.folder.found.score_key", lambda *readings, decoys: score_key(*readings, decoys=99))
     source, out, key = tmp_path / "source", tmp_path / "out", tmp_path / "key"
     put(source, "a.png", "b.png")
     picture(5, 560, 400).save(source / "a.png")
@@ -187,6 +188,25 @@ def test_a_found_copy_is_read_at_the_size_at_which_it_was_protected(tmp_path, mo
     assert other is not None and other.p_value > 0.02 and "proves nothing" in other.verdict
     beside = run("reveal", tmp_path / "small.jpg", "--out", tmp_path, "--key", key, "--protected", out)
     assert (tmp_path / "small.png").exists() and "this key's secrets" in beside.output
+
+
+def test_a_part_of_a_picture_is_looked_for_in_the_whole(tmp_path, monkeypatch):
+    monkeypatch.setattr("unlearnable.folder.reveal.score_part", partial(score_part, decoys=60))
+    monkeypatch.setattr("unlearnable.folder.found.score_key", lambda *readings, decoys: score_key(*readings, decoys=9))
+    source, out, key = tmp_path / "source", tmp_path / "out", tmp_path / "key"
+    source.mkdir()
+    picture(5, 300, 300).save(source / "a.png")
+    for file, content in ((key, bytes(range(32))), (tmp_path / "other", bytes(32))):
+        file.write_bytes(content)
+    protect_folder(source, out, key=key, visibility=0, strength="full")
+    opened(out / "a.png").crop((40, 70, 270, 280)).resize((200, 183)).save(tmp_path / "cut.png")
+    words = {"path": tmp_path / "cut.png", "protected": out, "parts": True}
+    own = reveal_folder(out=tmp_path / "own", key=key, **words).key_score
+    other = reveal_folder(out=tmp_path / "others", key=tmp_path / "other", **words).key_score
+    assert own is not None and own.decoys == 60 and own.deviations > 3
+    assert other is not None and other.deviations < 2
+    with pytest.raises(ValueError, match="expected, to look in parts, one picture, a --key"):
+        reveal_folder(source, tmp_path / "x", parts=True, protected=out)
 
 
 def test_a_border_is_found_and_a_picture_without_one_stays():

@@ -246,6 +246,9 @@ def reveal(
         int | None,
         typer.Option(min=0, help="Secret to assume in files outside a manifest; all of --protected when left out."),
     ] = None,
+    parts: Annotated[
+        bool, typer.Option("--parts", help="Look for it in a picture that was cut, too; takes about a minute.")
+    ] = False,
     working_size: Annotated[int, typer.Option(help="Working size to assume of them, in px.")] = 512,
     weights: Weights = None,
     device: Device = None,
@@ -266,6 +269,7 @@ def reveal(
             secrets=secrets,
             protected=protected,
             secret_number=secret_number,
+            parts=parts,
             working_size=working_size,
             weights=weights,
             device=device,

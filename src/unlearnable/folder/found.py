@@ -4,6 +4,7 @@ A platform may have reduced it, and given it borders. What is hidden was hidden 
 """
 
 from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,7 +13,8 @@ from numpy import ndarray
 
 from unlearnable.folder.job import working_picture
 from unlearnable.images.photos import Photo
-from unlearnable.semantics.identify import MAX_GROUPS, Group, Seen
+from unlearnable.semantics.identify import MAX_GROUPS, Group, KeyScore, Seen, score_key
+from unlearnable.semantics.secrets import Secrets
 
 DRAWINGS, FEWEST, MOST = 5000, 199, 1000  # of decoy keys that are drawn, about; and decoys at least and at most
 MAX_PICTURES = 50  # of a group that are compared
@@ -62,21 +64,22 @@ class Gathered:
     seen: dict[str, dict[Group, list[Seen]]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(list)))
     counts: Counter[tuple[str, Group]] = field(default_factory=Counter)
 
-    def add(self, reading: str, group: Group, seen: Seen) -> None:
-        """One more picture of a group."""
-        self.counts[reading, group] += 1
-        if len(self.seen[reading][group]) < MAX_PICTURES:
-            self.seen[reading][group].append(seen)
+    def add(self, secrets: Secrets, revealed: Mapping[str, UInt8[ndarray, "3 h w"]], numbers: Sequence[int]) -> None:
+        """What was revealed of one picture, by reading; every secret that may be in it is a reading of its own."""
+        for reading, picture in revealed.items():
+            seen = secrets.seen(picture)
+            for number in numbers:
+                name = reading if len(numbers) == 1 else f"{reading}, {number}"
+                group = (number, *picture.shape[1:])
+                self.counts[name, group] += 1
+                if len(self.seen[name][group]) < MAX_PICTURES:
+                    self.seen[name][group].append(seen)
 
-    def of_readings(self) -> list[dict[Group, list[Seen]]]:
-        """By reading, the most common groups first."""
-        return [
+    def score(self, secrets: Secrets) -> KeyScore:
+        """The score of a key; the more drawings a key takes, the fewer it is compared with."""
+        readings = [
             dict(sorted(groups.items(), key=lambda item: -self.counts[reading, item[0]]))
             for reading, groups in self.seen.items()
         ]
-
-    @property
-    def decoys(self) -> int:
-        """With how many keys to compare: the more drawings each takes, the fewer."""
-        drawings = sum(min(len(groups), MAX_GROUPS) for groups in self.seen.values())
-        return max(FEWEST, min(MOST, DRAWINGS // max(1, drawings)))
+        drawings = sum(min(len(groups), MAX_GROUPS) for groups in readings)
+        return score_key(secrets, *readings, decoys=max(FEWEST, min(MOST, DRAWINGS // drawings)))

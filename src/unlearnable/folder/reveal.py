@@ -1,5 +1,6 @@
 """Take the hidden pictures out of protected files, and say whose they are."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from numpy import ndarray
 from PIL import Image
 
 from unlearnable.compute.devices import device_named
+from unlearnable.folder.cropped import Shape, score_part
 from unlearnable.folder.found import Gathered, readings
 from unlearnable.folder.job import working_picture
 from unlearnable.folder.manifest import Report, read_manifest
@@ -18,9 +20,11 @@ from unlearnable.hiding.network import Hider
 from unlearnable.images.photos import Photo, UnreadablePhotoError, read_limited, read_photo
 from unlearnable.images.scan import REPORT, output_names, scan
 from unlearnable.keys import Key
-from unlearnable.semantics.identify import KeyScore, score_key
+from unlearnable.semantics.identify import CONVINCING, KeyScore
 from unlearnable.semantics.secrets import RENDER, RenderedSecrets, Secrets, secrets_named
 from unlearnable.storage.atomic import replacing
+
+MOST_SHAPES = 2  # of working pictures in which parts are looked for
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,7 @@ def reveal_folder(
     secrets: str | Path = RENDER,
     protected: str | Path | None = None,
     secret_number: int | None = None,
+    parts: bool = False,
     working_size: int = 512,
     weights: str | Path | None = None,
     device: str | None = None,
@@ -65,6 +70,8 @@ def reveal_folder(
             weights and which working size.
         secret_number: of the secret to assume in them. When None all of the classes of ``protected``, or without that
             the first; every other key is tried on as many.
+        parts: look for the secrets of ``protected`` in pictures that were cut, too, where the whole shows nothing: takes
+            about a minute a picture (`folder.cropped`).
         working_size: the size to assume that they were protected with, where no report says it.
         weights: as for `protect_folder`; those of the report, where they ship, when None.
         device: torch device; CUDA where there is one when None.
@@ -90,6 +97,10 @@ def reveal_folder(
     if (destination or path.is_dir()) and out.resolve().is_relative_to(destination or root):
         raise ValueError(f"{out} lies inside {destination or root}; name an --out elsewhere")
     targets = {name: out / copy for name, copy in output_names(files, ".png", {}).items()}
+    if parts and not (path.is_file() and protected and key):
+        raise ValueError(
+            "expected, to look in parts, one picture, a --key, and by --protected the folder of the copies"
+        )
     if existing := [target for target in targets.values() if target.exists()]:
         raise ValueError(f"{existing[0]} exists already; name another --out")
     known_by = destination or (Path(protected) if protected else None)
@@ -110,28 +121,38 @@ def reveal_folder(
         except UnreadablePhotoError as unreadable:
             skipped[name] = str(unreadable)
         else:
-            copy = (root / name).relative_to(destination or root).as_posix()
-            known = copy in numbers
-            ways = {"": working_picture(photo, recorded_size)} if known else readings(photo, recorded_size)
-            for reading, working in ways.items():
-                secret = _revealed(hider, working)
-                if name not in revealed:
-                    _save(secret, target)
-                    revealed[name] = str(target)
-                if claimed:
-                    seen = claimed.seen(secret)
-                    for number in [numbers[copy]] if known else assumed:
-                        gathered.add(reading if known else f"{reading}, {number}", (number, *secret.shape[1:]), seen)
+            number = numbers.get((root / name).relative_to(destination or root).as_posix())
+            found = _read(hider, photo, recorded_size, found=number is None)
+            secret = next(iter(found.values()))
+            _save(secret, target)
+            revealed[name] = str(target)
+            if claimed:
+                gathered.add(claimed, found, assumed if number is None else [number])
         if on_file:
             on_file(done, len(files))
-    of_readings = gathered.of_readings()
-    score = score_key(claimed, *of_readings, decoys=gathered.decoys) if claimed and revealed else None
+    score = gathered.score(claimed) if claimed and revealed else None
+    if parts and claimed and known_by and score and score.p_value > CONVINCING:
+        photo, shapes = read_photo(read_limited(root / files[0])), _common_shapes(known_by)
+        score = score.or_else(score_part(photo, hider, claimed, assumed, shapes))
     return Revelation(revealed, skipped, score)
 
 
-def reveal_photo(hider: Hider, photo: Photo, working_size: int) -> UInt8[ndarray, "3 h w"]:
-    """The secret in one photo, at its working size; ``hider`` is prepared."""
-    return _revealed(hider, working_picture(photo, working_size))
+def _read(hider: Hider, photo: Photo, size: int, found: bool) -> dict[str, UInt8[ndarray, "3 h w"]]:
+    """The secret in a photo at its working size; in one that was found, by every reading, the likeliest first."""
+    ways = readings(photo, size) if found else {"": working_picture(photo, size)}
+    return {reading: _revealed(hider, working) for reading, working in ways.items()}
+
+
+def _common_shapes(destination: Path) -> list[Shape]:
+    """Those that most working pictures of a folder of copies have."""
+    entries = read_manifest(destination).values()
+    shapes = Counter((e.working_height, e.working_width) for e in entries if e.working_height and e.working_width)
+    return [shape for shape, _ in shapes.most_common(MOST_SHAPES)]
+
+
+def reveal_photo(hider: Hider, photo: Photo, working_size: int, enlarge: bool = False) -> UInt8[ndarray, "3 h w"]:
+    """The secret in one photo, at its working size, to which a smaller one may be enlarged; ``hider`` is prepared."""
+    return _revealed(hider, working_picture(photo, working_size, enlarge))
 
 
 def _revealed(hider: Hider, working: UInt8[ndarray, "3 h w"]) -> UInt8[ndarray, "3 h w"]:

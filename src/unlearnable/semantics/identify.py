@@ -1,8 +1,8 @@
 """Whose secrets are these? A revealed picture against the shapes that one key gives, and many decoy keys."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
@@ -39,6 +39,11 @@ class KeyScore:
     p_value: float
     deviations: float
     secret_number: int
+
+    def or_else(self, other: "KeyScore") -> "KeyScore":
+        """The better of two scores of one key; who tests twice finds something sooner, which the p-value pays for."""
+        better = min(self, other, key=lambda score: score.p_value)
+        return replace(better, p_value=min(1.0, 2 * better.p_value))
 
     @property
     def verdict(self) -> str:
@@ -85,8 +90,22 @@ def score_key(secrets: Secrets, *readings: Mapping[Group, Sequence[Seen]], decoy
             for revealed in chosen
         ]
 
-    of_readings = similarities(secrets)
-    own = max(of_readings)
+    return rank_key(secrets, similarities, [next(iter(revealed))[0] for revealed in chosen], decoys)
+
+
+def rank_key(
+    secrets: Secrets, similarities: Callable[[Secrets], Sequence[float]], numbers: Sequence[int], decoys: int
+) -> KeyScore:
+    """The rank of a key among random ones, each by the best of its similarities.
+
+    Args:
+        secrets: those of the claimed key.
+        similarities: of any key's secrets to what was revealed, in several ways.
+        numbers: of the secret that each of them is of.
+        decoys: how many random keys to compare with.
+    """
+    own_ways = similarities(secrets)
+    own = max(own_ways)
     others = np.array([max(similarities(secrets.with_key(_decoy(index)))) for index in range(decoys)])
     beaten = int((others < own).sum())
     return KeyScore(
@@ -95,7 +114,7 @@ def score_key(secrets: Secrets, *readings: Mapping[Group, Sequence[Seen]], decoy
         beaten=beaten,
         p_value=(1 + decoys - beaten) / (1 + decoys),
         deviations=round(float((own - others.mean()) / max(float(others.std()), 1e-9)), 2),
-        secret_number=next(iter(chosen[of_readings.index(own)]))[0],
+        secret_number=numbers[own_ways.index(own)],
     )
 
 

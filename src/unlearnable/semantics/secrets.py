@@ -62,6 +62,11 @@ class Secrets(ABC):
     def shape(self, label: int, height: int, width: int) -> Float[ndarray, "_ _"]:
         """The global shape that all variations of a class share, as `seen` in a picture of that size."""
 
+    def whole(self, label: int, height: int, width: int) -> Float[ndarray, "height width"]:
+        """The shape at every pixel of a picture of that size, in which parts are looked for."""
+        shape = Image.fromarray(self.shape(label, height, width).astype(np.float32))
+        return np.asarray(shape.resize((width, height), Image.Resampling.BICUBIC), dtype=np.float64)
+
     def with_key(self, key: Key) -> "Secrets":
         """The same source of pictures under another key."""
         return replace(self, key=key)
@@ -110,6 +115,10 @@ class RenderedSecrets(Secrets):
     def shape(self, label: int, height: int, width: int) -> Float[ndarray, "_ _"]:
         """Those of the scene, at the same places."""
         return scene(self.key, label, self.style).tone(height, width, lattice((height, width)))
+
+    def whole(self, label: int, height: int, width: int) -> Float[ndarray, "height width"]:
+        """Light and dark of the scene."""
+        return scene(self.key, label, self.style).tone(height, width)
 
 
 @dataclass(frozen=True)

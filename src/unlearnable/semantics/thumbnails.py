@@ -37,7 +37,7 @@ def lattice(shape: Sequence[int]) -> tuple[slice, slice]:
 
 def sampled(picture: UInt8[ndarray, "3 h w"]) -> Float[ndarray, "_ _"]:
     """The picture in grey on its `lattice`."""
-    return np.asarray(_grey(picture), dtype=np.float64)[lattice(picture.shape[1:])]
+    return grey(picture)[lattice(picture.shape[1:])]
 
 
 def standardised(values: Float[ndarray, "h w"]) -> Float[ndarray, "h w"]:
@@ -45,6 +45,11 @@ def standardised(values: Float[ndarray, "h w"]) -> Float[ndarray, "h w"]:
     centred = values - values.mean()
     scaled: Float[ndarray, "h w"] = centred / max(float(centred.std()), 1e-9)
     return scaled
+
+
+def grey(picture: UInt8[ndarray, "3 h w"]) -> Float[ndarray, "h w"]:
+    """The picture without its colours."""
+    return np.asarray(_grey(picture), dtype=np.float64)
 
 
 def _grey(picture: UInt8[ndarray, "3 h w"]) -> Image.Image:
