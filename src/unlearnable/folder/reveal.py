@@ -70,8 +70,8 @@ def reveal_folder(
             weights and which working size.
         secret_number: of the secret to assume in them. When None all of the classes of ``protected``, or without that
             the first; every other key is tried on as many.
-        parts: look for the secrets of ``protected`` in pictures that were cut, too, where the whole shows nothing: takes
-            about a minute a picture (`folder.cropped`).
+        parts: look for the secrets of ``protected`` in a picture that was cut, too, if the whole shows nothing: takes
+            about a minute (`folder.cropped`).
         working_size: the size to assume that they were protected with, where no report says it.
         weights: as for `protect_folder`; those of the report, where they ship, when None.
         device: torch device; CUDA where there is one when None.
