@@ -15,7 +15,9 @@ from unlearnable.folder.manifest import ManifestEntry, Report, read_manifest
 from unlearnable.folder.preview import Hidden, hidden_in
 from unlearnable.folder.reveal import reveal_photo
 from unlearnable.images.photos import read_limited, read_photo
+from unlearnable.images.platforms import PublishedSize, read_published
 from unlearnable.images.quality import GAIN, magnified
+from unlearnable.images.transparency import Seen
 from unlearnable.images.visibility import in_words, visibility, worst_crop
 from unlearnable.pages.html import data_uri
 from unlearnable.semantics.secrets import RENDER
@@ -46,12 +48,13 @@ def compared(copies: Copies, name: str) -> Comparison:
     if not entry or entry.status != "protected":
         raise ValueError(f"{name} was not protected")
     report = Report.load(copies.dst)
-    original = read_photo(read_limited(copies.src / entry.file))
+    size = PublishedSize.recorded(report.options)
+    original = read_published(read_limited(copies.src / entry.file), size)
     published = read_photo(read_limited(copies.dst / str(entry.output)))
-    before, after = original.rgb, published.rgb
+    shown = Seen.through(original.alpha)
+    before, after = shown.picture(original.rgb), shown.picture(published.rgb)
     words = []
-    if before.shape != after.shape:
-        before = _resized(before, after.shape)
+    if size:
         words.append("The copy has the size of where it is published; the original is shown reduced to it.")
     seen = visibility(before, after)
     if seen:
@@ -67,8 +70,8 @@ def compared(copies: Copies, name: str) -> Comparison:
         found = reveal_photo(hidden.hider, published, report.options["working_size"]).transpose(1, 2, 0)
         others.append(("What the network takes out of the copy", found))
     height, width = crop[0].shape[:2]
-    shown = [(title, address_of(picture)) for title, picture in others]
-    return Comparison(name, width, height, address_of(crop[0]), address_of(crop[1]), shown, " ".join(words))
+    besides = [(title, address_of(picture)) for title, picture in others]
+    return Comparison(name, width, height, address_of(crop[0]), address_of(crop[1]), besides, " ".join(words))
 
 
 def address_of(picture: Pixels) -> str:
@@ -89,7 +92,3 @@ def _drawn(hidden: Hidden, entry: ManifestEntry, shape: tuple[int, ...]) -> Pixe
     number, variation = int(entry.secret_number or 0), int(entry.variation or 0)
     drawn: Pixels = hidden.secrets.draw(number, hidden.secrets.index(variation, entry.file), *shape).transpose(1, 2, 0)
     return drawn
-
-
-def _resized(pixels: Pixels, shape: tuple[int, ...]) -> Pixels:
-    return np.asarray(Image.fromarray(pixels).resize((shape[1], shape[0]), Image.Resampling.LANCZOS))

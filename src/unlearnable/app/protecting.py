@@ -12,11 +12,11 @@ from unlearnable.app.choices import has, names_of
 from unlearnable.app.form import Form
 from unlearnable.app.jobs import Copies, Job, Row
 from unlearnable.app.session import Session
+from unlearnable.folder.ending import ending
 from unlearnable.folder.manifest import ManifestEntry, Report, read_manifest
 from unlearnable.folder.options import ProtectOptions
 from unlearnable.folder.protect import protect_folder
 from unlearnable.images.scan import MANIFEST
-from unlearnable.images.visibility import VisibilitySummary, described
 
 
 def protecting(session: Session, form: Form) -> Callable[[Job], None]:
@@ -92,18 +92,12 @@ def _row(entry: ManifestEntry) -> Row:
 
 def _sentences(report: Report, copies: Copies, zipped: bool) -> list[str]:
     """What came out, where it is, and what to keep."""
-    summary = report.summary
-    told = [f"{summary['protected']:,} protected, {summary['skipped']:,} skipped."]
-    if not summary["protected"]:
-        return [f"No picture could be read: {summary['skipped']:,} files were skipped, each with its reason below."]
-    if seen := summary.get("visibility"):
-        told.append(f"What people see: {described(VisibilitySummary(**seen))}.")
-    if held := sum(count for limit, count in summary.get("limits", {}).items() if limit != "budget"):
-        told.append(f"{held:,} of them got a weaker change than they might, because more would be seen.")
+    if not report.summary["protected"]:
+        return [f"No picture could be read: {report.summary['skipped']:,} were left out, each with its reason below."]
+    told = [f"{line}." for line in ending(report, "the zip below" if zipped else str(copies.dst), copies.key)]
     if zipped:
-        told.append("The copies are in the zip below. They are gone when this page is closed: download it first.")
+        told.append("The copies are gone when this page is closed: download them first.")
     else:
-        told.append(f"The copies are in {copies.dst}, beside report.json and manifest.jsonl, which later checks need.")
-    told.append(f"Your key is {copies.key}. Keep it, and give it to nobody: with it you show that a picture is yours.")
+        told.append("Keep report.json and manifest.jsonl, which lie beside the copies: later checks need them.")
     told.append("Publish the copies, and not the originals: who has clean copies learns from them.")
     return told

@@ -184,7 +184,7 @@ def protect(
         say(f"skipped {file['file']}: {file['reason']}")
     if len(report.skipped) > LISTED:
         say(f"… and {len(report.skipped) - LISTED} more; all are in {dst / 'report.json'}")
-    for line in ending(report, dst, key_file):
+    for line in ending(report, str(dst), key_file):
         say(line)
     if report.summary["protected"]:
         check = ["unlearnable", "verify", str(dst), "--original", str(src), "--visibility"]

@@ -13,16 +13,16 @@ LISTED = 12  # classes, or reasons
 PARTS = {"train", "training", "val", "valid", "validation", "dev", "test", "testing", "eval", "holdout"}
 
 
-def ending(report: Report, dst: Path, key_file: Path) -> list[str]:
+def ending(report: Report, where: str, key_file: Path) -> list[str]:
     """A sentence or two on each, for somebody who reads no more than that.
 
     Args:
         report: of the run that has come to its end.
-        dst: where the copies are.
+        where: the copies are, in words.
         key_file: the owner's key.
     """
     summary = report.summary
-    lines = [f"{_files(summary['protected'], 'picture')} protected, in {dst}{_classes(report)}"]
+    lines = [f"{_files(summary['protected'], 'picture')} protected, in {where}{_classes(report)}"]
     if left_out := "; ".join(_left_out(report)):
         lines.append(left_out)
     if summary["protected"]:
