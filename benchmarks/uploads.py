@@ -29,7 +29,8 @@ from unlearnable.folder.job import enlarged, working_picture
 from unlearnable.hiding.inference import perturbations, prepare, reveal_secrets, weights_digest, weights_named
 from unlearnable.hiding.network import Hider
 from unlearnable.images.budget import Budget
-from unlearnable.images.photos import Photo, UnreadablePhotoError, encode_photo, read_limited, read_photo
+from unlearnable.images.encode import encode_photo
+from unlearnable.images.photos import Photo, UnreadablePhotoError, read_limited, read_photo
 from unlearnable.images.platforms import PLATFORMS, PublishedSize
 from unlearnable.images.quality import measure
 from unlearnable.images.scan import scan

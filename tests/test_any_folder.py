@@ -292,7 +292,7 @@ def test_the_end_says_how_much_larger_the_copies_are(tmp_path, weights):
     source.mkdir()
     picture(0, 300, 200).save(source / "a.jpg", quality=60)
     said = protect(source, tmp_path, weights)
-    assert "1 pictures, " in said and "their copies will take about" in said and "are free" in said
+    assert "pictures: 1, " in said and "their copies will take about" in said and "are free" in said
     assert "times the originals, as they are lossless; --format webp" in said
     assert f"is {tmp_path / 'key'}: keep it" in said
     assert [size_in_words(count) for count in (12, 1500, 2_500_000, 3 * 10**9)] == [

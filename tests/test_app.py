@@ -227,12 +227,14 @@ def test_what_will_not_do_is_said(browser, photos, tmp_path):
     assert not (photos / "in").exists()
 
 
-def test_a_found_copy_is_known_again(browser, tmp_path):
+def test_a_found_copy_is_known_again(browser, tmp_path, monkeypatch):
     """With the weights that ship: what a random network hides is not found."""
+    monkeypatch.setattr("unlearnable.folder.found.MOST", 199)
     source = tmp_path / "source"
     for index in range(6):
         (source / f"k{index % 2}").mkdir(parents=True, exist_ok=True)
         picture(index, 96, 96).save(source / f"k{index % 2}" / f"{index}.png")
+    (tmp_path / "key").write_bytes(bytes(range(32)))
     protect_folder(source, tmp_path / "copies", key=tmp_path / "key", strength="full", visibility=0)
     assert browser.json("GET", f"/kinds?protected={tmp_path / 'copies'}") == {"kinds": ["k0", "k1"]}
     found = bytes_of(opened(tmp_path / "copies" / "k1" / "3.png"))

@@ -40,9 +40,13 @@ def of(kind):
 def reports(photos, tmp_path, weights):
     """A run that hides and writes PNG, and one of groups that hides nothing and writes small JPEG."""
     key, flat = tmp_path / "key", {"classes": "auto", "platform": "x"}
+    asked = {"ask": "no-mining", "terms": "Ask me.", "strip_location": True}
+    (photos / "cat" / "b.jpg").write_bytes((photos / "dog" / "a.jpg").read_bytes()[:-2])  # leaves a note
     return [
         protect_folder(photos, tmp_path / "hiding", key=key, weights=weights, strength="standard"),
-        protect_folder(photos, tmp_path / "noise", key=key, method="noise", format="jpeg", budget="l0:2", **flat),
+        protect_folder(
+            photos, tmp_path / "noise", key=key, method="noise", format="jpeg", budget="l0:2", **flat, **asked
+        ),
     ]
 
 

@@ -159,11 +159,11 @@ def test_a_sent_job_resumes(no_network, job, tmp_path):
     src, out = mixed(tmp_path / "src", BLOCK + 7), tmp_path / "out"
     job(src, "out")
     whole = contents(out)
-    times = {path: path.stat().st_mtime_ns for path in out.rglob("*.png")}
+    times = {path: path.stat().st_ctime_ns for path in out.rglob("*.png")}
     (out / "a" / "0002.png").unlink()
     (src / "a" / "0004.png").write_bytes(b"broken now")
     report = job(src, "out", ray=True)
-    redone = {path.name for path in out.rglob("*.png") if times[path] != path.stat().st_mtime_ns}
+    redone = {path.name for path in out.rglob("*.png") if times[path] != path.stat().st_ctime_ns}
     assert redone == {"0002.png"}
     assert not (out / "a" / "0004.png").exists()
     assert [file["file"] for file in report.skipped] == ["a/0004.png", "b/broken.png"]

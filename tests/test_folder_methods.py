@@ -309,13 +309,13 @@ def test_unreadable_files_are_skipped_and_the_others_protected(job, squares, tmp
     (squares / "notes.txt").write_text("mine")
     report = job("searched")
     assert report.summary["protected"] == 5 and report.classes == ["cat", "dog"]
-    assert [file["file"] for file in report.skipped] == ["cat/broken.png", "notes.txt"]
-    assert "not a JPEG" in report.skipped[1]["reason"]
+    assert [file["file"] for file in report.skipped] == ["cat/broken.png"]
+    assert report.passed_over == {"a file beside a photo": 1}
     assert job("searched") == report
     assert verify_folder(tmp_path / "out", squares).ok
     for file in squares.rglob("*.*"):
         file.write_bytes(b"nothing")
-    assert job("searched", dst=tmp_path / "none").summary == {"protected": 0, "skipped": 7}
+    assert job("searched", dst=tmp_path / "none").summary == {"protected": 0, "skipped": 6}
 
 
 def test_a_photo_that_changes_meanwhile_is_skipped(job, squares, tmp_path):
@@ -409,7 +409,7 @@ def test_the_command_line(squares, photos, tmp_path):
     words = ("protect", squares, tmp_path / "out", "--key", tmp_path / "key", "--device", "cpu", "--method")
     shown = run(*words, "searched", "--budget", "l0:2").output
     assert (
-        "5 protected" in shown
+        "5 pictures protected" in shown
         and "at most 2 pixels changed" in shown
         and "method searched:diverges=-1,budget=l0:2" in shown
     )

@@ -112,10 +112,10 @@ def test_a_folder_is_stamped(tmp_path, weights):
 
 
 def test_none_where_a_reduced_picture_is_small(tmp_path, weights):
-    tall = np.random.default_rng(0).integers(60, 190, (400, 40, 3), dtype=np.uint8)
+    tall = np.random.default_rng(0).integers(60, 190, (100, 60, 3), dtype=np.uint8)
     (tmp_path / "photos").mkdir()
     Image.fromarray(tall).save(tmp_path / "photos" / "a.png")
     for stamp in (0.0, 0.9):
         job = partial(protect_folder, tmp_path / "photos", key=tmp_path / "key", weights=weights)
-        job(tmp_path / f"{stamp}", method=f"deep_hiding:stamp={stamp}", working_size=320)
+        job(tmp_path / f"{stamp}", method=f"deep_hiding:stamp={stamp}", working_size=64)
     assert (tmp_path / "0.9" / "a.png").read_bytes() == (tmp_path / "0.0" / "a.png").read_bytes()

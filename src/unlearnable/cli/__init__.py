@@ -4,13 +4,13 @@ from typing import Annotated
 
 import typer
 
-from unlearnable.cli import accuse, audit, bench, denoiser, folder, hider, names, page, report, semantics
+from unlearnable.cli import accuse, audit, bench, denoiser, folder, hider, names, page, report, reveal, semantics
 from unlearnable.cli.console import documented, make_streams_tolerant, say, told
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 documented(app)(folder.protect)
 documented(app)(folder.verify)
-documented(app)(folder.reveal)
+documented(app)(reveal.reveal)
 documented(app)(semantics.secrets)
 documented(app)(audit.audit)
 documented(app)(bench.bench)

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Complex, Float
-from numpy import ndarray
+from numpy import fft, ndarray
 from PIL import Image
-from scipy import fft
 
 from unlearnable.folder.job import working_picture
 from unlearnable.hiding.inference import reveal_secrets

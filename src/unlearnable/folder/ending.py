@@ -27,7 +27,12 @@ def ending(report: Report, where: str, key_file: Path) -> list[str]:
         lines.append(left_out)
     if summary["protected"]:
         lines += [_seen(summary), *_size(summary, report.options["format"])]
-    lines.append(f"Your key, {report.key}, is {key_file}: keep it, it alone shows that the hidden pictures are yours")
+    if report.hides:
+        lines.append(
+            f"Your key, {report.key}, is {key_file}: keep it, it alone shows that the hidden pictures are yours"
+        )
+    else:
+        lines.append(f"Nothing is hidden in them: method {report.method}, drawn from your key {report.key}, {key_file}")
     return lines
 
 
@@ -74,6 +79,8 @@ def _left_out(report: Report) -> Iterator[str]:
 def _seen(summary: dict[str, Any]) -> str:
     """The largest change that people see."""
     spread = f"RMS {summary['rms']['mean']:.2f}, at most {summary['rms']['max']:.2f}"
+    if "l0_max" in summary:
+        spread += f"; at most {summary['l0_max']} pixels changed"
     over = f", {summary['over_budget']} over the budget" if summary["over_budget"] else ""
     if not (seen := summary.get("visibility")):
         return f"What people see was not measured ({spread}{over})"
