@@ -39,14 +39,12 @@ def of(kind):
 @pytest.fixture
 def reports(photos, tmp_path, weights):
     """A run that hides and writes PNG, and one of groups that hides nothing and writes small JPEG."""
-    key, flat = tmp_path / "key", {"classes": "auto", "platform": "x"}
+    key, flat = tmp_path / "key", {"classes": "auto", "platform": "x", "format": "jpeg"}
     asked = {"ask": "no-mining", "terms": "Ask me.", "strip_location": True}
     (photos / "cat" / "b.jpg").write_bytes((photos / "dog" / "a.jpg").read_bytes()[:-2])  # leaves a note
     return [
         protect_folder(photos, tmp_path / "hiding", key=key, weights=weights, strength="standard"),
-        protect_folder(
-            photos, tmp_path / "noise", key=key, method="noise", format="jpeg", budget="l0:2", **flat, **asked
-        ),
+        protect_folder(photos, tmp_path / "noise", key=key, method="noise", budget="l0:2", **flat, **asked),
     ]
 
 

@@ -28,9 +28,7 @@ def ending(report: Report, where: str, key_file: Path) -> list[str]:
     if summary["protected"]:
         lines += [_seen(summary), *_size(summary, report.options["format"])]
     if report.hides:
-        lines.append(
-            f"Your key, {report.key}, is {key_file}: keep it, it alone shows that the hidden pictures are yours"
-        )
+        lines.append(f"Your key, {report.key}, is {key_file}: keep it, it alone shows that what is hidden is yours")
     else:
         lines.append(f"Nothing is hidden in them: method {report.method}, drawn from your key {report.key}, {key_file}")
     return lines
