@@ -65,12 +65,12 @@ def _left_out(report: Report) -> Iterator[str]:
     """Pictures without a copy and what else there was, counted by reason."""
     if report.skipped:
         reasons = Counter(file["reason"] for file in report.skipped)
-        counted = [f"{count} because {reason}" for reason, count in reasons.most_common()]
-        yield f"{_files(len(report.skipped), 'picture')} left out: {_listed(counted, '; ')}; named in {REPORT}"
+        counted = [f"{reason} ({count})" for reason, count in reasons.most_common()]
+        yield f"{_files(len(report.skipped), 'picture')} left out, named in {REPORT}: {_listed(counted, '; ')}"
     if notes := report.summary.get("notes"):
-        yield f"of pictures that were taken: {_listed([f'{count} {note}' for note, count in notes.items()], '; ')}"
+        yield f"noted of copies: {_listed([f'{note} ({count})' for note, count in notes.items()], '; ')}"
     if report.passed_over:
-        counted = [f"{count} {what}" for what, count in sorted(report.passed_over.items(), key=lambda item: -item[1])]
+        counted = [f"{what} ({count})" for what, count in sorted(report.passed_over.items(), key=lambda item: -item[1])]
         yield f"passed over: {_listed(counted, ', ')}"
 
 
