@@ -29,7 +29,7 @@ PLATFORMS = {
     "web": "A website of my own",
 }
 CLASSES = {
-    "": "As before, else by sub-folders",
+    "": "By sub-folders; without any, by what they show",
     "folders": "By sub-folders",
     "auto": "By what they show, whatever the folders",
     "one": "All are of one kind",
