@@ -25,20 +25,20 @@ LEAST = 0.25  # of a picture that must be left inside its borders
 Reading = dict[str, UInt8[ndarray, "3 h w"]]
 
 
-def readings(photo: Photo, working_size: int) -> Reading:
+def readings(photo: Photo, sizes: Sequence[int]) -> Reading:
     """A found picture as it may have been when a secret was hidden in it; the likeliest first.
 
-    Reduced to the working size, or enlarged to it as it was reduced since; or of its own size, as small pictures are;
+    Brought to each of the working sizes, enlarged if it was reduced since, or of its own size, as small pictures are;
     each with what looks like a border, and without.
     """
     found: Reading = {}
     for place, candidate in (("", photo), (" inside its border", without_border(photo))):
         if candidate is None:
             continue
-        enlarged = working_picture(candidate, working_size, enlarge=True)
-        own = working_picture(candidate, working_size)
-        found[f"at working size{place}"] = enlarged
-        if own.shape != enlarged.shape:
+        for size in sizes:
+            found[f"at {size} px{place}"] = working_picture(candidate, size, enlarge=True)
+        own = working_picture(candidate, max(sizes))
+        if all(own.shape != other.shape for other in found.values()):
             found[f"at its own size{place}"] = own
     return found
 

@@ -112,6 +112,8 @@ def reveal_folder(
     hider = Hider.load(weights_named(weights or of_report))
     claimed = claimed_secrets(key, secrets, hider, options.get("secrets")) if key is not None else None
     recorded_size = options.get("working_size", working_size)
+    shapes = _common_shapes(known_by) if known_by else []
+    sizes = sorted({recorded_size, *(min(max(shape), 2 * min(shape)) for shape in shapes)}, reverse=True)
     hider = prepare(hider, device_named(device))
     revealed, skipped = {}, {}
     gathered = Gathered()
@@ -122,7 +124,7 @@ def reveal_folder(
             skipped[name] = str(unreadable)
         else:
             number = numbers.get((root / name).relative_to(destination or root).as_posix())
-            found = _read(hider, photo, recorded_size, found=number is None)
+            found = _read(hider, photo, sizes if number is None else recorded_size)
             secret = next(iter(found.values()))
             _save(secret, target)
             revealed[name] = str(target)
@@ -132,14 +134,14 @@ def reveal_folder(
             on_file(done, len(files))
     score = gathered.score(claimed) if claimed and revealed else None
     if parts and claimed and known_by and score and score.p_value > CONVINCING:
-        photo, shapes = read_photo(read_limited(root / files[0])), _common_shapes(known_by)
+        photo = read_photo(read_limited(root / files[0]))
         score = score.or_else(score_part(photo, hider, claimed, assumed, shapes))
     return Revelation(revealed, skipped, score)
 
 
-def _read(hider: Hider, photo: Photo, size: int, found: bool) -> dict[str, UInt8[ndarray, "3 h w"]]:
-    """The secret in a photo at its working size; in one that was found, by every reading, the likeliest first."""
-    ways = readings(photo, size) if found else {"": working_picture(photo, size)}
+def _read(hider: Hider, photo: Photo, size: int | list[int]) -> dict[str, UInt8[ndarray, "3 h w"]]:
+    """The secret in a photo at its working size; where that may be one of several, by every reading."""
+    ways = readings(photo, size) if isinstance(size, list) else {"": working_picture(photo, size)}
     return {reading: _revealed(hider, working) for reading, working in ways.items()}
 
 
