@@ -314,3 +314,49 @@ def test_formats_have_a_longest_side():
     with pytest.raises(UnreadablePhotoError, match="webp holds at most 16383 px a side, not 17000x1"):
         encode_photo(long, "webp")
     assert read_photo(encode_photo(long, "png")).pixels.shape == (1, 17_000, 3)
+
+
+@pytest.mark.parametrize("format", ["png", "webp", "jpeg"])
+@pytest.mark.parametrize("text", ["© 2024 Jörg Müller".encode(), "© Jörg".encode("latin-1"), "写真 太郎".encode()])
+def test_texts_of_exif_keep_their_bytes(format, text):
+    exif = Image.Exif()
+    exif[ExifTags.Base.Copyright] = text.decode("latin-1")
+    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal] = "2026:01:02 03:04:05"
+    tagged = exif.tobytes().replace(text.decode("latin-1").encode("ascii", "replace"), text)
+    content = encode_photo(read_photo(saved(picture(), "JPEG", exif=tagged)), format)
+    with Image.open(io.BytesIO(content)) as opened:
+        assert opened.getexif()[ExifTags.Base.Copyright].encode("latin-1") == text
+
+
+def test_damaged_xmp_costs_neither_direction_nor_colours():
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    nested = b"<x:xmpmeta xmlns:x='adobe:ns:meta/'>" + b"<a>" * 3000 + b"</a>" * 3000 + b"</x:xmpmeta>"
+    photo = read_photo(saved(picture(), "JPEG", exif=exif, icc_profile=profile, xmp=nested))
+    assert photo.pixels.shape[:2] == (40, 30) and photo.icc == profile
+
+
+def test_places_are_left_out_whatever_the_program_calls_them():
+    drone = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><r:RDF xmlns:r="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+    <r:Description xmlns:d="http://dji.com/drone-dji/1.0/" d:GpsLatitude="48.1" d:GpsLongtitude="11.5" d:Flight="a"/>
+    <r:Description xmlns:g="http://www.w3.org/2003/01/geo/wgs84_pos#" g:lat="48.1"/></r:RDF></x:xmpmeta>"""
+    kept, stripped = (Notice(strip_location=strip).added_to(drone) for strip in (False, True))
+    assert kept.count(b"48.1") == 2 and b"48.1" not in stripped and b"11.5" not in stripped and b"Flight" in stripped
+
+
+def test_a_prohibition_by_reference_stays_and_other_languages_stay():
+    own = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+    <rdf:Description xmlns:plus="http://ns.useplus.org/ldf/xmp/1.0/"
+      xmlns:xmpRights="http://ns.adobe.com/xap/1.0/rights/">
+    <plus:DataMining rdf:resource="http://ns.useplus.org/ldf/vocab/DMI-PROHIBITED"/><xmpRights:UsageTerms><rdf:Alt>
+    <rdf:li xml:lang="x-default">All rights</rdf:li><rdf:li xml:lang="de">Alle Rechte</rdf:li></rdf:Alt>
+    </xmpRights:UsageTerms></rdf:Description></rdf:RDF></x:xmpmeta>"""
+    assert Xmp.parse(Notice().added_to(own)).text("plus:DataMining").endswith("DMI-PROHIBITED")
+    assert b">All rights Mine</rdf:li>" in Notice(terms="Mine").added_to(own)
+    assert b">Alle Rechte</rdf:li>" in Notice(terms="Mine").added_to(own)
+
+
+def test_alpha_that_hides_nothing_is_no_transparency_to_jpeg():
+    image = picture().convert("RGBA")
+    assert read_photo(encode_photo(read_photo(saved(image)), "jpeg")).alpha is None

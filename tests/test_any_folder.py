@@ -30,6 +30,7 @@ from unlearnable.folder.manifest import Report, read_manifest
 from unlearnable.folder.protect import RefusedError
 from unlearnable.images.kinds import READ_SUFFIXES, refused_kind
 from unlearnable.images.photos import Photo
+from unlearnable.images.platforms import PublishedSize
 from unlearnable.images.scan import listing, output_names, scan
 from unlearnable.keys import default_key_file
 from unlearnable.semantics.identify import score_key
@@ -306,3 +307,42 @@ def test_the_end_says_how_much_larger_the_copies_are(tmp_path, weights):
         "2.5 MB",
         "3.0 GB",
     ]
+
+
+def test_copies_are_not_given_up_for_a_disk_that_is_away(photos, tmp_path, job):
+    job(photos)
+    copies = sorted((tmp_path / "out").rglob("*.png"))
+
+    def unplugged(done, total):
+        if photos.is_dir():
+            photos.rename(tmp_path / "away")
+
+    for index in range(30):
+        picture(index).save(photos / "owl" / f"{index}.png")
+    with pytest.raises(StoppedError, match="the same command resumes"):
+        job(photos, on_file=unplugged)
+    assert all(copy.exists() for copy in copies)
+    (tmp_path / "away").rename(photos)
+    assert job(photos).summary["protected"] == 35 and verify_folder(tmp_path / "out", photos).ok
+
+
+def test_terms_that_no_file_can_hold_are_refused(photos, job):
+    for terms in ("a\x07b", "\udcff", "x" * 9000, ""):
+        with pytest.raises(ValueError, match="expected terms"):
+            job(photos, terms=terms)
+
+
+def test_a_disk_without_permissions_takes_copies(photos, tmp_path, job, monkeypatch):
+    def refused(*_, **__):
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+    monkeypatch.setattr("os.utime", refused)
+    monkeypatch.setattr("pathlib.Path.chmod", refused)
+    assert job(photos).summary["protected"] == 5
+
+
+def test_a_reduced_logo_has_no_dark_edge():
+    white = np.zeros((300, 3000, 4), np.uint8)
+    white[50:250, 500:2500] = 255
+    reduced = PublishedSize("web", "longest", 1000).reduced(Photo(white[..., :3].copy(), white[..., 3].copy()))
+    assert reduced.alpha is not None and reduced.pixels[reduced.alpha > 8].min() >= 250

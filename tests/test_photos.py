@@ -141,7 +141,9 @@ def test_it_asks_not_to_be_mined(format):
 
 
 def test_jpeg_cannot_hold_transparency():
-    photo = read_photo(saved(picture().convert("RGBA")))
+    image = picture().convert("RGBA")
+    image.putalpha(200)
+    photo = read_photo(saved(image))
     with pytest.raises(UnreadablePhotoError, match="transparency"):
         encode_photo(photo, "jpeg")
 

@@ -49,6 +49,8 @@ class Key:
             return cls.read(path)
         with os.fdopen(descriptor, "wb") as file:
             file.write(secrets.token_bytes(KEY_BYTES))
+            file.flush()
+            os.fsync(descriptor)  # a power cut must not lose it when copies are out
         return cls.read(path)
 
     @classmethod
@@ -80,7 +82,9 @@ class Key:
         return int.from_bytes(self._digest(purpose)[:5], "big")
 
     def _digest(self, purpose: tuple[str | int, ...]) -> bytes:
-        return hmac.new(self.secret, "/".join(map(str, purpose)).encode(), hashlib.sha256).digest()
+        return hmac.new(
+            self.secret, "/".join(map(str, purpose)).encode(errors="surrogateescape"), hashlib.sha256
+        ).digest()
 
 
 def default_key_file() -> Path:

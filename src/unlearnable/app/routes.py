@@ -6,6 +6,7 @@ from dataclasses import asdict
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from starlette.applications import Starlette
@@ -47,6 +48,7 @@ REPORTED += "sandbox allow-scripts; frame-ancestors 'self'"  # a report can ask 
 
 def routes(session: Session) -> Starlette:
     """Everything that answers."""
+    zipping = Lock()  # two downloads at once wait for one archive
 
     def home(request: Request) -> Response:
         return HTMLResponse(page(session.key))
@@ -105,7 +107,9 @@ def routes(session: Session) -> Starlette:
         job = _job(request)
         if not job.copies or not job.zipped or job.state != "done":
             return _refused("there are no copies to download", 404)
-        return FileResponse(_zip(session, job), filename="protected.zip", media_type="application/zip")
+        with zipping:
+            archive = _zip(session, job)
+        return FileResponse(archive, filename="protected.zip", media_type="application/zip")
 
     def kinds(request: Request) -> Response:
         folder = Form(dict(request.query_params)).path("protected", "the folder of your copies")
@@ -148,7 +152,7 @@ def _state(job: Job, since: int) -> dict[str, Any]:
         "left": job.time_left(),
         "sentences": list(job.sentences),
         "counts": job.counts(),
-        "rows": [asdict(row) for row in rows],
+        "rows": [asdict(row) | {"file": _shown(row.file)} for row in rows],
         "next": following,
         "more": following < job.told,
         "report": job.page is not None and state == "done",
@@ -164,10 +168,15 @@ def _zip(session: Session, job: Job) -> Path:
     dst, file = job.copies.dst, session.folder / f"protected{job.number}.zip"
     if not file.exists():
         names = [str(entry.output) for entry in read_manifest(dst).values() if entry.output]
-        with replacing(file) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        with replacing(file) as temporary, zipfile.ZipFile(temporary, "w", strict_timestamps=False) as archive:
             for name in [*names, MANIFEST, REPORT]:
-                archive.write(dst / name, name)
+                archive.write(dst / name, _shown(name))
     return file
+
+
+def _shown(name: str) -> str:
+    """A file's name as text: what is no UTF-8 in it is escaped."""
+    return name.encode(errors="surrogateescape").decode(errors="backslashreplace")
 
 
 @cache

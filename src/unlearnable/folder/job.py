@@ -9,6 +9,7 @@ import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from unlearnable.folder.method import Inputs, Method
 from unlearnable.images.budget import Budget
 from unlearnable.images.encode import SUFFIX, encode_photo
 from unlearnable.images.metadata import Notice
-from unlearnable.images.photos import Photo, UnreadablePhotoError, read_limited, read_photo
+from unlearnable.images.photos import Photo, UnreachableError, UnreadablePhotoError, read_limited, read_photo
 from unlearnable.images.platforms import PublishedSize, read_published
 from unlearnable.images.quality import measure
 from unlearnable.images.scan import MANIFEST, Found, output_names
@@ -124,6 +125,10 @@ class FolderJob:
                 **self.report.of_file(task.file),
             )
             inputs = self.method.inputs(entry, photo)
+        except UnreachableError as unreachable:
+            if task.earlier or not self.src.is_dir():  # a copy that was made is not given up for a disk that is away
+                raise OSError(errno.EIO, f"{name} {unreachable}") from unreachable
+            return self._skip(task, unreachable)
         except UnreadablePhotoError as unreadable:
             return self._skip(task, unreadable)
         height, width = inputs[0].shape[1:]
@@ -190,8 +195,10 @@ class FolderJob:
             output.parent.mkdir(parents=True, exist_ok=True)
             with replacing(output) as temporary:
                 temporary.write_bytes(content)
-                os.utime(temporary, ns=(original.st_atime_ns, original.st_mtime_ns))
-                temporary.chmod(original.st_mode & 0o777)
+                with suppress(OSError):  # there are disks that know neither
+                    os.utime(temporary, ns=(original.st_atime_ns, original.st_mtime_ns))
+                with suppress(OSError):
+                    temporary.chmod(original.st_mode & 0o777)
         except OSError as error:
             if error.errno not in NAMES_REFUSED:
                 raise

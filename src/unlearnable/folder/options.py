@@ -8,6 +8,7 @@ from unlearnable.folder.manifest import HIDING
 from unlearnable.hiding.network import MIN_SIDE
 from unlearnable.images.budget import Budget
 from unlearnable.images.platforms import PLATFORMS, PublishedSize
+from unlearnable.images.xmp import plain_texts
 from unlearnable.options import Against, Ask, Classes, Deal, Format, Per, Platform, Strength
 from unlearnable.protections import Protection, protection_named, protections
 from unlearnable.protections.deep_hiding import DeepHiding
@@ -99,6 +100,8 @@ class ProtectOptions:
             raise ValueError(f"expected a working size of at least {MIN_SIDE} px, got {self.working_size}")
         if self.ask is not None and self.ask not in get_args(Ask):
             raise ValueError(f"expected of ask {', '.join(get_args(Ask))}, got {self.ask}")
+        if self.terms is not None and [*plain_texts([self.terms])] != [self.terms.strip()]:
+            raise ValueError("expected terms of up to 8,192 characters that can be printed, and not none")
         if self.quality is not None and not 1 <= self.quality <= 100:
             raise ValueError(f"expected a JPEG quality from 1 to 100, got {self.quality}")
         self.protection()

@@ -1,6 +1,7 @@
 """One photo out: as a file that programs can read, with the pixels that were measured, and what its owner asks for."""
 
 import io
+from dataclasses import replace
 from typing import Any
 from zlib import Z_HUFFMAN_ONLY
 
@@ -8,8 +9,9 @@ import numpy as np
 from PIL import ExifTags, Image
 from PIL.PngImagePlugin import PngInfo
 
-from unlearnable.images.metadata import Notice
+from unlearnable.images.metadata import Notice, serialised
 from unlearnable.images.photos import Photo, UnreadablePhotoError
+from unlearnable.images.transparency import WHOLLY
 from unlearnable.options import Format
 
 SUFFIX: dict[Format, str] = {"png": ".png", "webp": ".webp", "jpeg": ".jpg"}
@@ -30,7 +32,9 @@ def encode_photo(photo: Photo, format: Format, quality: int = 90, notice: Notice
         UnreadablePhotoError: the format cannot hold this photo.
     """
     if photo.alpha is not None and format == "jpeg":
-        raise UnreadablePhotoError("JPEG cannot hold its transparency; use --format png or webp")
+        if (photo.alpha < WHOLLY).any():
+            raise UnreadablePhotoError("JPEG cannot hold its transparency; use --format png or webp")
+        photo = replace(photo, alpha=None)
     height, width = photo.pixels.shape[:2]
     if max(height, width) > MOST_SIDE.get(format, 1 << 31):
         raise UnreadablePhotoError(
@@ -70,4 +74,4 @@ def _with_resolution(exif: bytes, dpi: tuple[float, float] | None) -> bytes:
     kept.load(exif)
     kept[ExifTags.Base.XResolution], kept[ExifTags.Base.YResolution] = dpi
     kept[ExifTags.Base.ResolutionUnit] = INCHES
-    return kept.tobytes()
+    return serialised(kept)

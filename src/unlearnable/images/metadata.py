@@ -88,8 +88,7 @@ class Notice:
         before = own.text("xmpRights:UsageTerms")
         own = own.without("plus:DataMining")
         if self.terms and self.terms not in before:
-            own = own.without("xmpRights:UsageTerms")
-            said["xmpRights:UsageTerms"] = [f"{before} {self.terms}".strip()]
+            own = own.appended("xmpRights:UsageTerms", self.terms)
         elif not before:
             said["xmpRights:UsageTerms"] = [words for ask, words in WORDS.items() if asked.endswith(ASKED[ask])]
         return own.with_texts(said).to_bytes()
@@ -104,7 +103,25 @@ class Notice:
         for tag, length in ((ExifTags.Base.ExifImageWidth, width), (ExifTags.Base.ExifImageHeight, height)):
             if tag in own:
                 own[tag] = length
-        return kept.tobytes() if len(kept) else b""
+        return serialised(kept)
+
+
+class _Text(str):
+    """A text of EXIF: Pillow reads its bytes as Latin-1, and would write a question mark for what is not ASCII."""
+
+    def encode(self, encoding: str = "latin-1", errors: str = "replace") -> bytes:
+        """The bytes that were read."""
+        return str.encode(self, "latin-1", errors)
+
+
+def serialised(exif: Image.Exif) -> bytes:
+    """EXIF as bytes, its texts as they were; empty where it says nothing."""
+    inner = [exif.get_ifd(tag) for tag in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo) if tag in exif]
+    for directory in (exif, *inner):
+        for tag, value in [*directory.items()]:
+            if type(value) is str:
+                directory[tag] = _Text(value)
+    return exif.tobytes() if len(exif) else b""
 
 
 def read_exif(picture: Image.Image) -> tuple[bytes, list[str]]:
@@ -120,7 +137,7 @@ def read_exif(picture: Image.Image) -> tuple[bytes, list[str]]:
             for number in [number for number, value in own.items() if _is_long(value)]:
                 del own[number]
             own.pop(ExifTags.Base.MakerNote, None)  # may hold a clean preview, too
-        content = exif.tobytes() if len(exif) else b""
+        content = serialised(exif)
     except Exception:  # what is not EXIF can be anything
         return b"", [EXIF_DAMAGED]
     if len(content) > MOST_BYTES:
@@ -133,8 +150,9 @@ def read_xmp(picture: ImageFile.ImageFile) -> tuple[bytes, list[str]]:
     notes = []
     try:
         xmp = Xmp.parse(_packet(picture)).cleaned(strip_location=False)
-    except ValueError as damaged:
-        xmp, notes = Xmp(), [str(damaged)]
+        xmp.to_bytes()
+    except (ValueError, RecursionError):  # elements can be nested deeper than anybody means it
+        xmp, notes = Xmp(), [DAMAGED]
     xmp = xmp.with_texts(_iim(picture)).with_texts(_png_texts(picture))
     content = xmp.to_bytes()
     if len(content) > MOST_BYTES:

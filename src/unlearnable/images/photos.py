@@ -40,6 +40,10 @@ class UnreadablePhotoError(ValueError):
     """This file cannot be protected; the message says why, for the owner."""
 
 
+class UnreachableError(UnreadablePhotoError):
+    """This file could not be read from its disk, which says nothing of the picture."""
+
+
 class _TooLargeError(UnreadablePhotoError):
     """It is not even to be tried in another way."""
 
@@ -101,7 +105,8 @@ def read_limited(path: Path) -> bytes:
     """Read a file that begins like a picture and is not larger than one may be.
 
     Raises:
-        UnreadablePhotoError: it is no picture, larger than 1 GiB, or cannot be read.
+        UnreadablePhotoError: it is no picture, or larger than 1 GiB.
+        UnreachableError: its disk does not give it.
     """
     try:
         if path.stat().st_size > MAX_BYTES:
@@ -111,7 +116,7 @@ def read_limited(path: Path) -> bytes:
             _check_kind(head)
             return head + file.read()
     except OSError as error:
-        raise UnreadablePhotoError(f"cannot be read: {error.strerror}") from None
+        raise UnreachableError(f"cannot be read: {error.strerror}") from None
 
 
 def picture_size(path: Path) -> tuple[int, int]:

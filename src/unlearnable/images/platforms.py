@@ -139,17 +139,23 @@ class PublishedSize:
         return max(1, math.isqrt(area * height // width)), max(1, math.isqrt(area * width // height))
 
     def reduced(self, photo: Photo) -> Photo:
-        """The photo at that size: colours, and transparency where there is any, by Pillow's Lanczos."""
+        """The photo at that size: colours, and transparency where there is any, by Pillow's Lanczos.
+
+        Colours count as far as they are seen there: the black under a logo makes no dark edge of it.
+        """
         before = photo.pixels.shape[0], photo.pixels.shape[1]
         height, width = self.shape(*before)
         if (height, width) == before:
             return photo
 
-        def resized(plane: UInt8[ndarray, "h w"]) -> UInt8[ndarray, "h2 w2"]:
-            return np.asarray(Image.fromarray(plane).resize((width, height), Image.Resampling.LANCZOS))
-
-        pixels = np.stack([resized(np.ascontiguousarray(plane)) for plane in np.moveaxis(photo.pixels, 2, 0)], axis=2)
-        return replace(photo, pixels=pixels, alpha=None if photo.alpha is None else resized(photo.alpha))
+        channels = [photo.pixels] if photo.alpha is None else [photo.pixels, photo.alpha[..., None]]
+        whole = np.concatenate(channels, axis=2)
+        picture = Image.fromarray(whole[..., 0] if whole.shape[2] == 1 else whole)
+        resized = np.atleast_3d(np.asarray(picture.resize((width, height), Image.Resampling.LANCZOS)))
+        if photo.alpha is None:
+            return replace(photo, pixels=np.ascontiguousarray(resized))
+        pixels, alpha = np.ascontiguousarray(resized[..., :-1]), np.ascontiguousarray(resized[..., -1])
+        return replace(photo, pixels=pixels, alpha=alpha)
 
 
 def limited(rule: Rule, pixels: int, height: int, width: int, enlarge: bool = False) -> tuple[int, int]:

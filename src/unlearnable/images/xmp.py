@@ -4,6 +4,7 @@ XMP is RDF as XML (ISO 16684-1). Older blocks (IPTC-IIM, texts of a PNG) are bro
 Photo Metadata Standard, since PNG and WebP have no place for them. exiv2 does all this too, but is under the GPL.
 """
 
+import copy
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -26,6 +27,8 @@ PREFIXES = {
     "lr": "http://ns.adobe.com/lightroom/1.0/",
     "cc": "http://creativecommons.org/ns#",
 }
+for _prefix, _space in PREFIXES.items():
+    Xml.register_namespace(_prefix, _space)
 LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
 # What speaks of other pictures in the file, small copies, depths, brighter versions, or holds them.
 FOREIGN = (
@@ -46,6 +49,7 @@ LOCATION = {
     *("Iptc4xmpCore:Location", "Iptc4xmpCore:CountryCode"),
     *("Iptc4xmpExt:LocationCreated", "Iptc4xmpExt:LocationShown"),
 }
+PLACE = re.compile(r"gps|geo(code|tag)?|lat$|lon$|lng$|lati|longi|altitude|location", re.IGNORECASE)  # as names begin
 RIGHTS = {"dc", "xmpRights", "photoshop", "Iptc4xmpCore", "Iptc4xmpExt", "plus", "cc"}  # what a short packet keeps
 MOST_TEXT = 8192  # characters of one property: words are shorter, encoded pictures longer
 MOST_BYTES = 1 << 20  # of a packet that is read
@@ -78,9 +82,9 @@ class Xmp:
             root = Xml.fromstring(text)
         except (Xml.ParseError, ValueError, LookupError):
             raise ValueError(DAMAGED) from None
-        found = cls()
+        found, nested = cls(), _nested(root)
         for description in root.iter(f"{{{RDF}}}Description"):
-            if description in _nested(root):
+            if description in nested:
                 continue
             for name, value in description.attrib.items():
                 if not name.startswith(f"{{{RDF}}}") and name.startswith("{"):
@@ -98,7 +102,7 @@ class Xmp:
             for name, element in self.properties.items()
             if name not in unwanted
             and not element.tag.lstrip("{").startswith(FOREIGN)
-            and not (strip_location and name.startswith("exif:GPS"))
+            and not (strip_location and PLACE.match(name.rpartition(":")[2]))
             and len("".join(element.itertext())) <= MOST_TEXT
         }
         return Xmp(kept)
@@ -111,6 +115,16 @@ class Xmp:
         """Without some properties."""
         return Xmp({name: element for name, element in self.properties.items() if name not in names})
 
+    def appended(self, name: str, text: str) -> "Xmp":
+        """With a sentence after what a property says, in the language that is the default; other languages stay."""
+        element = copy.deepcopy(self.properties.get(name))
+        items = [] if element is None else list(element.iter(f"{{{RDF}}}li"))
+        item = next((item for item in items if item.get(LANGUAGE) == "x-default"), items[0] if items else None)
+        if element is None or item is None:
+            return self.without(name).with_texts({name: [f"{self.text(name)} {text}".strip()]})
+        item.text = f"{item.text or ''} {text}".strip()
+        return Xmp(self.properties | {name: element})
+
     def with_texts(self, texts: Mapping[str, Iterable[str]]) -> "Xmp":
         """With more properties, each a text or several, where there is none of that name yet."""
         given = {name: list(values) for name, values in texts.items() if name not in self.properties}
@@ -119,7 +133,10 @@ class Xmp:
     def text(self, name: str) -> str:
         """What a property says; empty where there is none."""
         element = self.properties.get(name)
-        return "" if element is None else " ".join(text.strip() for text in element.itertext() if text.strip())
+        if element is None:
+            return ""
+        said = " ".join(text.strip() for text in element.itertext() if text.strip())
+        return said or element.get(f"{{{RDF}}}resource", "")
 
     def to_bytes(self) -> bytes:
         """The packet; empty where there is nothing."""
@@ -129,8 +146,6 @@ class Xmp:
         description = Xml.SubElement(Xml.SubElement(root, _long("rdf:RDF")), _long("rdf:Description"))
         description.set(_long("rdf:about"), "")
         description.extend(self.properties[name] for name in sorted(self.properties))
-        for prefix, space in PREFIXES.items():
-            Xml.register_namespace(prefix, space)
         body = Xml.tostring(root, encoding="unicode")
         start = '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
         return f'{start}\n{body}\n<?xpacket end="w"?>'.encode()
