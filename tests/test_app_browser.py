@@ -137,7 +137,7 @@ def test_stop_and_go_on_from_a_folder(page, place):
     assert ended(page, "protect") in ("Stopped", "Done")
     page.get_by_label("Or the place of a folder on this computer").fill(str(source))
     page.get_by_role("button", name="Protect", exact=True).click()
-    page.get_by_text("50 pictures protected").wait_for()
+    page.get_by_text("50 pictures protected, in").last.wait_for()
     assert len(list(Path(f"{source} protected").glob("*.png"))) == 50
     assert page.locator("#check-protected").input_value() == f"{source} protected"
 
