@@ -28,6 +28,7 @@ from unlearnable.options import Against, Ask, Classes, Deal, Format, Per, Platfo
 
 if TYPE_CHECKING:
     from unlearnable.folder.options import ProtectOptions
+    from unlearnable.images.scan import Found
 
 LISTED = 20
 WORST = 3
@@ -167,7 +168,6 @@ def protect(
         say("Warning: JPEG alters the pictures after the budget was enforced; it is measured on the files.")
     with errors(DivergedError), stages() as on_stage:
         key_file = key.expanduser() if key else default_key_file()
-        _say_before(src, dst, options, key_file)
         report = protect_folder(
             src,
             dst,
@@ -176,6 +176,7 @@ def protect(
             device=device,
             ray=ray_address or ray,
             visibility=_count(visibility),
+            on_found=lambda found: _say_before(src, dst, found, options, key_file),
             on_file=partial(on_stage, "protecting"),
             on_stage=on_stage,
         )
@@ -242,17 +243,15 @@ def _count(files: str) -> int | None:
     return int(files)
 
 
-def _say_before(src: Path, dst: Path, options: "ProtectOptions", key_file: Path) -> None:
+def _say_before(src: Path, dst: Path, found: list["Found"], options: "ProtectOptions", key_file: Path) -> None:
     """Say what is about to be made: a key, and how much."""
     from unlearnable.folder.ending import size_in_words
     from unlearnable.folder.space import Room
-    from unlearnable.images.scan import scan
 
-    if src.is_dir() and (found := scan(src)):
-        room = Room.expected(src, dst, found, options)
-        say(
-            f"pictures: {len(found):,}, {size_in_words(room.originals)}; their copies will take about "
-            f"{size_in_words(room.copies)}; {size_in_words(room.free)} are free"
-        )
+    room = Room.expected(src, dst, found, options)
+    say(
+        f"pictures: {len(found):,}, {size_in_words(room.originals)}; their copies will take about "
+        f"{size_in_words(room.copies)}; {size_in_words(room.free)} are free"
+    )
     if not key_file.exists():
         say(f"Making your key: {key_file}")

@@ -8,13 +8,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from jaxtyping import Complex, Float
 from numpy import fft, ndarray
 from PIL import Image
 
 from unlearnable.folder.job import working_picture
-from unlearnable.hiding.inference import reveal_secrets
+from unlearnable.hiding.inference import reveal_secret
 from unlearnable.hiding.network import Hider
 from unlearnable.images.photos import Photo
 from unlearnable.semantics.identify import KeyScore, Seen, rank_key
@@ -76,8 +75,7 @@ def _parts(photo: Photo, hider: Hider, shape: Shape) -> Iterator[Part]:
     canvas, long_side = _canvas(shape), max(shape)
     sizes = long_side * STEP ** np.arange(0, np.log(SMALLEST) / np.log(STEP), -1.0)
     for size in sizes:
-        working = torch.from_numpy(working_picture(photo, round(size), enlarge=True).copy())[None]
-        part = _reduced(grey(reveal_secrets(hider, working)[0].numpy()))
+        part = _reduced(grey(reveal_secret(hider, working_picture(photo, round(size), enlarge=True))))
         room = canvas[0] - part.shape[0], canvas[1] - part.shape[1]
         if min(room) >= 0:
             places = slice(0, room[0] + 1), slice(0, room[1] + 1)

@@ -41,6 +41,7 @@ def protect_folder(
     device: str | None = None,
     ray: bool | str = False,
     visibility: int | None = SAMPLE,
+    on_found: Callable[[list[Found]], None] | None = None,
     on_file: Callable[[int, int], None] | None = None,
     on_stage: OnStage | None = None,
     **keywords: Any,
@@ -59,6 +60,7 @@ def protect_folder(
         ray: let a Ray cluster do it: that of this address; when True that of ``RAY_ADDRESS``, else one of this
             machine alone (`folder.ray`). All its nodes must see both folders.
         visibility: of how many files, from all over, what people see is measured (`images.visibility`); None for all.
+        on_found: called with the files of ``src``, before anything is made of them, the key among it.
         on_file: called with (files done, files in all) after every file.
         on_stage: called with what is done (``grouping`` while pictures are grouped, ``reading`` or ``optimising`` while
             a method looks at the whole set, ``looking`` while what people see is measured), files or steps done, and
@@ -95,6 +97,8 @@ def protect_folder(
     seen_by_all = [src.resolve() / found[0].name, *method.private]
     with locked(dst):
         earlier = _earlier(dst, key_file)
+        if on_found:
+            on_found(found)
         classed = classify(src, dst, found, options, earlier, _device(device, ray) or best_device(), on_stage)
         found, perturbed = classed.files, method.inspect(src, classed.files)
         with cluster.joined(None if ray is True else ray, dst.resolve(), seen_by_all) if ray else nullcontext():

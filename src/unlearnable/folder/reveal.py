@@ -1,11 +1,10 @@
 """Take the hidden pictures out of protected files, and say whose they are."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from jaxtyping import UInt8
 from numpy import ndarray
 from PIL import Image
@@ -14,8 +13,8 @@ from unlearnable.compute.devices import device_named
 from unlearnable.folder.cropped import Shape, score_part
 from unlearnable.folder.found import Gathered, readings
 from unlearnable.folder.job import working_picture
-from unlearnable.folder.manifest import Report, read_manifest
-from unlearnable.hiding.inference import generation_of, prepare, reveal_secrets, weights_named
+from unlearnable.folder.manifest import ManifestEntry, Report, read_manifest
+from unlearnable.hiding.inference import generation_of, prepare, reveal_secret, weights_named
 from unlearnable.hiding.network import Hider
 from unlearnable.images.photos import Photo, UnreadablePhotoError, read_limited, read_photo
 from unlearnable.images.scan import REPORT, output_names, scan
@@ -105,14 +104,15 @@ def reveal_folder(
         raise ValueError(f"{existing[0]} exists already; name another --out")
     known_by = destination or (Path(protected) if protected else None)
     report = _report(known_by) if known_by else None
-    numbers = _numbers(destination) if destination else {}
+    entries = list(read_manifest(known_by).values()) if known_by else []
+    numbers = _numbers(entries) if destination else {}
     assumed = report.secret_numbers if report and secret_number is None else [secret_number or 0]
     options = report.options if report else {}
     of_report = generation_of(report.weights) if report else None
     hider = Hider.load(weights_named(weights or of_report))
     claimed = claimed_secrets(key, secrets, hider, options.get("secrets")) if key is not None else None
     recorded_size = options.get("working_size", working_size)
-    shapes = _common_shapes(known_by) if known_by else []
+    shapes = _common_shapes(entries)
     sizes = sorted({recorded_size, *(min(max(shape), 2 * min(shape)) for shape in shapes)}, reverse=True)
     hider = prepare(hider, device_named(device))
     revealed, skipped = {}, {}
@@ -124,9 +124,9 @@ def reveal_folder(
             skipped[name] = str(unreadable)
         else:
             number = numbers.get((root / name).relative_to(destination or root).as_posix())
-            found = _read(hider, photo, sizes if number is None else recorded_size)
-            secret = next(iter(found.values()))
-            _save(secret, target)
+            ways = readings(photo, sizes) if number is None else {"": working_picture(photo, recorded_size)}
+            found = {reading: reveal_secret(hider, working) for reading, working in ways.items()}
+            _save(next(iter(found.values())), target)
             revealed[name] = str(target)
             if claimed:
                 gathered.add(claimed, found, assumed if number is None else [number])
@@ -139,26 +139,15 @@ def reveal_folder(
     return Revelation(revealed, skipped, score)
 
 
-def _read(hider: Hider, photo: Photo, size: int | list[int]) -> dict[str, UInt8[ndarray, "3 h w"]]:
-    """The secret in a photo at its working size; where that may be one of several, by every reading."""
-    ways = readings(photo, size) if isinstance(size, list) else {"": working_picture(photo, size)}
-    return {reading: _revealed(hider, working) for reading, working in ways.items()}
-
-
-def _common_shapes(destination: Path) -> list[Shape]:
+def _common_shapes(entries: Iterable[ManifestEntry]) -> list[Shape]:
     """Those that most working pictures of a folder of copies have."""
-    entries = read_manifest(destination).values()
     shapes = Counter((e.working_height, e.working_width) for e in entries if e.working_height and e.working_width)
     return [shape for shape, _ in shapes.most_common(MOST_SHAPES)]
 
 
-def reveal_photo(hider: Hider, photo: Photo, working_size: int, enlarge: bool = False) -> UInt8[ndarray, "3 h w"]:
-    """The secret in one photo, at its working size, to which a smaller one may be enlarged; ``hider`` is prepared."""
-    return _revealed(hider, working_picture(photo, working_size, enlarge))
-
-
-def _revealed(hider: Hider, working: UInt8[ndarray, "3 h w"]) -> UInt8[ndarray, "3 h w"]:
-    return reveal_secrets(hider, torch.from_numpy(working.copy())[None])[0].numpy()
+def reveal_photo(hider: Hider, photo: Photo, working_size: int) -> UInt8[ndarray, "3 h w"]:
+    """The secret in one photo, at its working size; ``hider`` is prepared."""
+    return reveal_secret(hider, working_picture(photo, working_size))
 
 
 def _save(secret: UInt8[ndarray, "3 h w"], target: Path) -> None:
@@ -213,7 +202,6 @@ def _report(destination: Path) -> Report:
     return report
 
 
-def _numbers(destination: Path) -> dict[str, int]:
+def _numbers(entries: Iterable[ManifestEntry]) -> dict[str, int]:
     """The secret's number of every copy that a manifest lists."""
-    entries = read_manifest(destination).values()
     return {e.output: e.secret_number for e in entries if e.output and e.secret_number is not None}

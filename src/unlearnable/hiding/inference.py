@@ -6,7 +6,8 @@ from importlib.resources import files
 from pathlib import Path
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
+from numpy import ndarray
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -71,6 +72,11 @@ def reveal_secrets(hider: Hider, published: Images8, seed: int = 0) -> Images8:
         revealed.append(hider.reveal(stego, latent_noise(stego, generator))[1].cpu())
     secrets = torch.cat(revealed)[..., : published.shape[-2], : published.shape[-1]]
     return secrets.clamp(0, 1).mul(255).round().to(torch.uint8)
+
+
+def reveal_secret(hider: Hider, published: UInt8[ndarray, "3 h w"]) -> UInt8[ndarray, "3 h w"]:
+    """The secret in one published picture."""
+    return reveal_secrets(hider, torch.from_numpy(published.copy())[None])[0].numpy()
 
 
 def _chunks(pictures: Tensor) -> tuple[Tensor, ...]:

@@ -76,7 +76,8 @@ SIGNATURES: tuple[tuple[int, tuple[bytes, ...], Kind], ...] = (  # at which byte
     (4, (b"moov", b"mdat", b"wide", b"free", b"skip"), FILM),
 )
 PICTURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"BM")
-PICTURE_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"mif2", b"msf1", b"avif", b"avis")
+HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"mif2", b"msf1")
+PICTURE_BRANDS = (*HEIF_BRANDS, b"avif", b"avis")
 
 
 def is_read(head: bytes) -> bool:

@@ -21,13 +21,12 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from unlearnable.images.budget import Pixels
 from unlearnable.images.colour import TooDeepError, coloured
-from unlearnable.images.kinds import HEAD, RAW, READ, is_read, kind_of
+from unlearnable.images.kinds import HEAD, HEIF_BRANDS, RAW, READ, is_read, kind_of
 from unlearnable.images.mended import mended
 from unlearnable.images.metadata import EXIF_DAMAGED, read_dpi, read_exif, read_xmp
 
 READ_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF")
 HEIF = "HEIF"
-HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"mif2", b"msf1")
 MAX_PIXELS = 178_956_970  # where Pillow, too, speaks of a decompression bomb
 MAX_BYTES = 1 << 30
 SUB_IFDS, SUBFILE_TYPE, PHOTOMETRIC, DNG_VERSION = 330, 254, 262, 50706  # tags of TIFF

@@ -9,13 +9,11 @@ from pathlib import Path, PurePosixPath
 
 from unlearnable.images.kinds import HEAD, READ_SUFFIXES, refused_kind
 from unlearnable.storage.atomic import PARTIAL
-from unlearnable.storage.lock import LOCK
 
 MANIFEST = "manifest.jsonl"
 REPORT = "report.json"
 CHECKPOINT = f"checkpoint{PARTIAL}"  # of an optimisation that has not come to its end
 GROUPS = "groups.safetensors"  # where the groups lie, of pictures that were grouped by what they show
-BESIDE = {MANIFEST, REPORT, CHECKPOINT, GROUPS, LOCK}  # the pictures
 
 # What systems, file managers and photo programs leave behind, folders with small clean copies among them, beside
 # whatever begins with a dot.
