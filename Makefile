@@ -26,7 +26,7 @@ benchmark: $(VENV)/installed
 	$(BIN)/python benchmarks/hide.py
 
 clean:
-	rm -rf demo site .site .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf demo site .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

@@ -1,8 +1,8 @@
 """Build the documentation as a site that opens offline: ``python docs/build_site.py [FOLDER]``, or ``make docs``.
 
 Pages are written for whoever reads them in the repository. So the site's source is a copy of what they link to, in the
-same places, made in ``.site/``; then MkDocs builds it, and a link that leads nowhere is an error. Made for the site
-alone: the help of every command, the tutorial as a page, and a list of files for every folder of results.
+same places, in a temporary folder; then MkDocs builds it, and a link that leads nowhere is an error. Made for the
+site alone: the help of every command, the tutorial as a page, and a list of files for every folder of results.
 """
 
 import base64
@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, get_args, get_type_hints
 
 import nbformat
@@ -20,7 +21,6 @@ from typer.main import get_command
 from unlearnable.cli import app
 
 ROOT = Path(__file__).parents[1]
-SOURCE = ROOT / ".site"
 COPIED = (
     *("*.md", "LICENSE", "pyproject.toml", "docs/*.md", "docs/*.svg", "docs/*.webp", "docs/*.css", "docs/*.js"),
     *("results/**/*", "examples/*", "src/unlearnable/hiding/weights/*/*.md", "src/unlearnable/hiding/weights/*/*.png"),
@@ -29,27 +29,27 @@ WORDS = {Path: "a path", str: "text", int: "a whole number", float: "a number", 
 LINK = re.compile(r"(!?)\[([^\]]*)\]\(<?([^)#>\s]+)>?(#[^)]*)?\)")
 
 
-def stage() -> None:
-    """Fill ``.site/``."""
-    shutil.rmtree(SOURCE, ignore_errors=True)
+def stage(source: Path) -> None:
+    """Fill the folder that MkDocs reads."""
     for file in sorted({file for pattern in COPIED for file in ROOT.glob(pattern) if file.is_file()}):
-        copy(file, SOURCE / file.relative_to(ROOT))
-    for folder in [SOURCE / "results", *(path for path in (SOURCE / "results").rglob("*") if path.is_dir())]:
-        write(folder / "index.md", listing(folder))
-    write(SOURCE / "docs" / "commands.md", commands())
-    write(SOURCE / "examples" / "tutorial.md", notebook(SOURCE / "examples" / "tutorial.ipynb"))
+        copy(file, source)
+    for folder in [source / "results", *(path for path in (source / "results").rglob("*") if path.is_dir())]:
+        write(folder / "index.md", listing(folder, source))
+    write(source / "docs" / "commands.md", commands())
+    write(source / "examples" / "tutorial.md", notebook(source / "examples" / "tutorial.ipynb", source))
 
 
-def copy(file: Path, target: Path) -> None:
-    """A file, and of a page also what else of the repository it links to."""
+def copy(file: Path, source: Path) -> None:
+    """A file to its place below ``source``, and of a page also what else of the repository it links to."""
+    target = source / file.resolve().relative_to(ROOT)
     target.parent.mkdir(parents=True, exist_ok=True)
     if file.suffix == ".md":
-        write(target, LINK.sub(lambda found: linked(found, file), file.read_text()))
+        write(target, LINK.sub(lambda found: linked(found, file, source), file.read_text()))
     elif not target.exists():
         shutil.copyfile(file, target)
 
 
-def linked(link: re.Match[str], page: Path) -> str:
+def linked(link: re.Match[str], page: Path, source: Path) -> str:
     """A link as the site needs it: a folder's leads to the list of its files, and a notebook's to its page."""
     drawn, text, address, place = link.groups()
     target = page.parent / address
@@ -62,13 +62,13 @@ def linked(link: re.Match[str], page: Path) -> str:
     elif target.suffix == ".ipynb":
         address = f"{address.removesuffix('.ipynb')}.md"
     elif target.is_file() and target.suffix != ".md":
-        copy(target, SOURCE / target.resolve().relative_to(ROOT))
+        copy(target, source)
     return f"{drawn}[{text}]({address}{place or ''})"
 
 
-def listing(folder: Path) -> str:
+def listing(folder: Path, source: Path) -> str:
     """A page that names the files of a folder."""
-    name = folder.relative_to(SOURCE)
+    name = folder.relative_to(source)
     files = sorted(path.name + ("/index.md" if path.is_dir() else "") for path in folder.iterdir())
     lines = [f"- [{file.removesuffix('/index.md')}]({file})" for file in files if file != "index.md"]
     return f"# {name}\n\n" + "\n".join(lines) + "\n"
@@ -112,12 +112,12 @@ def takes(hint: Any) -> str:
     return ", ".join(parts)
 
 
-def notebook(file: Path) -> str:
+def notebook(file: Path, source: Path) -> str:
     """A notebook as a page: text, code, and what came out, pictures as files beside the page."""
     parts, pictures = [], 0
     for cell in nbformat.read(file, as_version=4).cells:
         if cell.cell_type == "markdown":
-            parts.append(LINK.sub(lambda found: linked(found, ROOT / "examples" / "tutorial.md"), cell.source))
+            parts.append(LINK.sub(lambda found: linked(found, ROOT / "examples" / "tutorial.md", source), cell.source))
             continue
         parts.append(f"```python\n{cell.source}\n```")
         for output in cell.outputs:
@@ -141,9 +141,12 @@ def write(file: Path, text: str) -> None:
 def main() -> None:
     """Stage, and build."""
     out = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "site").resolve()
-    stage()
     words = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--config-file", ROOT / "mkdocs.yml"]
-    done = subprocess.run([*words, "--site-dir", out], cwd=ROOT, env=os.environ | {"NO_MKDOCS_2_WARNING": "1"})
+    with TemporaryDirectory() as folder:
+        source = Path(folder).resolve()
+        stage(source)
+        settings = {"SITE_SOURCE": str(source), "NO_MKDOCS_2_WARNING": "1"}
+        done = subprocess.run([*words, "--site-dir", out], cwd=ROOT, env=os.environ | settings)
     if done.returncode:
         sys.exit("a page is not as it should be; MkDocs says above which one")
     print(f"look at {out / 'index.html'}")

@@ -17,7 +17,7 @@ CONFIG = ROOT / "mkdocs.yml"
 LOADED = {"script": "src", "img": "src", "iframe": "src", "source": "src", "video": "src", "link": "href"}
 pytest.importorskip("material", reason="needs the extra docs")
 pytest.importorskip("mkdocstrings", reason="needs the extra docs")
-pytestmark = pytest.mark.xdist_group("site")  # all of them build in .site/
+pytestmark = pytest.mark.xdist_group("site")  # built once
 
 
 @pytest.fixture(scope="module")
