@@ -11,11 +11,12 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from unlearnable.compute.devices import at_once, fast
+from unlearnable.compute.devices import at_once, has_fast_bf16
 from unlearnable.images.imageset import Images, Images8
 from unlearnable.victims.architectures import Victim, victim_named
 from unlearnable.victims.backbones import BACKBONES, Backbone, weights_file
 from unlearnable.victims.features import penultimate
+from unlearnable.victims.folding import folded
 
 HELD_OUT = "efficientnet_lite1"  # tests the carrier, so nothing is ever made against it
 SURROGATES = tuple(name for name in BACKBONES if name != HELD_OUT)
@@ -93,8 +94,7 @@ def network_named(name: str) -> nn.Module:
         victim: Victim = Backbone(pretrained=name, enlarges=False)
     else:
         victim = replace(victim_named(name.partition("@")[0]), pretrained=str(file))
-    model = victim.build(1, SIDE)
-    return model.eval().requires_grad_(False)
+    return folded(victim.build(1, SIDE).eval().requires_grad_(False))
 
 
 def surrogate_file(name: str) -> Path:
@@ -121,8 +121,9 @@ def features_of_all(model: nn.Module, pictures: Images8, device: torch.device) -
 
 
 def features_of(model: nn.Module, pictures: Images) -> Features:
-    """What the last layer of a network sees."""
-    with fast(pictures.device):
+    """What the last layer of a network sees; on a CPU bf16 slows the convolutions of one channel, of which most are."""
+    device = pictures.device
+    with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda" and has_fast_bf16(device)):
         return penultimate(model, pictures.contiguous(memory_format=torch.channels_last)).float()
 
 
