@@ -1,22 +1,25 @@
 """How far pulled features move in a network that was not asked, for ways of pulling that are seen alike.
 
-    python benchmarks/pulls.py --photos ../shared/data/imagenette --out results/pulls.json --ways "" steps=18 power=1.2
+    python benchmarks/pulls.py --photos ../shared/data/imagenette --out results/pulls.json --ways "" unseen=0 steps=72
 
 Each way changes the same photographs against one network, EfficientNet-Lite0, and is judged by another, Lite2: how much
 nearer than to their own class's centre their features are to the other's (cosine of standardised features: below zero
 the own one is nearer, and a clean picture's stands in the first line), and the share of pictures for which that is so;
 as published, after JPEG 75, and reduced to 160 px. All ways get the strength at which SSIMULACRA2 is `--ssimulacra2`
-on average. Lite1, which tests the carrier, is not looked at: what is chosen here is chosen without it. One JSON object
-a line of the file; a line is there as soon as it is measured, and the same command goes on from there.
+on each picture; with
+`--hidden` a picture is hidden first, up to that score. Lite1, which tests the carrier, is not looked at: what is chosen
+here is chosen without it. One JSON object a line of the file; a line is there as soon as it is measured, and the same
+command goes on from there.
 """
 
 import argparse
 import json
 import time
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
+import yaml
 from carriers import HALVINGS, STRONGEST, WEAKEST, published, seen, whole
 from jaxtyping import Float
 from torch import Tensor
@@ -30,13 +33,11 @@ from unlearnable.images.jpeg import jpeg
 from unlearnable.images.ssimulacra2 import Ssimulacra2
 from unlearnable.keys import Key
 from unlearnable.protections.base import protection_named
-from unlearnable.registry import Registry
 from unlearnable.storage.atomic import write
 from unlearnable.storage.provenance import __version__
 
 ASKED, JUDGE = SURROGATES
 LOOKED_AT = 32  # pictures of each class, by which networks know where it lies
-WAYS: Registry[Targeting] = Registry("ways to pull")
 
 
 def some(data: ImageSet, each: int, skipped: int = 0) -> ImageSet:
@@ -45,7 +46,7 @@ def some(data: ImageSet, each: int, skipped: int = 0) -> ImageSet:
     return data[torch.cat(places)]
 
 
-def strengths(data: ImageSet, change: Float[Tensor, "n 3 h w"], target: float, beside=0) -> Float[Tensor, " n"]:
+def strengths(data: ImageSet, change: Float[Tensor, "n 3 h w"], target: float, beside: Tensor) -> Float[Tensor, " n"]:
     """How many times each picture's change makes its SSIMULACRA2 ``target``, beside what is hidden."""
     originals = Ssimulacra2(whole(data))
     low, high = torch.full((len(data),), WEAKEST), torch.full((len(data),), STRONGEST)
@@ -90,26 +91,17 @@ def main() -> None:
     hidden = torch.zeros(few.images.shape)
     if options.hidden:
         hidden = scaled(protection_named("deep_hiding").changes(few, 0), 1)
-        hidden *= strengths(few, hidden, options.hidden)[:, None, None, None]
-        print("hidden", hidden.square().mean().sqrt())
+        hidden *= strengths(few, hidden, options.hidden, torch.zeros(()))[:, None, None, None]
     lines = json.loads(options.out.read_text()) if options.out.exists() else []
     for way in (None, *options.ways):
-        what = {
-            "way": way,
-            "each": options.each,
-            "target": options.ssimulacra2,
-            "hidden": options.hidden,
-            "version": __version__,
-        }
+        what = {"way": way, "each": options.each, "target": options.ssimulacra2, "hidden": options.hidden}
+        what |= {"version": __version__}
         if any(line | what == line for line in lines):
             continue
         start, made = time.perf_counter(), few
         if way is not None:
-            fields = {name: float(value) for name, value in (field.split("=") for field in way.split(",") if field)}
-            pull = replace(
-                Targeting([asked], pairs, 0),
-                **{k: int(v) if v == int(v) and k == "steps" else v for k, v in fields.items()},
-            )
+            fields = yaml.safe_load("{" + way.replace("=", ": ") + "}")
+            pull = Targeting([asked], pairs, 0, **fields)
             change: Float[Tensor, "n 3 h w"] = scaled(pull(few.images, hidden, few.labels), 1)
             what |= {"seconds": round((time.perf_counter() - start) / len(few), 2)}
             times = strengths(few, change, options.ssimulacra2, hidden)

@@ -36,9 +36,10 @@ def folded(model: nn.Module) -> nn.Module:
 
 def _pairs(parent: nn.Module) -> Iterator[tuple[tuple[str, nn.Conv2d], tuple[str, nn.BatchNorm2d]]]:
     for (name, layer), (after, following) in pairwise(parent.named_children()):
-        if isinstance(layer, nn.Conv2d) and isinstance(following, nn.BatchNorm2d):
-            if layer.out_channels == following.num_features:
-                yield (name, layer), (after, following)
+        if not (isinstance(layer, nn.Conv2d) and isinstance(following, nn.BatchNorm2d)):
+            continue
+        if layer.out_channels == following.num_features:
+            yield (name, layer), (after, following)
 
 
 def _rest(normalisation: nn.BatchNorm2d) -> nn.Module:
