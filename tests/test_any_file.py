@@ -207,14 +207,30 @@ def test_lab_is_converted():
     assert np.abs(photo.pixels.astype(int) - np.asarray(picture())).mean() < 2  # fmt: skip
 
 
+def sixteen_bits(values: np.ndarray, clear: tuple[int, ...] = ()) -> bytes:
+    """A PNG of grey, or of red, green and blue, which Pillow does not write; one value may be transparent."""
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    header = struct.pack(">IIBBBBB", *values.shape[1::-1], 16, 2 if values.ndim == 3 else 0, 0, 0, 0)
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+    if clear:
+        chunks.insert(1, (b"tRNS", struct.pack(f">{len(clear)}H", *clear)))
+    parts = [struct.pack(">I", len(c)) + n + c + struct.pack(">I", zlib.crc32(n + c)) for n, c in chunks]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
 def test_sixteen_bits_of_colour_are_cut_and_said_to_be():
     values = np.random.default_rng(0).integers(0, 65536, (9, 9, 3), dtype=np.uint16)
-    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
-    header = struct.pack(">IIBBBBB", 9, 9, 16, 2, 0, 0, 0)
-    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
-    parts = [struct.pack(">I", len(c)) + n + c + struct.pack(">I", zlib.crc32(n + c)) for n, c in chunks]
-    photo = read_photo(b"\x89PNG\r\n\x1a\n" + b"".join(parts))
+    photo = read_photo(sixteen_bits(values))
     assert photo.notes == ("16 bits a colour cut to the upper 8",) and np.array_equal(photo.pixels, values >> 8)
+
+
+@pytest.mark.parametrize("clear", [(500,), (40_000, 500, 65_535)])
+def test_the_transparent_value_of_sixteen_bits_stays_transparent(clear):
+    shape = (20, 20) if len(clear) == 1 else (20, 20, 3)
+    values = np.random.default_rng(0).integers(0, 65536, shape, dtype=np.uint16)
+    values[:5] = clear if len(clear) > 1 else clear[0]
+    photo = read_photo(sixteen_bits(values, clear))
+    assert photo.alpha is not None and not photo.alpha[:5].any() and photo.alpha[5:].mean() > 250
 
 
 @pytest.mark.parametrize("progressive", [False, True])

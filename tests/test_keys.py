@@ -1,3 +1,5 @@
+import errno
+import os
 import stat
 
 import pytest
@@ -12,6 +14,18 @@ def test_a_key_is_made_once_for_its_owner_alone(tmp_path):
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert Key.open(file) == Key.read(file) == key
     assert Key.open(tmp_path / "other") != key
+
+
+def test_a_key_that_cannot_be_written_leaves_nothing_in_the_way(tmp_path, monkeypatch):
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        with pytest.raises(OSError, match="No space"):
+            Key.open(tmp_path / "key")
+    assert not (tmp_path / "key").exists()
+    assert Key.open(tmp_path / "key") == Key.read(tmp_path / "key")
 
 
 def test_a_key_does_not_show_its_bytes():

@@ -47,10 +47,14 @@ class Key:
             descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
         except FileExistsError:
             return cls.read(path)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(secrets.token_bytes(KEY_BYTES))
-            file.flush()
-            os.fsync(descriptor)  # a power cut must not lose it when copies are out
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(secrets.token_bytes(KEY_BYTES))
+                file.flush()
+                os.fsync(descriptor)  # a power cut must not lose it when copies are out
+        except BaseException:
+            path.unlink()  # of a full disk, say: half a key would be in the way of the next
+            raise
         return cls.read(path)
 
     @classmethod

@@ -105,4 +105,7 @@ def _eight_bits(picture: Image.Image) -> Image.Image:
             "convert it first"
         )
     values = np.asarray(picture).astype(np.uint32)
-    return Image.fromarray(((values + 128) // 257).astype(np.uint8))
+    grey = Image.fromarray(((values + 128) // 257).astype(np.uint8))
+    if (clear := picture.info.get("transparency")) is not None:  # the one value that a PNG calls transparent
+        grey.putalpha(Image.fromarray(np.where(values == clear, 0, 255).astype(np.uint8)))
+    return grey

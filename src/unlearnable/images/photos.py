@@ -211,6 +211,8 @@ def _decode(opened: ImageFile.ImageFile) -> Photo:
         notes.append("only its first frame")
     if any(";16" in str(tile.args) for tile in getattr(opened, "tile", ())) and opened.mode.startswith(("RGB", "LA")):
         notes.append("16 bits a colour cut to the upper 8")
+        if isinstance(clear := opened.info.get("transparency"), tuple):  # one colour, which Pillow does not cut
+            opened.info["transparency"] = tuple(value >> 8 for value in clear)
     picture, upright_notes = _upright(opened)
     exif, exif_notes = read_exif(opened)
     xmp, xmp_notes = read_xmp(opened)
