@@ -112,6 +112,7 @@ def test_a_copy_that_is_seen_more_than_its_strength_allows_is_found_out(job, pho
 def test_the_command_says_how_many_got_less(photos, tmp_path, weights):
     words = ("protect", photos, tmp_path / "out", "--key", tmp_path / "key", "--weights", weights)
     said = run(*words, "--strength", "light").output
+    assert "Light is not enough against training" in " ".join(said.split())
     assert "with less than the budget, because more would be seen" in said
     refused = run(*words, "--strength", "light", "--budget", "linf:8", code=2).output
     assert "expected with the strength light a budget such as rms:8, got linf:8" in refused

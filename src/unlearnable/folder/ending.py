@@ -26,7 +26,7 @@ def ending(report: Report, where: str, key_file: Path) -> list[str]:
     if left_out := "; ".join(_left_out(report)):
         lines.append(left_out)
     if summary["protected"]:
-        lines += [_seen(summary), *_size(summary, report.options["format"])]
+        lines += [_seen(summary) + _weak(report), *_size(summary, report.options["format"])]
     if report.hides:
         lines.append(f"Your key, {report.key}, is {key_file}: keep it, it alone shows that what is hidden is yours")
     else:
@@ -88,6 +88,13 @@ def _seen(summary: dict[str, Any]) -> str:
         f"The change that is seen most, of {_files(seen['files'], 'file')} looked at, is in {summary['most_visible']}: "
         f"{in_words(seen['worst_crop_min'])} (SSIMULACRA2 {seen['worst_crop_min']:.1f}; {spread}{over})"
     )
+
+
+def _weak(report: Report) -> str:
+    """A word of warning where little is hidden (docs/protect.md, "Strength")."""
+    if report.options.get("strength") != "light":
+        return ""
+    return ". Light is not enough against training: a classifier learnt as much from such copies as from originals"
 
 
 def _size(summary: dict[str, Any], format: str) -> Iterator[str]:
