@@ -7,7 +7,7 @@ under one a group, as many groups as are asked for or as the pictures suggest, b
 texture. The trainer has the ten true labels, reduces the pictures to 64 px and trains `resnet9` from scratch, as in
 plans/strengths_quick.yaml. Beside it clean pictures, and the same protection that was told the true classes. One JSON
 object a line of the file; a line is there as soon as it is measured, and the same command goes on from there. Beside
-the file stands the table. One seed.
+the file stands the table: means over the seeds of the training, of which `--seeds` says how many.
 """
 
 import argparse
@@ -17,6 +17,7 @@ from collections import Counter
 from dataclasses import asdict, replace
 from functools import lru_cache
 from pathlib import Path
+from statistics import mean
 
 import numpy as np
 import torch
@@ -68,34 +69,45 @@ def purity(train: ImageSet, told: ImageSet) -> float:
     return round(sum(commonest.values()) / len(train), 4)
 
 
-def measured(train: ImageSet, test: ImageSet, way: str, strength: str) -> dict[str, object]:
-    """What a trainer gets, and what was done to the pictures."""
-    start, published, line = time.perf_counter(), train, {}
-    if way != "clean":
-        protection, told = protection_named(f"deep_hiding:strength={strength}"), grouped(train, way)
-        sizes = sorted(Counter(told.labels.tolist()).values(), reverse=True)
-        line = {"groups": len(told.classes), "sizes": sizes, "purity": purity(train, told)}
-        made = protection(told, 0)
-        line |= {"measured": asdict(SetQuality.of(protection.budget, train, made))}
-        line |= {
-            "files": file_fingerprint(protection.find_files()),
-            "hiding_seconds": round(time.perf_counter() - start),
-        }
-        published = replace(train, images=made.images)
-    done = fit(victim_named("resnet9"), published, test, countermeasure_named(WAY), recipe_named(RECIPE), seed=0)
+def protected(train: ImageSet, way: str, strength: str) -> tuple[ImageSet, dict[str, object]]:
+    """What is published, under the true labels, and what was done to the pictures."""
+    if way == "clean":
+        return train, {}
+    start, protection = time.perf_counter(), protection_named(f"deep_hiding:strength={strength}")
+    told = grouped(train, way)
+    made = protection(told, 0)
+    line = {
+        "groups": len(told.classes),
+        "sizes": sorted(Counter(told.labels.tolist()).values(), reverse=True),
+        "purity": purity(train, told),
+        "measured": asdict(SetQuality.of(protection.budget, train, made)),
+        "files": file_fingerprint(protection.find_files()),
+        "hiding_seconds": round(time.perf_counter() - start),
+    }
+    return replace(train, images=made.images), line
+
+
+def trained(published: ImageSet, test: ImageSet, seed: int) -> dict[str, object]:
+    """What a trainer gets."""
+    done = fit(victim_named("resnet9"), published, test, countermeasure_named(WAY), recipe_named(RECIPE), seed=seed)
     epochs = [round(epoch.test_accuracy, 4) for epoch in done.epochs]
-    return line | {"peak": round(done.peak, 4), "final": round(done.final, 4), "epochs": epochs}
+    return {"peak": round(done.peak, 4), "final": round(done.final, 4), "epochs": epochs}
 
 
 def table(lines: list[dict[str, object]]) -> str:
-    """The lines in Markdown; accuracies in percent, the best epoch's and, in brackets, the last one's."""
-    rows = ["| told to the protection | groups | purity | SSIMULACRA2 | 64 px, resnet9 |", "|---|---|---|---|---|"]
-    for line in lines:
-        quality: dict = line.get("measured") or {}
+    """The lines in Markdown; accuracies in percent."""
+    rows = [
+        "| told to the protection | groups | purity | SSIMULACRA2 | seeds | last epoch | best epoch |",
+        "|---|---:|---:|---:|---:|---:|---:|",
+    ]
+    for way in dict.fromkeys(line["way"] for line in lines):
+        of_way = [line for line in lines if line["way"] == way]
+        line, quality = of_way[0], of_way[0].get("measured") or {}
         seen_as = f"{quality['visibility']['ssimulacra2_mean']:.1f}" if quality else ""
         pure = f"{line['purity']:.2f}" if quality else ""
-        accuracy = f"{100 * line['peak']:.1f} ({100 * line['final']:.1f})"
-        rows.append(f"| `{line['way']}` | {line.get('groups', '')} | {pure} | {seen_as} | {accuracy} |")
+        final, peak = (f"{100 * mean(line[name] for line in of_way):.1f}" for name in ("final", "peak"))
+        what = f"`{way}` | {line.get('groups', '')} | {pure} | {seen_as}"
+        rows.append(f"| {what} | {len(of_way)} | {final} | {peak} |")
     return "\n".join(rows) + "\n"
 
 
@@ -105,6 +117,7 @@ def main() -> None:
     parser.add_argument("--ways", nargs="+", default=WAYS, help="one, classes, clean, auto, groups:N, appearance:N")
     parser.add_argument("--fraction", type=float, default=1.0, help="of the photographs of each class")
     parser.add_argument("--strength", default="standard")
+    parser.add_argument("--seeds", type=int, default=1, help="trainings of each")
     parser.add_argument("--out", type=Path, required=True, help="JSON file for the lines")
     options = parser.parse_args()
     of = f"imagenet:root={options.photos},classes=10,size=224"
@@ -112,14 +125,17 @@ def main() -> None:
     lines = json.loads(options.out.read_text()) if options.out.exists() else []
     for way in options.ways:
         what = {"way": way, "strength": options.strength, "fraction": options.fraction, "version": __version__}
-        if any(line | what == line for line in lines):
+        seeds = [{"seed": seed} for seed in range(options.seeds)]
+        if not (todo := [seed for seed in seeds if not any(line | what | seed == line for line in lines)]):
             continue
-        start = time.perf_counter()
-        found = measured(train, test, way, options.strength)
-        lines.append(what | found | {"seconds": round(time.perf_counter() - start), "device": name_of(best_device())})
-        print(json.dumps(lines[-1]), flush=True)
-        write(options.out, json.dumps(lines, indent=1) + "\n")
-        write(options.out.with_suffix(".md"), table(lines))
+        published, done = protected(train, way, options.strength)
+        for seed in todo:
+            start = time.perf_counter()
+            found = done | trained(published, test, **seed) | {"seconds": round(time.perf_counter() - start)}
+            lines.append(what | seed | found | {"device": name_of(best_device())})
+            print(json.dumps(lines[-1]), flush=True)
+            write(options.out, json.dumps(lines, indent=1) + "\n")
+            write(options.out.with_suffix(".md"), table(lines))
 
 
 if __name__ == "__main__":
