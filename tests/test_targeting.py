@@ -9,13 +9,20 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from torch.nn import functional as F
 
 from unlearnable import protect_folder
 from unlearnable.datasets import load
-from unlearnable.folder.method import RefusedError
-from unlearnable.hiding.surrogates import HELD_OUT, SURROGATES, Surrogate, kinds_of, network_named, resized
+from unlearnable.hiding.foreign import foreign_surrogates, last_layer
+from unlearnable.hiding.surrogates import (
+    HELD_OUT,
+    SURROGATES,
+    Surrogate,
+    features_of_all,
+    network_named,
+    resized,
+)
 from unlearnable.hiding.targeting import LEAST, MOST, RADIUS, Targeting, on_its_way, pairs_of, scaled
-from unlearnable.images.imageset import ImageSet
 from unlearnable.keys import Key
 from unlearnable.protections import protection_named
 from unlearnable.victims.architectures import victim_named
@@ -148,11 +155,8 @@ def test_a_share_of_the_energy_pulls(network, toy):
     assert (pulling(toy).images.float() - toy.images.float()).square().mean((1, 2, 3)).sqrt().max() <= 8
 
 
-def test_a_pull_asks_for_classes_and_energy(network, toy):
+def test_a_pull_asks_for_energy_and_surrogates(network):
     pulling = protection_named(f"deep_hiding:pull=0.3,surrogates={network}")
-    alone = replace(toy, labels=torch.zeros_like(toy.labels), classes=toy.classes[:1])
-    with pytest.raises(ValueError, match=r"expected 4 pictures at least, or class sub-folders, .*, got 3"):
-        pulling.perturb(alone[torch.arange(3)], 0)
     with pytest.raises(ValueError, match="expected with a pull a budget such as rms:8, got linf:8"):
         replace(pulling, budget="linf:8")
     with pytest.raises(ValueError, match="kept for tests"):
@@ -181,23 +185,47 @@ def test_a_folder_is_pulled_like_a_set(network, tmp_path):
     assert copies["copies"] == copies["again"]
     assert all(map(operator.ne, copies["copies"], copies["plain"]))
     shutil.rmtree(tmp_path / "photos" / "blue")
-    with pytest.raises(RefusedError, match=r"expected 4 pictures at least, .*, got 3 that can be read"):
-        protect_folder(tmp_path / "photos", tmp_path / "one", **job)
+    assert protect_folder(tmp_path / "photos", tmp_path / "one", **job).summary["protected"] == 3
 
 
-def test_without_classes_kinds_of_pictures_are_pulled_apart(network, pictures, tmp_path):
+def test_one_class_is_pulled_to_one_that_the_networks_know_and_it_looks_unlike(network, pictures):
     images, labels = pictures
-    kinds = kinds_of(network, images, CPU)
-    assert sorted(set(kinds.tolist())) == list(range(6))  # of twelve pictures
-    assert all(len(set(labels[kinds == kind].tolist())) == 1 for kind in range(6))  # no kind is of two colours
-    alone = ImageSet(images, torch.zeros_like(labels), ("all",))
-    protection = protection_named(f"deep_hiding:pull=0.3,surrogates={network}")
-    targeting = protection.targeting(images, alone.labels, 1, Key.of_seed(0), CPU)
-    assert targeting.by_look
-    assert len(targeting.pairs) == 6
-    assert torch.equal(targeting._kinds(images / 255), kinds)
-    assert protection(alone).images.ne(images).any()
-    for number, picture in enumerate(images):
+    red = images[labels == 0]
+    (surrogate,) = foreign_surrogates([network], red, Key.of_seed(0), CPU)
+    targeting = protection_named(f"deep_hiding:pull=0.3,surrogates={network}").targeting(
+        red, torch.zeros(len(red), dtype=torch.int64), 1, Key.of_seed(0), CPU
+    )
+    assert targeting.pairs.tolist() == [1] and torch.equal(targeting.surrogates[0].centres, surrogate.centres)
+    change = targeting(red, torch.zeros(red.shape), torch.zeros(len(red), dtype=torch.int64))
+    published = (red + change).clamp(0, 255).round()
+    before, after = (
+        surrogate.directions(resized(some.float() / 255, 224)) @ surrogate.centres.T for some in (red, published)
+    )
+    nearer = (after - before)[:, 1] - (after - before)[:, 0]
+    assert torch.all(nearer > 0)
+
+
+def test_the_class_that_is_drawn_is_among_those_that_pictures_look_least_like(network, pictures):
+    images, labels = pictures
+    red, model = images[labels == 0], network_named(network)
+    weight, bias = last_layer(network, model)
+    assert weight.shape[0] == len(bias) == CLASSES
+    alike = (features_of_all(model, red, CPU) @ weight.T + bias).softmax(1).mean(0)
+    (surrogate,) = foreign_surrogates([network], red, Key.of_seed(3), CPU)
+    ends = (weight - weight.mean(0)) * surrogate.deviation
+    assert int((F.normalize(ends, dim=1) @ surrogate.centres[1]).argmax()) == int(alike.argmin())
+
+
+def test_one_class_asks_for_a_network_that_knows_classes(pictures, tmp_path):
+    model = victim_named("resnet9:width=8").build(1, 224)
+    save_weights(model, tmp_path / "one.safetensors")
+    name = f"resnet9:width=8@{tmp_path / 'one.safetensors'}"
+    with pytest.raises(ValueError, match=r"expected .* with its last layer, of two classes at least"):
+        foreign_surrogates([name], pictures[0], Key.of_seed(0), CPU)
+
+
+def test_a_flat_folder_is_pulled_as_one_class(network, pictures, tmp_path):
+    for number, picture in enumerate(pictures[0]):
         Image.fromarray(picture.permute(1, 2, 0).numpy()).save(tmp_path / f"{number}.png")
     job = {"key": tmp_path.with_name("key"), "method": f"deep_hiding:pull=0.3,surrogates={network}"}
     assert protect_folder(tmp_path, tmp_path.with_name("copies"), **job).summary["protected"] == 12

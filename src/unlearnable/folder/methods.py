@@ -12,13 +12,13 @@ from jaxtyping import Float, Int64, UInt8
 from numpy import ndarray
 from torch import Tensor
 
-from unlearnable.folder.dealing import SAMPLE, deal_secrets, working_samples
+from unlearnable.folder.dealing import deal_secrets, working_samples
 from unlearnable.folder.job import working_picture
 from unlearnable.folder.manifest import HIDING, ManifestEntry, Report
-from unlearnable.folder.method import SEED, Inputs, Method, RefusedError, hashed
+from unlearnable.folder.method import SEED, Inputs, Method, hashed
 from unlearnable.hiding.inference import perturbations, prepare, weights_digest, weights_named
 from unlearnable.hiding.network import Hider
-from unlearnable.hiding.surrogates import FEW_OF_ONE_CLASS, LEAST_OF_KINDS, SIDE, resized
+from unlearnable.hiding.surrogates import SIDE, resized
 from unlearnable.hiding.targeting import Targeting
 from unlearnable.images.photos import Photo
 from unlearnable.images.scan import Found
@@ -28,8 +28,6 @@ from unlearnable.protections.base import Perturber, Streaming
 from unlearnable.protections.deep_hiding import DeepHiding
 from unlearnable.registry import spec_of
 from unlearnable.semantics.secrets import RENDER, secrets_named
-
-FLAT_SAMPLE = 320  # files that surrogates look at where there is but one class
 
 
 class Hiding(Method):
@@ -75,13 +73,11 @@ class Hiding(Method):
 
     def _look(self, classes: Sequence[str]) -> tuple[UInt8[Tensor, "n 3 side side"], Int64[Tensor, " n"], int]:
         """What surrogates look at to know where classes lie: some pictures, their classes, and how many there are."""
-        samples = working_samples(self.src, self.found, classes, SIDE, SAMPLE if len(classes) > 1 else FLAT_SAMPLE)
+        samples = working_samples(self.src, self.found, classes, SIDE)
         squares, labels = [torch.empty(0, 3, SIDE, SIDE)], []
         for label, of_class in enumerate(samples):
             squares += [resized(torch.tensor(picture)[None].float(), SIDE) for picture in of_class]
             labels += [label] * len(of_class)
-        if len(classes) == 1 and len(labels) < LEAST_OF_KINDS:
-            raise RefusedError(f"expected {FEW_OF_ONE_CLASS}, got {len(labels)} that can be read")
         return torch.cat(squares).round().to(torch.uint8), torch.tensor(labels), len(classes)
 
     @cached_property

@@ -21,8 +21,6 @@ from unlearnable.victims.folding import folded
 HELD_OUT = "efficientnet_lite1"  # tests the carrier, so nothing is ever made against it
 SURROGATES = tuple(name for name in BACKBONES if name != HELD_OUT)
 SIDE = 224  # px, of the pictures in which features are looked for
-LEAST_OF_KINDS, MOST_KINDS = 4, 10  # pictures of one class that are told apart, and kinds of them
-FEW_OF_ONE_CLASS = f"{LEAST_OF_KINDS} pictures at least, or class sub-folders, to pull kinds of pictures apart"
 
 Squares = Float[Tensor, "n 3 side side"]
 Features = Float[Tensor, "n d"]
@@ -63,23 +61,6 @@ class Surrogate:
     def directions(self, pictures: Images) -> Features:
         """Standardised features of pictures in [0, 1], of length 1."""
         return F.normalize((features_of(self.model, pictures) - self.mean) / self.deviation, dim=1)
-
-
-def kinds_of(name: str, pictures: Images8, device: torch.device) -> Labels:
-    """Kinds of pictures where nobody says of which class they are: clusters of a network's features (k-means).
-
-    Raises:
-        ValueError: there are too few pictures to tell kinds apart.
-    """
-    from sklearn.cluster import KMeans
-
-    if len(pictures) < LEAST_OF_KINDS:
-        raise ValueError(f"expected {FEW_OF_ONE_CLASS}, got {len(pictures)}")
-    kinds = min(MOST_KINDS, len(pictures) // 2)
-    seen = features_of_all(network_named(name).to(device), pictures, device).cpu()
-    standard = (seen - seen.mean(0)) / seen.std(0).clamp_min(1e-3)
-    found = KMeans(kinds, n_init=4, random_state=0).fit_predict(F.normalize(standard, dim=1).numpy())
-    return torch.from_numpy(found).long()
 
 
 def network_named(name: str) -> nn.Module:

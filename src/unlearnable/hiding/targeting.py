@@ -15,7 +15,7 @@ from torch import Tensor
 
 from unlearnable.compute.devices import at_once
 from unlearnable.hiding.masking import PLANES_POWER, Plane, activity
-from unlearnable.hiding.surrogates import SIDE, Labels, Squares, Surrogate, resized
+from unlearnable.hiding.surrogates import Labels, Squares, Surrogate, resized
 from unlearnable.images.imageset import Images, Images8
 from unlearnable.images.jpeg import jpeg
 from unlearnable.images.ssimulacra2 import Ssimulacra2
@@ -41,7 +41,6 @@ class Targeting:
     Attributes:
         surrogates: the networks whose features they are.
         pairs: the class to which pictures of each class are pulled.
-        by_look: whether classes are kinds that nobody has named: a picture is of the one whose centre is nearest.
         seed: of what happens to pictures on their way to a network; the same for all of them.
         steps: of every picture; each asks one surrogate, by turns.
         stride: length of a step, as a part of `RADIUS`.
@@ -53,7 +52,6 @@ class Targeting:
     surrogates: Sequence[Surrogate]
     pairs: Pairs
     seed: int
-    by_look: bool = False
     steps: PositiveInt = 36
     stride: PositiveFloat = 0.1
     momentum: BelowOne = 0.8
@@ -75,7 +73,7 @@ class Targeting:
     def _pulled(self, covers: Images8, hidden: Changes, labels: Labels) -> Changes:
         device = self.pairs.device
         clean, covered = covers.to(device).float() / 255, (covers.float() + hidden).to(device) / 255
-        mask, labels = activity(clean, self.power), self._kinds(clean) if self.by_look else labels.to(device)
+        mask, labels = activity(clean, self.power), labels.to(device)
         generator = torch.Generator().manual_seed(self.seed)
         plane, speed, seen = (torch.zeros_like(mask) for _ in range(3))
         eye = Ssimulacra2(covered.clamp(0, 1))  # not `clean`: the pull would take out what is hidden
@@ -93,11 +91,6 @@ class Targeting:
             plane = plane.detach() - self.stride * _unit(speed)
         change = _masked(plane.detach(), mask) * RADIUS
         return change.cpu().expand_as(covers)
-
-    @torch.no_grad()
-    def _kinds(self, clean: Images) -> Labels:
-        first = self.surrogates[0]
-        return (first.directions(resized(clean, SIDE)) @ first.centres.T).argmax(1)
 
 
 def scaled(changes: Changes, radius: float) -> Changes:

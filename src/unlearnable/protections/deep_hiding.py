@@ -13,10 +13,11 @@ from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
 from unlearnable.compute.devices import best_device
+from unlearnable.hiding.foreign import foreign_surrogates
 from unlearnable.hiding.inference import perturbations, prepare, weights_named
 from unlearnable.hiding.network import WEIGHTS, Hider
 from unlearnable.hiding.stamp import stamped
-from unlearnable.hiding.surrogates import SURROGATES, Surrogate, kinds_of, surrogate_file
+from unlearnable.hiding.surrogates import SURROGATES, Surrogate, surrogate_file
 from unlearnable.hiding.targeting import Targeting, pairs_of, scaled
 from unlearnable.images.budget import Budget, Change, Pixels
 from unlearnable.images.imageset import ImageSet
@@ -116,14 +117,15 @@ class DeepHiding(Protection):
         """What pulls, after a look at some pictures of every class; on the best device when None.
 
         Raises:
-            ValueError: they are of one class, and too few to tell kinds of them apart.
+            ValueError: they are of one class, and a surrogate knows none of its own (`hiding.foreign`).
         """
-        device, by_look = device or best_device(), classes == 1
-        if by_look:
-            labels = kinds_of(self.surrogate_names[0], pictures, device)
-            classes = int(labels.max()) + 1
-        surrogates = [Surrogate.of(name, pictures, labels, classes, device) for name in self.surrogate_names]
-        return Targeting(surrogates, pairs_of(key, classes).to(device), key.seed("targeting"), by_look)
+        device = device or best_device()
+        if classes == 1:
+            surrogates, pairs = foreign_surrogates(self.surrogate_names, pictures, key, device), torch.tensor([1])
+        else:
+            surrogates = [Surrogate.of(name, pictures, labels, classes, device) for name in self.surrogate_names]
+            pairs = pairs_of(key, classes)
+        return Targeting(surrogates, pairs.to(device), key.seed("targeting"))
 
     def with_pull(
         self,
@@ -156,8 +158,7 @@ class DeepHiding(Protection):
         changes = self.with_stamps(changes, data.images, data.labels.tolist(), key)
         if not self.pull:
             return changes
-        looked_at = LOOKED_AT if len(data.classes) > 1 else SAMPLE
-        seen = torch.tensor([index for indices in self._some(data, looked_at).values() for index in indices])
+        seen = torch.tensor([index for indices in self._some(data, LOOKED_AT).values() for index in indices])
         targeting = self.targeting(data.images[seen], data.labels[seen], len(data.classes), key)
         return self.with_pull(changes, data.images, data.labels, targeting)
 
