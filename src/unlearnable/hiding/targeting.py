@@ -18,14 +18,12 @@ from unlearnable.hiding.masking import PLANES_POWER, Plane, activity
 from unlearnable.hiding.surrogates import Labels, Squares, Surrogate, resized
 from unlearnable.images.imageset import Images, Images8
 from unlearnable.images.jpeg import jpeg
-from unlearnable.images.ssimulacra2 import Ssimulacra2
 from unlearnable.keys import Key
 from unlearnable.options import BelowOne, NonNegativeFloat, PositiveFloat, PositiveInt
 
 RADIUS = 3.0  # RMS in grey levels for which the steps are made: about what people let pass
 TOGETHER = 16 * 224 * 224  # pixels of pictures that are changed together
 LEAST, MOST = 160, 224  # px, to which pictures are reduced before a network sees them
-LOOKS = 2  # steps from one look at what people would see to the next: it changes slowly, and costs as much as a step
 PART = 0.8  # of the side, that is seen at least
 COMPRESSED = 0.5  # how often JPEG comes first
 QUALITIES = (40, 90)
@@ -46,17 +44,15 @@ class Targeting:
         stride: length of a step, as a part of `RADIUS`.
         momentum: part of the last step that goes into the next.
         power: of the mask (`masking.activity`).
-        unseen: how much a step is led by what people would see (`images.ssimulacra2`), beside what pulls.
     """
 
     surrogates: Sequence[Surrogate]
     pairs: Pairs
     seed: int
-    steps: PositiveInt = 36
+    steps: PositiveInt = 72
     stride: PositiveFloat = 0.1
     momentum: BelowOne = 0.8
     power: NonNegativeFloat = PLANES_POWER
-    unseen: NonNegativeFloat = 0.5
 
     def __call__(self, covers: Images8, hidden: Changes, labels: Labels) -> Changes:
         """What to add to pictures in which something is hidden, in grey levels, at an RMS of `RADIUS` at most.
@@ -75,19 +71,16 @@ class Targeting:
         clean, covered = covers.to(device).float() / 255, (covers.float() + hidden).to(device) / 255
         mask, labels = activity(clean, self.power), labels.to(device)
         generator = torch.Generator().manual_seed(self.seed)
-        plane, speed, seen = (torch.zeros_like(mask) for _ in range(3))
-        eye = Ssimulacra2(covered.clamp(0, 1))  # not `clean`: the pull would take out what is hidden
+        plane, speed = torch.zeros_like(mask), torch.zeros_like(mask)
         for step in range(self.steps):
             surrogate = self.surrogates[step % len(self.surrogates)]
             plane.requires_grad_()
-            made = (covered + _masked(plane, mask) * (RADIUS / 255)).clamp(0, 1)
-            found = surrogate.directions(on_its_way(made, generator))
+            change = _masked(plane, mask) * (RADIUS / 255)
+            found = surrogate.directions(on_its_way((covered + change).clamp(0, 1), generator))
             # Nearer to the other class's centre, further from the own; a batch's sum keeps its pictures apart.
-            pulled = (found * (surrogate.centres[labels] - surrogate.centres[self.pairs[labels]])).sum()
-            (gradient,) = torch.autograd.grad(pulled, plane, retain_graph=True)
-            if self.unseen and step % LOOKS == LOOKS - 1:
-                (seen,) = torch.autograd.grad(-eye(made).sum(), plane)
-            speed = self.momentum * speed + _unit(_unit(gradient) + self.unseen * _unit(seen))
+            loss = (found * (surrogate.centres[labels] - surrogate.centres[self.pairs[labels]])).sum()
+            (gradient,) = torch.autograd.grad(loss, plane)
+            speed = self.momentum * speed + _unit(gradient)
             plane = plane.detach() - self.stride * _unit(speed)
         change = _masked(plane.detach(), mask) * RADIUS
         return change.cpu().expand_as(covers)
