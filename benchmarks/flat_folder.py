@@ -3,11 +3,11 @@
     python benchmarks/flat_folder.py --photos ../shared/data/imagenette --out results/flat_folder.json
 
 Ten ImageNet classes at 224 px are protected as if nobody had said which picture is of which class: under one secret, or
-under one a group, as many groups as are asked for or as the pictures suggest, by a network's features or by colour and
-texture. The trainer has the ten true labels, reduces the pictures to 64 px and trains `resnet9` from scratch, as in
-plans/strengths_quick.yaml. Beside it clean pictures, and the same protection that was told the true classes. One JSON
-object a line of the file; a line is there as soon as it is measured, and the same command goes on from there. Beside
-the file stands the table: means over the seeds of the training, of which `--seeds` says how many.
+under one a group, as many groups as are asked for or as the pictures suggest. The trainer has the ten true labels,
+reduces the pictures to 64 px and trains `resnet9` from scratch, as in plans/strengths_quick.yaml. Beside it clean
+pictures, and the same protection that was told the true classes. One JSON object a line of the file; a line is there as
+soon as it is measured, and the same command goes on from there. Beside the file stands the table: means over the seeds
+of the training, of which `--seeds` says how many.
 """
 
 import argparse
@@ -26,8 +26,7 @@ from unlearnable.bench.sets import SetQuality
 from unlearnable.compute.devices import best_device, name_of
 from unlearnable.countermeasures import countermeasure_named
 from unlearnable.datasets import load
-from unlearnable.folder.grouping import APPEARANCE, AT_ONCE, Groups, look_of
-from unlearnable.hiding.surrogates import SURROGATES
+from unlearnable.folder.grouping import AT_ONCE, SEEN_BY, Groups, look_of
 from unlearnable.images.imageset import ImageSet
 from unlearnable.protections import protection_named
 from unlearnable.storage.atomic import write
@@ -37,26 +36,25 @@ from unlearnable.training.recipes import recipe_named
 from unlearnable.victims.architectures import victim_named
 
 RECIPE, WAY = "quick:epochs=12,long_epochs=0", "size:pixels=64"
-WAYS = ("groups:10", "one", "groups:20", "groups:5", "auto", "appearance:10", "classes", "clean")
+WAYS = ("groups:10", "one", "groups:20", "groups:5", "auto", "classes", "clean")
 
 
 @lru_cache
-def seen(train: ImageSet, seen_by: str) -> np.ndarray:
+def seen(train: ImageSet) -> np.ndarray:
     """Features of the pictures."""
-    look = look_of(seen_by, best_device())
+    look = look_of(SEEN_BY, best_device())
     return np.concatenate([look(pictures) for pictures in train.images.split(AT_ONCE)])
 
 
 def grouped(train: ImageSet, way: str) -> ImageSet:
     """The pictures under the labels that the protection is told."""
-    kind, _, count = way.partition(":")
-    if kind == "classes":
+    _, _, count = way.partition(":")
+    if way == "classes":
         return train
-    if kind == "one":
+    if way == "one":
         return replace(train, labels=torch.zeros_like(train.labels), classes=(".",))
-    seen_by = APPEARANCE if kind == "appearance" else SURROGATES[0]
-    groups = Groups.of(seen_by, seen(train, seen_by), int(count) if count else None)
-    labels = [groups.names.index(name) for name in groups.nearest(seen(train, seen_by))]
+    groups = Groups.of(SEEN_BY, seen(train), int(count) if count else None)
+    labels = [groups.names.index(name) for name in groups.nearest(seen(train))]
     return replace(train, labels=torch.tensor(labels), classes=tuple(groups.names))
 
 
@@ -114,7 +112,7 @@ def table(lines: list[dict[str, object]]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--photos", required=True, help="an `imagenet` folder, with train and val")
-    parser.add_argument("--ways", nargs="+", default=WAYS, help="one, classes, clean, auto, groups:N, appearance:N")
+    parser.add_argument("--ways", nargs="+", default=WAYS, help="one, classes, clean, auto, groups:N")
     parser.add_argument("--fraction", type=float, default=1.0, help="of the photographs of each class")
     parser.add_argument("--strength", default="standard")
     parser.add_argument("--seeds", type=int, default=1, help="trainings of each")

