@@ -18,6 +18,7 @@ from unlearnable.hiding.surrogates import (
     HELD_OUT,
     SURROGATES,
     Surrogate,
+    features_of,
     features_of_all,
     network_named,
     resized,
@@ -82,6 +83,16 @@ def test_surrogates_nobody_knows(tmp_path):
         network_named("resnet18")
     with pytest.raises(ValueError, match="expected a safetensors file of weights, found none"):
         network_named(f"resnet18@{tmp_path / 'none.safetensors'}")
+
+
+@pytest.mark.parametrize("name", ["vit_tiny_patch16_224", "convnext_atto"])
+def test_any_network_of_timm_can_be_a_surrogate(name, tmp_path):
+    torch.manual_seed(0)
+    save_weights(victim_named(name).build(2, 224), tmp_path / "weights.safetensors")
+    model = network_named(f"{name}@{tmp_path / 'weights.safetensors'}")
+    seen = torch.rand(2, 3, LEAST, LEAST, requires_grad=True)
+    features_of(model, seen)[:, 0].sum().backward()
+    assert seen.grad.abs().sum() > 0
 
 
 @given(st.integers(2, 200), st.integers(0, 2**32 - 1))

@@ -75,7 +75,7 @@ def network_named(name: str) -> nn.Module:
         victim: Victim = Backbone(pretrained=name, enlarges=False)
     else:
         victim = replace(victim_named(name.partition("@")[0]), pretrained=str(file))
-    return folded(victim.build(1, SIDE).eval().requires_grad_(False))
+    return folded(victim.build(1, SIDE).eval().requires_grad_(False), SIDE)
 
 
 def surrogate_file(name: str) -> Path:
@@ -103,7 +103,9 @@ def features_of_all(model: nn.Module, pictures: Images8, device: torch.device) -
 
 def features_of(model: nn.Module, pictures: Images) -> Features:
     """What the last layer of a network sees; on a CPU bf16 slows the convolutions of one channel, of which most are."""
-    device = pictures.device
+    device, patches = pictures.device, getattr(model, "patch_embed", nn.Identity())
+    if getattr(patches, "strict_img_size", False):  # a transformer of one size
+        pictures = F.interpolate(pictures, patches.img_size, mode="bilinear")
     with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda" and has_fast_bf16(device)):
         return penultimate(model, pictures.contiguous(memory_format=torch.channels_last)).float()
 

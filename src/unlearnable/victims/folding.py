@@ -10,11 +10,10 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from unlearnable.victims.features import penultimate
 
-TRIED_AT = 64  # px of the noise that both must answer alike
 TOLERANCE = 1e-3  # of the largest feature
 
 
-def folded(model: nn.Module) -> nn.Module:
+def folded(model: nn.Module, side: int) -> nn.Module:
     """A copy of a frozen network with each normalisation that follows a convolution folded into it.
 
     What follows what is read from the order in which a network lists its layers, and it may list them in any: one that
@@ -22,8 +21,9 @@ def folded(model: nn.Module) -> nn.Module:
 
     Args:
         model: a victim's network on the CPU, in evaluation mode.
+        side: px of the noise that both must answer alike.
     """
-    noise = torch.rand(2, 3, TRIED_AT, TRIED_AT, generator=torch.Generator().manual_seed(0))
+    noise = torch.rand(2, 3, side, side, generator=torch.Generator().manual_seed(0))
     sooner = deepcopy(model)
     for parent in sooner.modules():
         for (name, convolution), (after, normalisation) in list(_pairs(parent)):
