@@ -5,6 +5,7 @@ Features are standardised over the owner's own pictures, as whoever fits a linea
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int64
@@ -103,7 +104,8 @@ def features_of_all(model: nn.Module, pictures: Images8, device: torch.device) -
 
 def features_of(model: nn.Module, pictures: Images) -> Features:
     """What the last layer of a network sees; on a CPU bf16 slows the convolutions of one channel, of which most are."""
-    device, patches = pictures.device, getattr(model, "patch_embed", nn.Identity())
+    device = pictures.device
+    patches: Any = getattr(model, "patch_embed", None)
     if getattr(patches, "strict_img_size", False):  # a transformer of one size
         pictures = F.interpolate(pictures, patches.img_size, mode="bilinear")
     with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda" and has_fast_bf16(device)):
