@@ -16,6 +16,7 @@ import time
 from collections import Counter
 from dataclasses import asdict, replace
 from functools import lru_cache
+from operator import itemgetter
 from pathlib import Path
 from statistics import mean
 
@@ -98,13 +99,13 @@ def table(lines: list[dict[str, object]]) -> str:
         "| told to the protection | groups | purity | SSIMULACRA2 | seeds | last epoch | best epoch |",
         "|---|---:|---:|---:|---:|---:|---:|",
     ]
-    for way in dict.fromkeys(line["way"] for line in lines):
-        of_way = [line for line in lines if line["way"] == way]
+    same = itemgetter("way", "strength", "fraction", "version")
+    for of_way in ([line for line in lines if same(line) == one] for one in dict.fromkeys(map(same, lines))):
         line, quality = of_way[0], of_way[0].get("measured") or {}
         seen_as = f"{quality['visibility']['ssimulacra2_mean']:.1f}" if quality else ""
         pure = f"{line['purity']:.2f}" if quality else ""
         final, peak = (f"{100 * mean(line[name] for line in of_way):.1f}" for name in ("final", "peak"))
-        what = f"`{way}` | {line.get('groups', '')} | {pure} | {seen_as}"
+        what = f"`{line['way']}` | {line.get('groups', '')} | {pure} | {seen_as}"
         rows.append(f"| {what} | {len(of_way)} | {final} | {peak} |")
     return "\n".join(rows) + "\n"
 

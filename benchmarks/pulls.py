@@ -1,15 +1,14 @@
 """How far pulled features move in a network that was not asked, for ways of pulling that are seen alike.
 
-    python benchmarks/pulls.py --photos ../shared/data/imagenette --out results/pulls.json --ways "" unseen=0 steps=72
+    python benchmarks/pulls.py --photos ../shared/data/imagenette --out results/pulls.json --ways "" steps=36 power=1.2
 
 Each way changes the same photographs against one network, EfficientNet-Lite0, and is judged by another, Lite2: how much
 nearer than to their own class's centre their features are to the other's (cosine of standardised features: below zero
 the own one is nearer, and a clean picture's stands in the first line), and the share of pictures for which that is so;
-as published, after JPEG 75, and reduced to 160 px. All ways get the strength at which SSIMULACRA2 is `--ssimulacra2`
-on each picture; with
-`--hidden` a picture is hidden first, up to that score. Lite1, which tests the carrier, is not looked at: what is chosen
-here is chosen without it. One JSON object a line of the file; a line is there as soon as it is measured, and the same
-command goes on from there.
+as published, after JPEG 75, and reduced to 160 px. All ways get the strength at which SSIMULACRA2 of each picture is
+`--ssimulacra2`; with `--hidden` a picture is hidden first, up to that score. Lite1, which tests the carrier, is not
+looked at: what is chosen here is chosen without it. One JSON object a line of the file; a line is there as soon as it
+is measured, and the same command goes on from there.
 """
 
 import argparse
@@ -67,8 +66,10 @@ def margins(judge: Surrogate, pictures: Images8, labels: Tensor, pairs: Tensor) 
     }
     found = {}
     with torch.inference_mode():
-        for name, seen in handled.items():
-            directions = torch.cat([judge.directions(batch) for batch in seen.split(10)])
+        for name, handed in handled.items():
+            directions = torch.cat(
+                [judge.directions(batch.to(judge.centres.device)).cpu() for batch in handed.split(10)]
+            )
             nearer = (directions * (judge.centres[pairs[labels]] - judge.centres[labels])).sum(1)
             found[name] = [round(float(nearer.mean()), 4), round(float((nearer > 0).float().mean()), 3)]
     return found
@@ -79,7 +80,7 @@ def main() -> None:
     parser.add_argument("--photos", required=True, help="an `imagenet` folder, with train")
     parser.add_argument("--ways", nargs="+", default=[""], help="fields of `Targeting`, such as steps=18,power=1")
     parser.add_argument("--each", type=int, default=3, help="photographs of every class")
-    parser.add_argument("--ssimulacra2", type=float, default=78.0, help="of the copies, on average")
+    parser.add_argument("--ssimulacra2", type=float, default=78.0, help="of each copy")
     parser.add_argument("--hidden", type=float, default=0, help="SSIMULACRA2 after hiding a picture first; 0: none")
     parser.add_argument("--out", type=Path, required=True, help="JSON file for the lines")
     options = parser.parse_args()

@@ -20,7 +20,7 @@ from typer.main import get_command
 
 from unlearnable.cli import app
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).resolve().parents[1]
 COPIED = (
     *("*.md", "LICENSE", "pyproject.toml", "docs/*.md", "docs/*.svg", "docs/*.webp", "docs/*.css", "docs/*.js"),
     *("results/**/*", "examples/*", "src/unlearnable/hiding/weights/*/*.md", "src/unlearnable/hiding/weights/*/*.png"),

@@ -114,6 +114,8 @@ def test_the_command_says_how_many_got_less(photos, tmp_path, weights):
     said = run(*words, "--strength", "light").output
     assert "Light is not enough against training" in " ".join(said.split())
     assert "with less than the budget, because more would be seen" in said
+    words = ("protect", photos, tmp_path / "usual", "--key", tmp_path / "key", "--weights", weights)
+    assert "not enough against training" not in " ".join(run(*words).output.split())
     refused = run(*words, "--strength", "light", "--budget", "linf:8", code=2).output
     assert "expected with the strength light a budget such as rms:8, got linf:8" in refused
 

@@ -1,6 +1,7 @@
 """Classes of a flat folder: pictures grouped by what they show, the same every time, and those of later beside them."""
 
 from collections import Counter, defaultdict
+from dataclasses import replace
 
 import numpy as np
 import outsider
@@ -278,6 +279,14 @@ def test_groups_are_found_again_and_named_by_size(tmp_path):
     groups.save(tmp_path)
     assert Groups.load(tmp_path).nearest(seen) == groups.nearest(seen)
     assert Groups.load(tmp_path).seen_by == "x"
+
+
+def test_groups_of_another_network_are_not_mixed_with_its_own(job, flat, tmp_path):
+    job(flat, classes="auto")
+    groups = Groups.load(tmp_path / "out")
+    replace(groups, seen_by="colour and texture").save(tmp_path / "out")
+    with pytest.raises(RefusedError, match="was grouped by colour and texture, which this version does not do"):
+        job(flat)
 
 
 def test_the_command(flat, tmp_path, weights):

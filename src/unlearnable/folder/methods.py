@@ -15,7 +15,7 @@ from torch import Tensor
 from unlearnable.folder.dealing import deal_secrets, working_samples
 from unlearnable.folder.job import working_picture
 from unlearnable.folder.manifest import HIDING, ManifestEntry, Report
-from unlearnable.folder.method import SEED, Inputs, Method, hashed
+from unlearnable.folder.method import SEED, Inputs, Method, RefusedError, hashed
 from unlearnable.hiding.inference import perturbations, prepare, weights_digest, weights_named
 from unlearnable.hiding.network import Hider
 from unlearnable.hiding.surrogates import SIDE, resized
@@ -78,6 +78,8 @@ class Hiding(Method):
         for label, of_class in enumerate(samples):
             squares += [resized(torch.tensor(picture)[None].float(), SIDE) for picture in of_class]
             labels += [label] * len(of_class)
+        if not labels:
+            raise RefusedError("expected pictures that can be read, to see where their features lie, got none")
         return torch.cat(squares).round().to(torch.uint8), torch.tensor(labels), len(classes)
 
     @cached_property

@@ -21,8 +21,8 @@ from unlearnable.victims.features import read_weights
 def foreign_surrogates(names: Sequence[str], pictures: Images8, key: Key, device: torch.device) -> list[Surrogate]:
     """Networks whose two centres are where pictures of one class come from, and where they are pulled to.
 
-    The key draws where to, among the half of the first network's classes that the pictures look least like; a network
-    that knows as many classes takes the same one, as those of ImageNet do.
+    Where to is the first class, in an order that the key draws, of the half that the pictures look least like to the
+    first network; a network that knows as many classes takes the same one, as those of ImageNet do.
 
     Raises:
         ValueError: a network has no last layer of its own; or see `network_named`.
@@ -36,8 +36,9 @@ def foreign_surrogates(names: Sequence[str], pictures: Images8, key: Key, device
         model = model.to(device).to(memory_format=torch.channels_last)
         seen = features_of_all(model, pictures, device)
         alike = (seen @ weight.T + bias).softmax(1).mean(0)
-        unlike = alike.argsort()[: len(weight) // 2]
-        target = drawn.setdefault(len(weight), int(unlike[key.rng("foreign").integers(len(unlike))]))
+        unlike = set(alike.argsort()[: len(weight) // 2].tolist())
+        order = key.rng("foreign").permutation(len(weight)).tolist()
+        target = drawn.setdefault(len(weight), next(number for number in order if number in unlike))
         deviation = seen.std(0, correction=0).clamp_min(1e-3)
         ends = torch.stack([alike @ weight, weight[target]]) - weight.mean(0)
         found.append(Surrogate(model, seen.mean(0), deviation, F.normalize(ends * deviation, dim=1)))

@@ -35,7 +35,8 @@ class Surrogate:
     Attributes:
         model: the network.
         mean, deviation: of each feature over the pictures.
-        centres: of each class's standardised features, of length 1.
+        centres: of each class's standardised features, of length 1; of one class, where its pictures come from and
+            where they are pulled to (`hiding.foreign`).
     """
 
     model: nn.Module
@@ -53,7 +54,7 @@ class Surrogate:
         """
         model = network_named(name).to(device).to(memory_format=torch.channels_last)
         seen = features_of_all(model, pictures, device)
-        mean, deviation = seen.mean(0), seen.std(0).clamp_min(1e-3)
+        mean, deviation = seen.mean(0), seen.std(0, correction=0).clamp_min(1e-3)
         standard = (seen - mean) / deviation
         of_classes = (standard[labels.to(device) == label] for label in range(classes))
         centres = torch.stack([members.sum(0) for members in of_classes])  # of no picture: nowhere
@@ -69,7 +70,7 @@ def network_named(name: str) -> nn.Module:
 
     Raises:
         ValueError: it is held out for tests, or nobody knows it.
-        FileNotFoundError: the extra is not installed.
+        FileNotFoundError: its package is not installed.
     """
     file = surrogate_file(name)
     if name in SURROGATES:
@@ -84,7 +85,7 @@ def surrogate_file(name: str) -> Path:
 
     Raises:
         ValueError: it is held out for tests, or nobody knows it.
-        FileNotFoundError: the extra is not installed.
+        FileNotFoundError: its package is not installed.
     """
     if name == HELD_OUT:
         raise ValueError(f"{HELD_OUT} is kept for tests: choose surrogates among {', '.join(SURROGATES)}")
@@ -103,11 +104,11 @@ def features_of_all(model: nn.Module, pictures: Images8, device: torch.device) -
 
 
 def features_of(model: nn.Module, pictures: Images) -> Features:
-    """What the last layer of a network sees; on a CPU bf16 slows the convolutions of one channel, of which most are."""
+    """What the last layer of a network sees; in bf16 on GPUs alone, as on CPUs it slows depthwise convolutions."""
     device = pictures.device
-    patches: Any = getattr(model, "patch_embed", None)
-    if getattr(patches, "strict_img_size", False):  # a transformer of one size
-        pictures = F.interpolate(pictures, patches.img_size, mode="bilinear")
+    told: dict[str, Any] = getattr(model, "pretrained_cfg", None) or {}
+    if told.get("fixed_input_size"):  # a transformer, say
+        pictures = F.interpolate(pictures, (SIDE, SIDE), mode="bilinear")
     with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda" and has_fast_bf16(device)):
         return penultimate(model, pictures.contiguous(memory_format=torch.channels_last)).float()
 

