@@ -10,7 +10,7 @@ def odd(number: int) -> bool:
     return number % 2 == 1
 
 
-Against = Literal["scratch", "backbones"]  # who is to learn nothing: who trains from scratch, or from a backbone, too
+Against = Literal["scratch", "backbones"]  # who is to learn nothing: who trains from scratch, or from a backbone
 Ask = Literal[
     "no-training", "no-generative-training", "search-only", "no-mining", "nothing"
 ]  # of who collects pictures
