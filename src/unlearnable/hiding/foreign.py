@@ -31,9 +31,8 @@ def foreign_surrogates(names: Sequence[str], pictures: Images8, key: Key, device
     drawn: dict[int, int] = {}
     found = []
     for name in names:
-        model = network_named(name)
+        model = network_named(name, device)
         weight, bias = (tensor.to(device) for tensor in last_layer(name, model))
-        model = model.to(device).to(memory_format=torch.channels_last)
         seen = features_of_all(model, pictures, device)
         alike = (seen @ weight.T + bias).softmax(1).mean(0)
         unlike = set(alike.argsort()[: len(weight) // 2].tolist())

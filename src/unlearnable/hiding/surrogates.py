@@ -52,7 +52,7 @@ class Surrogate:
             ValueError: it is held out for tests, or nobody knows it.
             FileNotFoundError: its weights are not there.
         """
-        model = network_named(name).to(device).to(memory_format=torch.channels_last)
+        model = network_named(name, device)
         seen = features_of_all(model, pictures, device)
         mean, deviation = seen.mean(0), seen.std(0, correction=0).clamp_min(1e-3)
         standard = (seen - mean) / deviation
@@ -65,8 +65,8 @@ class Surrogate:
         return F.normalize((features_of(self.model, pictures) - self.mean) / self.deviation, dim=1)
 
 
-def network_named(name: str) -> nn.Module:
-    """One of `SURROGATES`, or ``NETWORK@FILE``, a timm network with weights in a safetensors file; frozen.
+def network_named(name: str, device: torch.device) -> nn.Module:
+    """One of `SURROGATES`, or ``NETWORK@FILE``, a timm network with weights in a safetensors file; frozen, for use.
 
     Raises:
         ValueError: it is held out for tests, or nobody knows it.
@@ -77,7 +77,8 @@ def network_named(name: str) -> nn.Module:
         victim: Victim = Backbone(pretrained=name, enlarges=False)
     else:
         victim = replace(victim_named(name.partition("@")[0]), pretrained=str(file))
-    return folded(victim.build(1, SIDE).eval().requires_grad_(False), SIDE)
+    model = folded(victim.build(1, SIDE).eval().requires_grad_(False), SIDE)
+    return model.to(device).to(memory_format=torch.channels_last)
 
 
 def surrogate_file(name: str) -> Path:
