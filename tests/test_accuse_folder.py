@@ -276,8 +276,10 @@ def test_one_flat_folder_is_one_class_and_needs_no_originals(tmp_path, job):
         folder.mkdir()
         for number, file in enumerate(sorted((tmp_path / f"by_class_{seed}").rglob("*.png"))):
             shutil.copy(file, folder / f"{number}.png")
+    (tmp_path / "key").write_bytes(bytes([2]) * 32)  # key and seed are fixed: chance shows one random key of a hundred
     protect_folder(flat, tmp_path / "protected", key=tmp_path / "key", strength="full", visibility=0)
-    sealed = make_probes(tmp_path / "protected", others, tmp_path / "key", tmp_path / "probes", queries=200)
+    where = (tmp_path / "protected", others, tmp_path / "key", tmp_path / "probes")
+    sealed = make_probes(*where, queries=200, seed=b"of this test")
     assert (sealed.classes, sealed.extent.turns) == (["."], 2)
     answers = Answers.of_numbers(["mine", "other"], np.random.default_rng(0).random((200, 2)))
     assert judge_answers(sealed, answers, {".": "mine"}).verdict == "not shown"
