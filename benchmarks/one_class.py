@@ -31,7 +31,7 @@ from unlearnable.victims.architectures import victim_named
 
 PROBE = "probe:weights=efficientnet_lite1"
 WAYS = (PROBE, f"jpeg:quality=75+{PROBE}")
-PROTECTIONS = ("clean", "deep_hiding:strength=standard,pull=0.3", "deep_hiding:strength=strong,pull=0.9")
+PROTECTIONS = ("clean", "deep_hiding:strength=standard,pull=0.9", "deep_hiding:strength=strong,pull=0.9")
 
 
 def published(train: ImageSet, label: int, name: str) -> tuple[ImageSet, dict[str, object]]:

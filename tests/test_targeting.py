@@ -109,18 +109,29 @@ def test_each_class_is_pulled_to_another_and_pulled_to_by_one(classes, seed):
     assert label == 0
 
 
-def test_features_come_nearer_to_the_other_class(surrogate, pictures):
+@pytest.mark.parametrize("push", [0, 1, 8])
+def test_features_leave_their_class_and_come_nearer_to_the_other(surrogate, pictures, push):
     images, labels = pictures
     pairs = pairs_of(Key.of_seed(0), CLASSES)
+    published = (images + pulled(surrogate, pictures, push=push)).clamp(0, 255).round()
+    before, after = (surrogate.directions(resized(some / 255, 224)) for some in (images.float(), published))
+    nearer = ((after - before) * surrogate.centres[pairs[labels]]).sum(1)
+    further = ((before - after) * surrogate.centres[labels]).sum(1)
+    assert torch.all(push * further + nearer > 0)
+    assert (further if push else nearer).mean() > 0
 
-    def nearness(published, of):
-        found = surrogate.directions(resized(published / 255, 224))
-        return (found * surrogate.centres[of]).sum(1)
 
-    change = pulled(surrogate, pictures)
-    published = (images + change).clamp(0, 255).round()
-    assert torch.all(nearness(published, pairs[labels]) > nearness(images.float(), pairs[labels]))
-    assert nearness(published, labels).mean() < nearness(images.float(), labels).mean()
+def test_features_count_by_how_little_they_differ_within_classes(network, pictures):
+    """Against the formula, class by class; a class of no picture lies nowhere."""
+    images, labels = pictures
+    found = Surrogate.of(network, images, labels, CLASSES + 1, CPU)
+    seen = features_of_all(network_named(network, CPU), images, CPU)
+    members = [seen[labels == label] for label in range(CLASSES)]
+    within = torch.stack([of_class.var(0, correction=0) for of_class in members]).mean(0).sqrt()
+    ends = [(of_class.mean(0) - seen.mean(0)) / within for of_class in members]
+    assert torch.allclose(found.deviation, within.clamp_min(1e-3), atol=1e-5)
+    assert torch.allclose(found.centres[:-1], F.normalize(torch.stack(ends), dim=1), atol=1e-4)
+    assert not found.centres[-1].any()
 
 
 def test_the_change_is_grey_and_keeps_its_radius(surrogate, pictures):

@@ -15,7 +15,7 @@ from unlearnable.protections.deep_hiding import DeepHiding
 
 STANDARD: Strength = "standard"  # unless somebody says how much
 QUALITY = 90  # of JPEG
-PULL = 0.3  # share of the energy against backbones
+PULL = 0.9  # share of the energy against backbones
 
 
 @dataclass(frozen=True)

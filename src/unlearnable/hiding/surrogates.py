@@ -1,6 +1,7 @@
 """The frozen networks whose features are pulled, and where the classes lie among them.
 
-Features are standardised over the owner's own pictures, as whoever fits a linear probe does.
+Features are standardised by how much they differ among pictures of one class, so that those count by which classes can
+be told apart, as they do for who fits a linear probe (Fisher, 1936).
 """
 
 from dataclasses import dataclass, replace
@@ -34,7 +35,8 @@ class Surrogate:
 
     Attributes:
         model: the network.
-        mean, deviation: of each feature over the pictures.
+        mean: of each feature over the pictures.
+        deviation: of each feature within the classes.
         centres: of each class's standardised features, of length 1; of one class, where its pictures come from and
             where they are pulled to (`hiding.foreign`).
     """
@@ -54,15 +56,19 @@ class Surrogate:
         """
         model = network_named(name, device)
         seen = features_of_all(model, pictures, device)
-        mean, deviation = seen.mean(0), seen.std(0, correction=0).clamp_min(1e-3)
-        standard = (seen - mean) / deviation
-        of_classes = (standard[labels.to(device) == label] for label in range(classes))
-        centres = torch.stack([members.sum(0) for members in of_classes])  # of no picture: nowhere
-        return cls(model, mean, deviation, F.normalize(centres, dim=1))
+        members = F.one_hot(labels.to(device), classes).float()
+        means = members.T @ seen / members.sum(0).clamp_min(1)[:, None]
+        deviation = (seen - means[labels.to(device)]).square().mean(0).sqrt().clamp_min(1e-3)
+        centres = torch.where(members.any(0)[:, None], means - seen.mean(0), 0.0)  # of no picture: nowhere
+        return cls(model, seen.mean(0), deviation, F.normalize(centres / deviation, dim=1))
 
     def directions(self, pictures: Images) -> Features:
         """Standardised features of pictures in [0, 1], of length 1."""
-        return F.normalize((features_of(self.model, pictures) - self.mean) / self.deviation, dim=1)
+        return self.standardised(features_of(self.model, pictures))
+
+    def standardised(self, features: Features) -> Features:
+        """In units of their deviation from the mean, of length 1."""
+        return F.normalize((features - self.mean) / self.deviation, dim=1)
 
 
 def network_named(name: str, device: torch.device) -> nn.Module:

@@ -43,6 +43,7 @@ class Targeting:
         steps: of every picture; each asks one surrogate, by turns.
         stride: length of a step, as a part of `RADIUS`.
         momentum: part of the last step that goes into the next.
+        push: how much it counts to be far from the own class, where to be near the other counts 1.
         power: of the mask (`masking.activity`).
     """
 
@@ -52,6 +53,7 @@ class Targeting:
     steps: PositiveInt = 72
     stride: PositiveFloat = 0.1
     momentum: BelowOne = 0.8
+    push: NonNegativeFloat = 8.0
     power: NonNegativeFloat = PLANES_POWER
 
     def __call__(self, covers: Images8, hidden: Changes, labels: Labels) -> Changes:
@@ -78,7 +80,7 @@ class Targeting:
             change = _masked(plane, mask) * (RADIUS / 255)
             found = surrogate.directions(on_its_way((covered + change).clamp(0, 1), generator))
             # Nearer to the other class's centre, further from the own; a batch's sum keeps its pictures apart.
-            loss = (found * (surrogate.centres[labels] - surrogate.centres[self.pairs[labels]])).sum()
+            loss = (found * (self.push * surrogate.centres[labels] - surrogate.centres[self.pairs[labels]])).sum()
             (gradient,) = torch.autograd.grad(loss, plane)
             speed = self.momentum * speed + _unit(gradient)
             plane = plane.detach() - self.stride * _unit(speed)
