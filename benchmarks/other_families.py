@@ -54,6 +54,7 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, required=True, help="folder for the networks")
     parser.add_argument("--out", type=Path, required=True, help="JSON file for the lines")
     options = parser.parse_args()
+    options.weights.mkdir(parents=True, exist_ok=True)
     train = unpublished(options.photos)
     test = load(f"imagenet:root={options.photos},classes=10,size={SIDE},split=val,fraction=1")
     lines = json.loads(options.out.read_text()) if options.out.exists() else []
