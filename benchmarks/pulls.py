@@ -41,6 +41,7 @@ from unlearnable.victims.architectures import victim_named
 
 ASKED, JUDGE = SURROGATES
 LOOKED_AT = 32  # pictures of each class, by which networks know where it lies
+TARGET = 78.0  # SSIMULACRA2 of each copy
 TESTED = 20  # clean pictures of each class on which a probe is tested
 
 
@@ -84,7 +85,7 @@ def main() -> None:
     parser.add_argument("--photos", required=True, help="an `imagenet` folder, with train")
     parser.add_argument("--ways", nargs="+", default=[""], help="fields of `Targeting`, such as steps=18,power=1")
     parser.add_argument("--each", type=int, default=8, help="photographs of every class")
-    parser.add_argument("--ssimulacra2", type=float, default=78.0, help="of each copy")
+    parser.add_argument("--ssimulacra2", type=float, default=TARGET, help="of each copy")
     parser.add_argument("--hidden", type=float, default=0, help="SSIMULACRA2 after hiding a picture first; 0: none")
     parser.add_argument("--out", type=Path, required=True, help="JSON file for the lines")
     options = parser.parse_args()

@@ -1,9 +1,9 @@
-"""A second carrier: a change that pulls a picture's features to those of another class (not in the paper).
+"""A second carrier: a change that pulls a picture's features away from its class, to another (not in the paper).
 
 Whoever starts from a pretrained backbone learns from features that were there before, and no wave changes those. So
-each picture is changed, in small steps, until frozen networks take it for one of the class that its own is paired with:
-targeted adversarial examples (Fowl et al., NeurIPS 2021, arXiv 2106.10807) of features in place of logits, through
-what happens to published pictures, in light and dark, and where the eye sees it least.
+each picture is changed, in small steps, until frozen networks see anything but its own class in it, and rather the one
+that is paired with its own: adversarial examples as poison (Fowl et al., NeurIPS 2021, arXiv 2106.10807), of features
+in place of logits, through what happens to published pictures, in light and dark, and where the eye sees it least.
 """
 
 from collections.abc import Sequence
