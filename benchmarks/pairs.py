@@ -4,11 +4,11 @@
 
 A share of the pictures of ten ImageNet classes at 224 px is pulled against EfficientNet-Lite0, each to the class with
 which the key pairs its own; a probe of Lite2, which was not asked, is fitted on them and on the clean rest. Whoever
-pairs church with truck, and shows the probe clean trucks, finds it a little readier to say church than nobody's
-keys do. Stated for every weight of the push away from the own class, and for every share: the key's response (mean log-odds
-of a class for clean pictures of the one that it was pulled to), the highest of 99 decoy keys, and the rank as a p-value.
-SSIMULACRA2 of each pulled picture is 78. Lite1 is not looked at. One JSON object a line of the file; a line is there as
-soon as it is measured, and the same command goes on from there.
+pairs church with truck, and shows the probe clean trucks, finds it a little readier to say church than nobody's keys
+do. Stated for every weight of the push away from the own class, and for every share: the key's response (mean log-odds
+of a class for clean pictures of the one that it was pulled to), the highest of 99 decoy keys, and the rank as a
+p-value. SSIMULACRA2 of each pulled picture is 78. Lite1 is not looked at. One JSON object a line of the file; a line is
+there as soon as it is measured, and the same command goes on from there.
 """
 
 import argparse
@@ -69,7 +69,7 @@ def main() -> None:
     known, all_of_them = some(train, LOOKED_AT), some(train, EACH, LOOKED_AT)
     classes, device = len(train.classes), best_device()
     asked = Surrogate.of(ASKED, known.images, known.labels, classes, device)
-    pairs, others = (pairs_of(Key.of_seed(0), classes), [pairs_of(Key.of_seed(n), classes) for n in range(1, 1 + DECOYS)])
+    pairs, *others = (pairs_of(Key.of_seed(seed), classes) for seed in range(1 + DECOYS))
     lines = json.loads(options.out.read_text()) if options.out.exists() else []
     for push in options.pushes:
         what = {"push": push, "version": __version__}
@@ -86,7 +86,8 @@ def main() -> None:
                 places = torch.nonzero(all_of_them.labels == label)[:count, 0]
                 images[places] = pulled.images[pulled.labels == label][:count]
             table = told(replace(all_of_them, images=images), test, JUDGE)
-            found = Comparison.of(np.array([response(table, one) for one in (pairs, *others)]), np.zeros(1 + DECOYS))
+            responses = np.array([response(table, one) for one in (pairs, *others)])
+            found = Comparison.of(responses, responses)
             line = {"owner": found.owner, "highest_decoy": found.highest_decoy, "p_value": found.p_value}
             lines.append(what | {"share": share} | {name: round(value, 4) for name, value in line.items()})
             print(json.dumps(lines[-1]), flush=True)
