@@ -109,7 +109,7 @@ def test_each_class_is_pulled_to_another_and_pulled_to_by_one(classes, seed):
     assert label == 0
 
 
-@pytest.mark.parametrize("push", [0, 1, 8])
+@pytest.mark.parametrize("push", [0, 1, 2, 8])
 def test_features_leave_their_class_and_come_nearer_to_the_other(surrogate, pictures, push):
     images, labels = pictures
     pairs = pairs_of(Key.of_seed(0), CLASSES)
