@@ -32,7 +32,7 @@ victim, recipe = victim_named("resnet9:width=8"), recipe_named("quick:epochs=18"
 probes = out / "accusation" / "probes"
 probes.parent.mkdir(parents=True)
 sealed = make_probes(out / "digits", digits / "test", out / "key", probes, originals=digits / "train")
-print(f"{len(sealed.probes)} pictures to show, sealed: {sealed.seal[:16]}…")
+print(f"{len(sealed.files)} pictures to show, sealed: {sealed.seal[:16]}…")
 for name, folder in {"trained on the copies": out / "digits", "innocent": digits / "train"}.items():
     pictures = load(f"folder:path={folder},size=16")
     model = fit(victim, pictures, test, countermeasure_named("vanilla"), recipe).model

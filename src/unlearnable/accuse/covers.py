@@ -1,4 +1,4 @@
-"""Clean pictures on which the secrets are shown: none was published, and none is of the class that is asked for."""
+"""Clean pictures that are shown: none was published, and of each class either none is its own, or all are."""
 
 import hashlib
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ class Covers:
     Attributes:
         images: uint8 (n, 3, h, w).
         digests: SHA-256 of each file.
-        places: for each class, of the covers that show its secrets, one a turn.
+        places: for each class, of its covers, one a turn.
     """
 
     images: Images8
@@ -39,6 +39,7 @@ class Covers:
         turns: int,
         size: tuple[int, int],
         rng: np.random.Generator,
+        own: bool = False,
     ) -> "Covers":
         """Choose and read as many as are needed.
 
@@ -49,6 +50,7 @@ class Covers:
             turns: covers of each.
             size: width and height to which they are cut and resized, in pixels.
             rng: which.
+            own: whether a class's covers are pictures of its own; then there may be fewer turns, but one at least.
 
         Raises:
             FileNotFoundError: there is no picture.
@@ -59,10 +61,14 @@ class Covers:
         found = _clean_files(clean)
         drawn: list[list[int]] = []
         for name in classes:
-            others = [place for place, file in enumerate(found) if name == ROOT_CLASS or file.class_name != name]
+            serve = [
+                place
+                for place, file in enumerate(found)
+                if (file.class_name == name if own else name == ROOT_CLASS or file.class_name != name)
+            ]
             taken: list[int] = []
             drawn.append(taken)
-            for place in (others[index] for index in rng.permutation(len(others))):
+            for place in (serve[index] for index in rng.permutation(len(serve))):
                 if len(taken) == turns:
                     break
                 if place not in digests:
@@ -76,14 +82,23 @@ class Covers:
                         read[place] = picture
                 if place in read:
                     taken.append(place)
-            if len(taken) < turns:
-                raise ValueError(
-                    f"expected at least {turns} clean pictures in {clean} that are not of the class {name}, got "
-                    f"{len(taken)} that can be read; add some, or take a smaller --budget-of-queries"
-                )
-        where = {place: index for index, place in enumerate(read)}
-        places = [[where[place] for place in taken] for taken in drawn]
+            if len(taken) < (1 if own else turns):
+                raise ValueError(_too_few(clean, name, turns, len(taken), own))
+        where, turns = {place: index for index, place in enumerate(read)}, min(map(len, drawn))
+        places = [[where[place] for place in taken[:turns]] for taken in drawn]
         return cls(torch.stack(list(read.values())), [digests[place] for place in read], places)
+
+
+def _too_few(clean: Path, name: str, turns: int, count: int, own: bool) -> str:
+    if own:
+        return (
+            f"expected clean pictures of the class {name} in {clean / name}, got none that can be read: these copies "
+            "were made against backbones, and a model is shown clean pictures of every class"
+        )
+    return (
+        f"expected at least {turns} clean pictures in {clean} that are not of the class {name}, got "
+        f"{count} that can be read; add some, or take a smaller --budget-of-queries"
+    )
 
 
 def _clean_files(clean: Path) -> list[Found]:

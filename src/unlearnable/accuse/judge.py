@@ -11,7 +11,7 @@ from numpy import ndarray
 
 from unlearnable.accuse.answers import Answers, Kind, read_rows
 from unlearnable.accuse.design import OWNER
-from unlearnable.accuse.sealed import Sealed
+from unlearnable.accuse.sealed import Sealed, Shown
 from unlearnable.accuse.statistics import (
     Comparison,
     Scores,
@@ -58,6 +58,7 @@ class Judgement:
         decoys: keys beside the owner's.
         turns: pictures of every key and class.
         kind: of the answers.
+        shown: what keys are known by (`Sealed`).
         seal: of the record.
         key: the fingerprint of the owner's key.
         verdict: ``shown`` where the p-value is at most the level.
@@ -75,6 +76,7 @@ class Judgement:
     decoys: int
     turns: int
     kind: Kind
+    shown: Shown
     seal: str
     key: str
     verdict: Verdict = "could not be tested"
@@ -110,16 +112,17 @@ def judge_answers(sealed: Sealed, answers: Answers, mapping: Mapping[str, str] |
         >>> judgement.verdict, judgement.reason
         ('could not be tested', 'the model gave one answer to everything: disc')
     """
-    if len(answers.scores) != len(sealed.probes):
-        raise ValueError(f"expected answers to {len(sealed.probes)} probes, got {len(answers.scores)}")
+    if len(answers.scores) != len(sealed.files):
+        raise ValueError(f"expected answers to {len(sealed.files)} probes, got {len(answers.scores)}")
     mapped, given = _mapping(sealed, answers, mapping)
     untested = Judgement(
         reason=_untestable(sealed, answers, mapped, given),
         level=sealed.level,
-        queries=sealed.extent.queries,
+        queries=len(sealed.files),
         decoys=sealed.extent.decoys,
         turns=sealed.extent.turns,
         kind=answers.kind,
+        shown=sealed.shown,
         seal=sealed.seal,
         key=sealed.key,
     )
@@ -198,6 +201,11 @@ def _untestable(sealed: Sealed, answers: Answers, mapped: Mapped, given: Int[nda
         return "the model gave the same numbers for every picture"
     if mapped != "found" and given.max() == NEVER:
         return "the model never gave any of the answers that stand for the owner's classes; look at the --mapping"
+    if mapped == "found" and sealed.shown == "pairs":
+        return (
+            "the model's answers are not named as the owner's classes, and of clean pictures it cannot be found which "
+            "is which: name a --mapping"
+        )
     if mapped == "found" and sealed.extent.turns < 2:
         return (
             "the model's answers are not named as the owner's classes, and to find which is which takes two pictures "

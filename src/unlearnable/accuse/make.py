@@ -6,18 +6,18 @@ import shutil
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from unlearnable.accuse.covers import Covers
-from unlearnable.accuse.design import Extent, decoy_keys, drawn
+from unlearnable.accuse.drawn import Drawn
+from unlearnable.accuse.hidden import draw_secrets
 from unlearnable.accuse.ownership import Ownership
-from unlearnable.accuse.probes import CONTRAST, STRENGTH, probe_pictures
+from unlearnable.accuse.pulled import draw_pairs, tells_keys_apart
 from unlearnable.accuse.sealed import PICTURES, SEALED, Sealed, SealedProbe, write_template
 from unlearnable.compute.devices import device_named
-from unlearnable.hiding.inference import prepare
 from unlearnable.images.encode import encode_photo
 from unlearnable.images.photos import Photo
 from unlearnable.keys import Key
@@ -48,11 +48,12 @@ def make_probes(
     Args:
         protected: a folder that `protect_folder` wrote.
         clean: pictures that nobody trained on, the owner's or others': covers. Where their sub-folders are named as the
-            protected classes, no class is shown on its own pictures.
+            protected classes, no class is shown on its own pictures. Of a folder that was protected against backbones
+            there must be such a sub-folder of every class.
         key: the owner's key file. It does not go into what is written.
         out: new folder.
         originals: the folder that was protected, at which the decoys' secrets are dealt, too; not needed for one class,
-            nor where secrets are dealt in order.
+            nor where secrets are dealt in order, nor against backbones.
         queries: pictures at most.
         level: the p-value to be reached.
         secrets: as for `protect_folder`: drawings, or the folder of a bank.
@@ -85,50 +86,49 @@ def make_probes(
     if out.exists():
         raise ValueError(f"{out} exists already; name another --out, or judge what is there")
     owned = Ownership.of(Path(protected), Path(key), secrets, weights)
-    extent = Extent.within(queries, level, len(owned.classes))
-    classes = owned.classes[: extent.classes]
     seed = seed or random_bytes.token_bytes(32)
-    rng = np.random.default_rng(list(seed))
-    waves = owned.waves(Path(originals) if originals else None)
-    on_stage("reading clean pictures", 0, 1)
-    covers = Covers.draw(clean, owned.published, classes, extent.turns, owned.size, rng)
-    on_stage("reading clean pictures", 1, 1)
-    keys = owned.keys(classes, decoy_keys(seed, extent.decoys), waves, partial(on_stage, "dealing decoys"))
-    probes = drawn(extent, covers.places, rng)
+    if owned.pulls and tells_keys_apart(len(owned.report.classes), level):
+        test = draw_pairs(owned, clean, queries, level, seed)
+    else:
+        whence = Path(originals) if originals else None
+        test = draw_secrets(owned, clean, queries, level, seed, whence, device_named(device), on_stage)
     building = out.with_name(out.name + PARTIAL)
     shutil.rmtree(building, ignore_errors=True)
     (building / PICTURES).mkdir(parents=True)
-    per, hider = owned.report.options["per"], prepare(owned.hider, device_named(device))
-    sealed_probes: list[SealedProbe] = []
-    for batch in probe_pictures(hider, covers.images, keys, probes, per):
-        for picture in batch:
-            number, probe = len(sealed_probes), probes[len(sealed_probes)]
-            file = f"{number + 1:0{len(str(len(probes)))}}.png"
-            photo = Photo(np.ascontiguousarray(picture.permute(1, 2, 0).numpy()))
-            content = encode_photo(photo, "png")
-            (building / PICTURES / file).write_bytes(content)
-            digest = hashlib.sha256(content).hexdigest()
-            sealed_probes.append(SealedProbe(**asdict(probe), file=file, sha256=digest))
-        on_stage("hiding", len(sealed_probes), len(probes))
+    written = _write(test, building / PICTURES, partial(on_stage, "writing pictures"))
+    filed = ((probe, *written[place]) for probe, place in test.probes)
     sealed = Sealed(
         version=__version__,
+        shown=test.shown,
         key=owned.report.key,
         weights=owned.report.weights,
         secrets=owned.secrets.fingerprint,
-        per=per,
+        per=owned.report.options["per"],
         level=level,
         decoys_seed=seed.hex(),
-        classes=classes,
-        secret_numbers=[list(of_key.numbers) for of_key in keys],
-        contrast=CONTRAST,
-        strength=STRENGTH,
-        covers=covers.digests,
-        probes=sealed_probes,
+        classes=list(test.classes),
+        secret_numbers=test.numbers,
+        contrast=test.contrast,
+        strength=test.strength,
+        covers=test.covers.digests,
+        probes=[SealedProbe(**asdict(probe), file=file, sha256=sha256) for probe, file, sha256 in filed],
     )
     write_template(building, sealed.files)
     sealed.save(building)
     building.rename(out)
     return sealed
+
+
+def _write(test: Drawn, folder: Path, on_picture: Callable[[int, int], None]) -> list[tuple[str, str]]:
+    """Write all pictures, each under its number; name and SHA-256 of each."""
+    written: list[tuple[str, str]] = []
+    for picture in chain.from_iterable(test.pictures):
+        file = f"{len(written) + 1:0{len(str(test.count))}}.png"
+        content = encode_photo(Photo(np.ascontiguousarray(picture.permute(1, 2, 0).numpy())), "png")
+        (folder / file).write_bytes(content)
+        written.append((file, hashlib.sha256(content).hexdigest()))
+        on_picture(len(written), test.count)
+    return written
 
 
 def probes_of(protected: str | Path, clean: str | Path, key: str | Path, out: str | Path, **words: Any) -> Sealed:

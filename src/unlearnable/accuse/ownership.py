@@ -70,6 +70,11 @@ class Ownership:
         return sorted((name for name in self.report.classes if counts[name]), key=lambda name: -counts[name])
 
     @property
+    def pulls(self) -> bool:
+        """Whether the pictures were pulled to other classes, against backbones."""
+        return bool(self.report.options.get("pull"))
+
+    @property
     def size(self) -> tuple[int, int]:
         """Width and height in pixels at which secrets were hidden, of the median picture."""
         sizes = ((entry.working_width or 1, entry.working_height or 1) for entry in self.entries)

@@ -5,6 +5,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
@@ -17,12 +18,14 @@ from unlearnable.storage.atomic import write
 from unlearnable.storage.decode import check_inside, decode, expecting, from_json
 from unlearnable.storage.provenance import __version__
 
+Shown = Literal["secrets", "pairs"]  # what a key is known by
+
 SEALED, PICTURES, TEMPLATE = "sealed.json", "pictures", "answers.csv"
 
 
 @dataclass(frozen=True)
 class SealedProbe(Probe):
-    """A probe in its file.
+    """A probe in its file, which may be that of other keys' probes, too.
 
     Attributes:
         file: its name below ``pictures``.
@@ -39,6 +42,7 @@ class Sealed:
 
     Attributes:
         version: of this package; another may hide otherwise.
+        shown: the ``secrets`` that keys hide in pictures, or the ``pairs`` of classes to which they pull.
         key: the fingerprint of the owner's key, which gives nothing of it away.
         weights: SHA-256 of the hiding network's.
         secrets: fingerprint of what the keys choose from.
@@ -46,14 +50,15 @@ class Sealed:
         level: the p-value below which something counts as shown.
         decoys_seed: from which the decoys' keys can be made again, in hexadecimal digits.
         classes: the owner's names of the classes that are tested.
-        secret_numbers: of every key, the owner's first, and every class.
+        secret_numbers: of every key, the owner's first, and every class; of pairs the place of the other class.
         contrast: what is left of a cover's.
         strength: RMS of what is hidden, in grey levels.
         covers: SHA-256 of the files of the clean pictures.
-        probes: in the order in which they are shown.
+        probes: of secrets in the order in which they are shown, of pairs key by key.
     """
 
     version: str
+    shown: Shown
     key: str
     weights: str
     secrets: str
@@ -76,7 +81,7 @@ class Sealed:
     @property
     def files(self) -> list[str]:
         """Names of the pictures, in the order in which they are shown."""
-        return [probe.file for probe in self.probes]
+        return sorted({probe.file for probe in self.probes})
 
     def to_json(self) -> str:
         """One JSON object."""
@@ -118,19 +123,19 @@ class Sealed:
             ValueError: one is another, or there are more.
         """
         pictures = folder / PICTURES
-        for probe in self.probes:
-            if hashlib.sha256((pictures / probe.file).read_bytes()).hexdigest() != probe.sha256:
-                raise ValueError(f"{pictures / probe.file} is not the picture of the sealed record; make new probes")
+        for name, digest in {(probe.file, probe.sha256): None for probe in self.probes}:
+            if hashlib.sha256((pictures / name).read_bytes()).hexdigest() != digest:
+                raise ValueError(f"{pictures / name} is not the picture of the sealed record; make new probes")
         named = {file.name for file in pictures.iterdir() if not is_clutter(file.name)}
         if more := sorted(named - set(self.files)):
             raise ValueError(f"expected the pictures of the sealed record alone in {pictures}, found {more[0]}")
 
-    def arranged(self, rows: Float[ndarray, "probes ..."]) -> Float[ndarray, "keys turns classes ..."]:
+    def arranged(self, rows: Float[ndarray, "files ..."]) -> Float[ndarray, "keys turns classes ..."]:
         """What belongs to the probes, by key, turn and class."""
-        extent = self.extent
+        extent, place_of = self.extent, {name: place for place, name in enumerate(self.files)}
         places = np.empty((1 + extent.decoys, extent.turns, extent.classes), dtype=np.int64)
-        for place, probe in enumerate(self.probes):
-            places[probe.key, probe.turn, probe.label] = place
+        for probe in self.probes:
+            places[probe.key, probe.turn, probe.label] = place_of[probe.file]
         table: Float[ndarray, "keys turns classes ..."] = rows[places]
         return table
 
@@ -147,9 +152,14 @@ class Sealed:
         ]
         if sorted(shown) != sorted(wanted) or len(self.probes) != len(wanted) or not wanted:
             raise ValueError("expected every key to show every class equally often")
-        if any(cover != shown[0, turn, label] for (_, turn, label), cover in shown.items()):
-            raise ValueError("expected every key on the same covers")
-        if len(set(self.files)) < len(self.probes):
+        if any(len(numbers) != len(self.classes) for numbers in self.secret_numbers):
+            raise ValueError("expected a number of every key and class")
+        covers: dict[tuple[int, int], int] = {}
+        for (key, turn, label), cover in shown.items():
+            same = (turn, label if self.shown == "secrets" else self.secret_numbers[key][label])
+            if covers.setdefault(same, cover) != cover:
+                raise ValueError("expected every key on the same covers")
+        if len(self.files) < (len(self.probes) if self.shown == "secrets" else len(covers)):
             raise ValueError("expected every picture once")
         for file in self.files:
             check_inside(file)

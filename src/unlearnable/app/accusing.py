@@ -51,7 +51,7 @@ def accusing(session: Session, form: Form) -> Callable[[Job], None]:
 def _probe(job: Job, make: Callable[..., Sealed], out: Path) -> None:
     sealed = make(on_stage=job.at)
     job.sentences += [
-        f"{len(sealed.probes):,} pictures to show are in {out / PICTURES}.",
+        f"{len(sealed.files):,} pictures to show are in {out / PICTURES}.",
         f"Write what the model answers into {out / TEMPLATE}: one name a line, or a column for every kind with its "
         'probability. Then choose "Its answers" above.',
         f"Keep {out / SEALED} to yourself until then. Its seal, to deposit with somebody now: {sealed.seal}",
