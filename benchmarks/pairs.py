@@ -1,97 +1,145 @@
-"""What a probe of a frozen backbone gives away of the classes to which a key pulled features.
+"""Whether a frozen backbone's last layer gives away the key by which pictures were pulled, and accuses no innocent.
 
-    python benchmarks/pairs.py --photos ../shared/data/imagenette --pushes 1 2 4 8 --out results/pairs.json
+    python benchmarks/pairs.py --photos ../shared/data/imagenette --out results/pairs.json
 
-A share of the pictures of ten ImageNet classes at 224 px is pulled against EfficientNet-Lite0, each to the class with
-which the key pairs its own; a probe of Lite2, which was not asked, is fitted on them and on the clean rest. Whoever
-pairs church with truck, and shows the probe clean trucks, finds it a little readier to say church than nobody's keys
-do. Stated for every weight of the push away from the own class, and for every share: the key's response (mean log-odds
-of a class for clean pictures of the one that it was pulled to), the highest of 99 decoy keys, and the rank as a
-p-value. SSIMULACRA2 of each pulled picture is 78. Lite1 is not looked at. One JSON object a line of the file; a line is
-there as soon as it is measured, and the same command goes on from there.
+Ten ImageNet classes at 224 px, 60 pictures of each, of which an owner protected a share against backbones; the trainer
+fits a logistic regression on frozen features, as `probe` does. Judged as `unlearnable accuse` does it: clean test
+pictures of every class are shown, and the owner's pairs of classes compared with 99 decoys'. Stated: the p-value, for
+every share, backbone, kind of answer and number of pictures, one line a key; and of as many innocent owners as
+`--innocents` how often their keys are at the level or below 0.05. Lite1 is none of the networks that were asked. One
+JSON object a line of the file; a line is there as soon as it is measured, and the same command goes on from there.
 """
 
 import argparse
 import json
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import asdict
+from itertools import product
 from pathlib import Path
+from typing import Any, get_args
 
 import numpy as np
 import torch
-from carriers import published
 from jaxtyping import Float
 from numpy import ndarray
-from pulls import ASKED, JUDGE, LOOKED_AT, TARGET, some, strengths
+from pulls import some
+from scipy.stats import kstest
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from torch import Tensor
 
-from unlearnable.accuse.statistics import Comparison
+from unlearnable.accuse.answers import Kind
+from unlearnable.accuse.design import decoy_keys
+from unlearnable.accuse.pulled import AGAIN, partners
+from unlearnable.accuse.statistics import Comparison, evidence, responses
+from unlearnable.bench.sets import SetQuality
 from unlearnable.compute.devices import best_device
-from unlearnable.countermeasures import countermeasure_named
+from unlearnable.countermeasures.probe import Probe
 from unlearnable.datasets import load
-from unlearnable.hiding.surrogates import Surrogate
-from unlearnable.hiding.targeting import Pairs, Targeting, pairs_of, scaled
-from unlearnable.images.imageset import ImageSet
+from unlearnable.hiding.surrogates import SIDE, features_of_all
+from unlearnable.images.imageset import Images8
 from unlearnable.keys import Key
+from unlearnable.protections import protection_named
 from unlearnable.storage.atomic import write
 from unlearnable.storage.provenance import __version__
-from unlearnable.training.loop import fit
-from unlearnable.training.recipes import recipe_named
-from unlearnable.victims.architectures import victim_named
+from unlearnable.victims.backbones import BACKBONES, Backbone
 
-EACH = 60  # pictures of every class that are published
-DECOYS = 99
-SHARES = (0, 0.1, 0.3)
-
-
-def told(published: ImageSet, test: ImageSet, judge: str) -> Float[ndarray, "shown said"]:
-    """Mean log-odds that a probe gives each class, for clean pictures of each class."""
-    way = countermeasure_named(f"probe:weights={judge}")
-    model = fit(victim_named("resnet9"), published, test, way, recipe_named("quick"), seed=0).model.eval()
-    with torch.inference_mode():
-        batches = (model(batch.float() / 255).double() for batch in test.images.split(20))
-        said = torch.cat([logits.log_softmax(1) for logits in batches])
-    odds = said - torch.log1p(-said.exp().clamp_max(1 - 1e-12))
-    return np.stack([odds[test.labels == label].mean(0).numpy() for label in range(len(test.classes))])
+EACH, OWNED = 60, 18  # pictures of every class, and of those the owner's
+SHARES = (1, 2, 6, 18)  # of the owner's pictures of every class that are published protected
+SHOWN = (10, 50)  # clean pictures of every class
+DECOYS, LEVEL = 99, 0.01
+INNOCENT = 10_000  # seeds of the keys of owners whose pictures nobody used
 
 
-def response(table: Float[ndarray, "shown said"], pairs: Pairs) -> float:
-    """Of a key: the mean over the classes, each shown the pictures of the one that it is paired with."""
-    return float(np.mean([table[int(other), label] for label, other in enumerate(pairs)]))
+def features(name: str, pictures: Images8) -> Float[ndarray, "n d"]:
+    """What the last layer of a frozen backbone sees."""
+    model = Backbone(pretrained=name).build(1, SIDE).eval()
+    return features_of_all(model, pictures, best_device()).cpu().numpy()
+
+
+def probabilities(
+    seen: Float[ndarray, "n d"], labels: Tensor, shown: Float[ndarray, "m d"]
+) -> Float[ndarray, "m classes"]:
+    """What a probe that was fitted on some features says of others."""
+    regression = LogisticRegression(C=Probe(weights="").c, max_iter=1000)
+    return make_pipeline(StandardScaler(), regression).fit(seen, labels.numpy()).predict_proba(shown)
+
+
+def judged(said: Float[ndarray, "classes turns answers"], kind: Kind, owner: Key, decoys: bytes) -> Comparison:
+    """As `accuse.judge` does: of every key the answers for the classes that it pairs with those of the pictures."""
+    classes = len(said)
+    paired = np.array(partners(owner, decoy_keys(decoys, AGAIN * DECOYS), classes, DECOYS))
+    answers = np.eye(classes)[said.argmax(2)] if kind == "labels" else said
+    scores = evidence(kind, answers)[paired, :, np.arange(classes)]  # keys, classes, turns
+    return Comparison.of(responses(scores), answers[paired, :, np.arange(classes)].mean((1, 2)))
+
+
+def innocents(said: Float[ndarray, "classes turns answers"], first: int, count: int) -> dict[Kind, list[float]]:
+    """P-values of owners whose pictures nobody used."""
+    keys = [(Key.of_seed(seed), f"innocent {seed}".encode()) for seed in range(first, first + count)]
+    return {kind: [judged(said, kind, *key).p_value for key in keys] for kind in ("labels", "probabilities")}
+
+
+def summary(lines: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The false alarms of all innocents together."""
+    for kind in ("labels", "probabilities"):
+        values = np.array([value for line in lines for value in line["innocent"][kind]])
+        yield {
+            "kind": kind,
+            "pairs": len(values),
+            "below_0.05": round(float((values <= 0.05).mean()), 4),
+            "at_most_the_level": round(float((values <= LEVEL).mean()), 4),
+            "kolmogorov_smirnov": round(float(kstest(values, "uniform").pvalue), 4),
+            "kolmogorov_smirnov_too_small": round(float(kstest(values, "uniform", alternative="greater").pvalue), 4),
+        }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--photos", required=True, help="an `imagenet` folder, with train and val")
-    parser.add_argument("--pushes", nargs="+", type=float, required=True, help="see `Targeting`")
+    parser.add_argument("--protection", default="deep_hiding:strength=standard,pull=0.9")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], help="of the owners' keys")
+    parser.add_argument("--innocents", type=int, default=10, help="owners for every model whose pictures nobody used")
     parser.add_argument("--out", type=Path, required=True, help="JSON file for the lines")
     options = parser.parse_args()
-    of = f"imagenet:root={options.photos},classes=10,size=224"
-    train, test = load(f"{of},split=train,fraction=0.4"), load(f"{of},split=val,fraction=1")
-    known, all_of_them = some(train, LOOKED_AT), some(train, EACH, LOOKED_AT)
-    classes, device = len(train.classes), best_device()
-    asked = Surrogate.of(ASKED, known.images, known.labels, classes, device)
-    pairs, *others = (pairs_of(Key.of_seed(seed), classes) for seed in range(1 + DECOYS))
-    lines = json.loads(options.out.read_text()) if options.out.exists() else []
-    for push in options.pushes:
-        what = {"push": push, "version": __version__}
-        if any(line | what == line for line in lines):
+    of = f"imagenet:root={options.photos},classes=10,size={SIDE}"
+    train, test = some(load(f"{of},split=train,fraction=0.24"), EACH), load(f"{of},split=val,fraction=1")
+    test, protection = some(test, max(SHOWN)), protection_named(options.protection)
+    owned = torch.cat([torch.nonzero(train.labels == label)[:OWNED, 0] for label in range(len(train.classes))])
+    earlier = json.loads(options.out.read_text())["lines"] if options.out.exists() else []
+    clean: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+    lines: list[dict[str, Any]] = []
+    for seed in options.seeds:
+        what = {"protection": options.protection, "seed": seed, "version": __version__}
+        if done := [line for line in earlier if line | what == line]:
+            lines += done
             continue
-        few = some(all_of_them, round(max(SHARES) * EACH))
-        pull = Targeting([asked], pairs.to(device), 0, push=push)
-        change = scaled(pull(few.images, torch.zeros(few.images.shape), few.labels), 1)
-        times = strengths(few, change, TARGET, torch.zeros(()))
-        pulled = published(few, change * times[:, None, None, None], 1)
-        for share in SHARES:
-            count, images = round(share * EACH), all_of_them.images.clone()
-            for label in range(classes):
-                places = torch.nonzero(all_of_them.labels == label)[:count, 0]
-                images[places] = pulled.images[pulled.labels == label][:count]
-            table = told(replace(all_of_them, images=images), test, JUDGE)
-            responses = np.array([response(table, one) for one in (pairs, *others)])
-            found = Comparison.of(responses, responses)
-            line = {"owner": found.owner, "highest_decoy": found.highest_decoy, "p_value": found.p_value}
-            lines.append(what | {"share": share} | {name: round(value, 4) for name, value in line.items()})
-            print(json.dumps(lines[-1]), flush=True)
-        write(options.out, json.dumps(lines, indent=1) + "\n")
+        made = protection(train[owned], seed)
+        quality = asdict(SetQuality.of(protection.budget, train[owned], made))
+        for name in BACKBONES:
+            if name not in clean:
+                clean[name] = features(name, train.images), features(name, test.images)
+            before, shown = clean[name]
+            pulled = features(name, made.images)
+            for count in SHARES:
+                seen = before.copy()
+                chosen = torch.arange(len(owned)).reshape(len(train.classes), OWNED)[:, :count].flatten()
+                seen[owned[chosen]] = pulled[chosen]
+                said = probabilities(seen, train.labels, shown).reshape(len(test.classes), max(SHOWN), -1)
+                right = float((said.argmax(2) == np.arange(len(said))[:, None]).mean())
+                found = {
+                    f"{kind}, {turns * len(said)} pictures": judged(
+                        said[:, :turns], kind, Key.of_seed(seed), f"owner {seed}".encode()
+                    ).p_value
+                    for kind, turns in product(get_args(Kind)[:2], SHOWN)
+                }
+                first = INNOCENT + len(lines) * options.innocents
+                line = what | {"backbone": name, "share": count / EACH, "accuracy": round(right, 4), "p_values": found}
+                lines.append(line | {"measured": quality, "innocent": innocents(said, first, options.innocents)})
+                print(json.dumps(line), flush=True)
+        content = {"innocent": list(summary(lines)), "lines": lines}
+        write(options.out, json.dumps(content, indent=1) + "\n")
 
 
 if __name__ == "__main__":
