@@ -55,8 +55,9 @@ def _probe(job: Job, make: Callable[..., Sealed], out: Path) -> None:
         f"Write what the model answers into {out / TEMPLATE}: one name a line, or a column for every kind with its "
         'probability. Then choose "Its answers" above.',
         f"Keep {out / SEALED} to yourself until then. Its seal, to deposit with somebody now: {sealed.seal}",
-        "Whoever has seen the pictures can recognise them: show a set once.",
     ]
+    if sealed.shown == "secrets":
+        job.sentences.append("Whoever has seen the pictures can recognise them: show a set once.")
 
 
 def _judge(job: Job, probes: Path, answers: Path, mapping: Path | None) -> None:

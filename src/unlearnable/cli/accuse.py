@@ -84,7 +84,8 @@ def probe(
     say(f"{len(sealed.files)} pictures to show: {out / PICTURES}")
     say(f"write the answers into {out / TEMPLATE}, or a column for every class with its probability")
     say(f"keep {out / SEALED} to yourself until then; its seal, to deposit with somebody now: {sealed.seal}")
-    say("Whoever has seen probes can recognise them: show a set once.")
+    if sealed.shown == "secrets":
+        say("Whoever has seen probes can recognise them: show a set once.")
 
 
 @documented(app)
