@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from itertools import product
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import torch
@@ -49,6 +49,7 @@ EACH, OWNED = 60, 18  # pictures of every class, and of those the owner's
 SHARES = (1, 2, 6, 18)  # of the owner's pictures of every class that are published protected
 SHOWN = (10, 50)  # clean pictures of every class
 DECOYS, LEVEL = 99, 0.01
+KINDS: tuple[Kind, ...] = ("labels", "probabilities")
 INNOCENT = 10_000  # seeds of the keys of owners whose pictures nobody used
 
 
@@ -78,12 +79,12 @@ def judged(said: Float[ndarray, "classes turns answers"], kind: Kind, owner: Key
 def innocents(said: Float[ndarray, "classes turns answers"], first: int, count: int) -> dict[Kind, list[float]]:
     """P-values of owners whose pictures nobody used."""
     keys = [(Key.of_seed(seed), f"innocent {seed}".encode()) for seed in range(first, first + count)]
-    return {kind: [judged(said, kind, *key).p_value for key in keys] for kind in ("labels", "probabilities")}
+    return {kind: [judged(said, kind, *key).p_value for key in keys] for kind in KINDS}
 
 
 def summary(lines: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """The false alarms of all innocents together."""
-    for kind in ("labels", "probabilities"):
+    for kind in KINDS:
         values = np.array([value for line in lines for value in line["innocent"][kind]])
         yield {
             "kind": kind,
@@ -93,6 +94,11 @@ def summary(lines: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
             "kolmogorov_smirnov": round(float(kstest(values, "uniform").pvalue), 4),
             "kolmogorov_smirnov_too_small": round(float(kstest(values, "uniform", alternative="greater").pvalue), 4),
         }
+
+
+def keep(out: Path, lines: list[dict[str, Any]]) -> None:
+    """Write what was measured, and the false alarms of all of it."""
+    write(out, json.dumps({"innocent": list(summary(lines)), "lines": lines}, indent=1) + "\n")
 
 
 def main() -> None:
@@ -107,6 +113,7 @@ def main() -> None:
     train, test = some(load(f"{of},split=train,fraction=0.24"), EACH), load(f"{of},split=val,fraction=1")
     test, protection = some(test, max(SHOWN)), protection_named(options.protection)
     owned = torch.cat([torch.nonzero(train.labels == label)[:OWNED, 0] for label in range(len(train.classes))])
+    mine = torch.arange(len(owned)).reshape(len(train.classes), OWNED)
     earlier = json.loads(options.out.read_text())["lines"] if options.out.exists() else []
     clean: dict[str, tuple[np.ndarray, np.ndarray]] = {}
     lines: list[dict[str, Any]] = []
@@ -114,32 +121,32 @@ def main() -> None:
         what = {"protection": options.protection, "seed": seed, "version": __version__}
         if done := [line for line in earlier if line | what == line]:
             lines += done
+            keep(options.out, lines)
             continue
         made = protection(train[owned], seed)
+        pulled: dict[str, np.ndarray] = {}
         quality = asdict(SetQuality.of(protection.budget, train[owned], made))
-        for name in BACKBONES:
+        for number, (name, count) in enumerate(product(BACKBONES, SHARES)):
             if name not in clean:
                 clean[name] = features(name, train.images), features(name, test.images)
-            before, shown = clean[name]
-            pulled = features(name, made.images)
-            for count in SHARES:
-                seen = before.copy()
-                chosen = torch.arange(len(owned)).reshape(len(train.classes), OWNED)[:, :count].flatten()
-                seen[owned[chosen]] = pulled[chosen]
-                said = probabilities(seen, train.labels, shown).reshape(len(test.classes), max(SHOWN), -1)
-                right = float((said.argmax(2) == np.arange(len(said))[:, None]).mean())
-                found = {
-                    f"{kind}, {turns * len(said)} pictures": judged(
-                        said[:, :turns], kind, Key.of_seed(seed), f"owner {seed}".encode()
-                    ).p_value
-                    for kind, turns in product(get_args(Kind)[:2], SHOWN)
-                }
-                first = INNOCENT + len(lines) * options.innocents
-                line = what | {"backbone": name, "share": count / EACH, "accuracy": round(right, 4), "p_values": found}
-                lines.append(line | {"measured": quality, "innocent": innocents(said, first, options.innocents)})
-                print(json.dumps(line), flush=True)
-        content = {"innocent": list(summary(lines)), "lines": lines}
-        write(options.out, json.dumps(content, indent=1) + "\n")
+            if name not in pulled:
+                pulled[name] = features(name, made.images)
+            (seen, shown), chosen = clean[name], mine[:, :count].flatten()
+            seen = seen.copy()
+            seen[owned[chosen]] = pulled[name][chosen]
+            said = probabilities(seen, train.labels, shown).reshape(len(test.classes), max(SHOWN), -1)
+            right = float((said.argmax(2) == np.arange(len(said))[:, None]).mean())
+            found = {
+                f"{kind}, {turns * len(said)} pictures": judged(
+                    said[:, :turns], kind, Key.of_seed(seed), f"owner {seed}".encode()
+                ).p_value
+                for kind, turns in product(KINDS, SHOWN)
+            }
+            first = INNOCENT + (seed * len(BACKBONES) * len(SHARES) + number) * options.innocents
+            line = what | {"backbone": name, "share": count / EACH, "accuracy": round(right, 4), "p_values": found}
+            lines.append(line | {"measured": quality, "innocent": innocents(said, first, options.innocents)})
+            print(json.dumps(line), flush=True)
+        keep(options.out, lines)
 
 
 if __name__ == "__main__":

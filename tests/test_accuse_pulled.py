@@ -164,10 +164,11 @@ def test_records_that_do_not_hang_together_are_refused(place, tmp_path, sealed):
     assert hashlib.sha256((place / "probes" / SEALED).read_bytes()).hexdigest() == sealed.seal
 
 
-def test_few_classes_are_tested_by_what_is_hidden(place, tmp_path):
-    few = pictures(tmp_path / "photos", 2, 0, NAMES[:3])
+@pytest.mark.parametrize(("names", "job"), [(NAMES[:3], {}), (NAMES, {"classes": "auto", "groups": 6})])
+def test_few_classes_and_groups_are_tested_by_what_is_hidden(place, tmp_path, names, job):
+    few = pictures(tmp_path / "photos", 2, 0, names)
     method = f"deep_hiding:pull=0.9,surrogates=resnet9:width=4@{place / 'weights.safetensors'}"
-    protect_folder(few, tmp_path / "protected", key=place / "key", method=method, visibility=0)
-    words = {"originals": few, "queries": 300, "seed": b"of this test"}
+    protect_folder(few, tmp_path / "protected", key=place / "key", method=method, visibility=0, **job)
+    words = {"originals": few, "queries": 100 * len(names), "seed": b"of this test"}
     found = make_probes(tmp_path / "protected", place / "others", place / "key", tmp_path / "probes", **words)
-    assert (found.shown, found.extent.classes, len(found.files)) == ("secrets", 3, 300)
+    assert (found.shown, found.extent.classes, len(found.files)) == ("secrets", len(names), 100 * len(names))

@@ -71,8 +71,8 @@ class Ownership:
 
     @property
     def pulls(self) -> bool:
-        """Whether the pictures were pulled to other classes, against backbones."""
-        return bool(self.report.options.get("pull"))
+        """Whether the pictures were pulled against backbones, to other classes of which there may be clean pictures."""
+        return bool(self.report.options.get("pull")) and "classes" not in self.report.options
 
     @property
     def size(self) -> tuple[int, int]:
