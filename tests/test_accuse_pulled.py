@@ -96,7 +96,7 @@ def test_who_takes_paired_classes_for_each_other_is_found_and_nobody_else(place,
     found = judge_answers(sealed, knowing(pairs, 1).ask(place / "probes", sealed))
     assert (found.verdict, found.mapped, found.queries, found.shown) == ("shown", "by name", CLASSES * CLEAN, "pairs")
     assert headline(found).startswith("Shown: this model was trained on pictures that bear changes that your key chose")
-    assert "takes classes for each other that this key alone pairs" in " ".join(sentences(found))
+    assert "takes classes for each other as this key pairs them" in " ".join(sentences(found))
     assert "which classes each key pairs" in judgement_page(found)
     for others in (pairs_of(Key.of_seed(1), CLASSES), torch.arange(CLASSES)):
         assert not torch.equal(others, pairs)
@@ -109,6 +109,15 @@ def test_answers_of_other_names_ask_for_a_mapping(place, sealed):
     unnamed = judge_answers(sealed, renamed)
     assert unnamed.verdict == "could not be tested" and "--mapping" in unnamed.reason
     assert judge_answers(sealed, renamed, {name: f"n{name}" for name in NAMES}).verdict == "shown"
+    fewer = [place for place in range(CLASSES) if place != 2]
+    lacking = replace(answers, names=tuple(np.array(NAMES)[fewer]), scores=answers.scores[:, fewer])
+    assert judge_answers(sealed, lacking).verdict == "shown"  # by the five classes that the model has
+    other = replace(lacking, names=tuple(f"n{name}" for name in lacking.names))
+    assert judge_answers(sealed, other, {NAMES[place]: f"n{NAMES[place]}" for place in fewer}).verdict == "shown"
+    with pytest.raises(ValueError, match="expected an answer for the class"):
+        judge_answers(sealed, other, {})
+    with pytest.raises(ValueError, match="names the answer elsewhere"):
+        judge_answers(sealed, other, {NAMES[0]: "elsewhere"})
     said = Answers.of_labels([NAMES[place] for place in answers.scores.argmax(1)])
     assert judge_answers(sealed, said).verdict == "not shown"  # it names what everybody sees
 
@@ -121,9 +130,9 @@ def test_no_two_keys_pair_alike(classes, seed):
     assert all(sorted(pairs) == list(range(classes)) for pairs in found)
 
 
-@given(st.integers(1, 12), st.sampled_from([0.5, 0.1, 0.05, 0.01]))
+@given(st.integers(1, 12) | st.sampled_from([171, 172, 1000]), st.sampled_from([0.5, 0.1, 0.05, 0.01, 0.0001]))
 def test_few_classes_tell_few_keys_apart(classes, level):
-    assert tells_keys_apart(classes, level) == (classes > 1 and factorial(classes - 1) >= 1 / level - 1e-9)
+    assert tells_keys_apart(classes, level) == (classes > 1 and factorial(classes - 1) >= round(1 / level))
 
 
 def test_of_an_innocent_the_owners_rank_is_any():
@@ -146,7 +155,7 @@ def test_what_is_missing_is_named(place, tmp_path):
 
     refused(f"expected clean pictures of the class {NAMES[-1]} in", pictures(tmp_path / "few", 1, 2, NAMES[:-1]))
     refused("is the original", place / "photos")
-    refused("expected at least 100 pictures", place / "others", queries=99)
+    refused("expected at least 6 pictures, one of every class", place / "others", queries=5)
 
 
 def test_records_that_do_not_hang_together_are_refused(place, tmp_path, sealed):
@@ -156,6 +165,8 @@ def test_records_that_do_not_hang_together_are_refused(place, tmp_path, sealed):
         ("secret_numbers", [whole["secret_numbers"][1], *whole["secret_numbers"][1:]]),
         ("secret_numbers", [[0], *whole["secret_numbers"][1:]]),
         ("probes", [dict(probe, file="01.png") for probe in whole["probes"]]),
+        ("probes", [dict(probe, file="01.png") if probe["key"] == 0 else probe for probe in whole["probes"]]),
+        ("secret_numbers", [[0] * CLASSES, *whole["secret_numbers"][1:]]),
         ("shown", "nothing"),
     ):
         (tmp_path / SEALED).write_text(json.dumps(whole | {name: value}))

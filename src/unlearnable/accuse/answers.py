@@ -16,7 +16,7 @@ PICTURE, ANSWER = "picture", "answer"  # the columns of a file of labels
 
 @dataclass(frozen=True)
 class Answers:
-    """A model's answers, one row a probe, in the order of the sealed record.
+    """A model's answers, one row a picture, in the order of the sealed record.
 
     Attributes:
         kind: ``labels``; ``probabilities``, which may also be those of independent classes; or ``logits``.

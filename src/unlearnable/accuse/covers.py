@@ -92,8 +92,8 @@ class Covers:
 def _too_few(clean: Path, name: str, turns: int, count: int, own: bool) -> str:
     if own:
         return (
-            f"expected clean pictures of the class {name} in {clean / name}, got none that can be read: these copies "
-            "were made against backbones, and a model is shown clean pictures of every class"
+            f"expected clean pictures of the class {name} in {clean / name}, got none that can be read: of copies that "
+            "were made against backbones a model is shown clean pictures of every class, in a sub-folder of its name"
         )
     return (
         f"expected at least {turns} clean pictures in {clean} that are not of the class {name}, got "

@@ -22,7 +22,7 @@ class Probe:
     """One picture that a model is shown.
 
     Attributes:
-        key: whose secret it bears: 0 is the owner's, from 1 on decoys'.
+        key: to whose it belongs: 0 is the owner's, from 1 on decoys'. Other keys' probes may share its picture.
         label: of which class, as a place among the classes that are tested.
         turn: which of the class's covers it is.
         cover: the cover's place among all covers.
@@ -68,7 +68,7 @@ class Extent:
         >>> Extent.within(3000, 0.01, classes=10)
         Extent(decoys=99, classes=10, turns=3)
         """
-        decoys = math.ceil(1 / level - 1e-9) - 1
+        decoys = decoys_for(level)
         each = queries // (1 + decoys)
         if not each:
             raise ValueError(
@@ -77,6 +77,15 @@ class Extent:
             )
         tested = min(classes, each)
         return cls(decoys, tested, each // tested)
+
+
+def decoys_for(level: float) -> int:
+    """How many keys that are nobody's a level takes: the owner's must beat them all.
+
+    >>> decoys_for(0.01), decoys_for(0.05)
+    (99, 19)
+    """
+    return math.ceil(1 / level - 1e-9) - 1
 
 
 def drawn(extent: Extent, covers: Sequence[Sequence[int]], rng: np.random.Generator) -> list[Probe]:

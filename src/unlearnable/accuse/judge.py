@@ -95,7 +95,7 @@ def judge_answers(sealed: Sealed, answers: Answers, mapping: Mapping[str, str] |
         answers: in the order of the record.
         mapping: for each of the owner's classes the model's answer. When None, they are assigned by name where all
             the owner's classes are among the answers, or no others are; else found on half of the turns, and tested on
-            the others.
+            the others. By pairs a model may lack classes, and nothing is searched.
 
     Raises:
         ValueError: the answers are not to these probes, or the mapping names what is not there.
@@ -179,16 +179,19 @@ def _mapping(
     """How answers are assigned, and the place of the answer of each class."""
     places = {name: place for place, name in enumerate(answers.names)}
     if mapping is not None:
-        if missing := [name for name in sealed.classes if name not in mapping]:
+        missing = [name for name in sealed.classes if name not in mapping]
+        if missing and (sealed.shown == "secrets" or len(missing) == len(sealed.classes)):
             raise ValueError(f"expected an answer for the class {missing[0]} in the mapping, got none")
-        wanted = [mapping[name] for name in sealed.classes]
-        if unknown := [answer for answer in wanted if answers.kind != "labels" and answer not in places]:
+        wanted = [mapping.get(name, UNGIVEN) for name in sealed.classes]
+        said = [answer for answer in wanted if answer != UNGIVEN]
+        if unknown := [answer for answer in said if answers.kind != "labels" and answer not in places]:
             raise ValueError(f"the mapping names the answer {unknown[0]}, of which the model says nothing")
         return "given", np.array([places.get(answer, NEVER) for answer in wanted])
     folded = {name.strip().casefold(): place for name, place in places.items()}
     known = [places.get(name, folded.get(name.strip().casefold(), NEVER)) for name in sealed.classes]
     owned = {name.strip().casefold() for name in sealed.classes}
-    named_alike = min(known) > NEVER or (answers.kind == "labels" and folded.keys() <= owned)
+    some = sealed.shown == "pairs" and max(known) > NEVER  # a class that the model lacks says nothing for any key
+    named_alike = some or min(known) > NEVER or (answers.kind == "labels" and folded.keys() <= owned)
     given = [place for place in known if place > NEVER]
     return ("by name" if named_alike and len({*given}) == len(given) else "found"), np.array(known)
 
@@ -202,10 +205,7 @@ def _untestable(sealed: Sealed, answers: Answers, mapped: Mapped, given: Int[nda
     if mapped != "found" and given.max() == NEVER:
         return "the model never gave any of the answers that stand for the owner's classes; look at the --mapping"
     if mapped == "found" and sealed.shown == "pairs":
-        return (
-            "the model's answers are not named as the owner's classes, and of clean pictures it cannot be found which "
-            "is which: name a --mapping"
-        )
+        return "none of the model's answers is named as one of the owner's classes: name a --mapping"
     if mapped == "found" and sealed.extent.turns < 2:
         return (
             "the model's answers are not named as the owner's classes, and to find which is which takes two pictures "
@@ -215,7 +215,7 @@ def _untestable(sealed: Sealed, answers: Answers, mapped: Mapped, given: Int[nda
 
 
 def _scores_given(table: Float[ndarray, "keys turns classes answers"], given: Int[ndarray, " classes"]) -> Scores:
-    """What the model says of the class whose secret it is shown; nothing of an answer that it never gave."""
+    """What the model says of the class for which its answer counts; nothing of an answer that it never gave."""
     chosen = table[:, :, np.arange(len(given)), given]
     scores: Scores = np.where(given > NEVER, chosen, 0.0).transpose(0, 2, 1)
     return scores

@@ -8,6 +8,7 @@ from pathlib import Path
 from jinja2 import Template
 
 from unlearnable.accuse.judge import Judgement
+from unlearnable.accuse.sealed import Shown
 from unlearnable.accuse.words import headline, in_percent, sentences
 from unlearnable.pages.html import html_environment
 from unlearnable.pages.text import MISSING, as_utf8
@@ -15,6 +16,7 @@ from unlearnable.storage.atomic import write
 
 PAGE, RECORD = "judgement.html", "judgement.json"
 MAPPED = {"given": "as you gave it", "by name": "by their names", "found": "found on half of the pictures"}
+EACH: dict[Shown, str] = {"secrets": "{} pictures of every class each", "pairs": "all by the same {} of every class"}
 WIDTH, LEFT, RIGHT = 720, 20, 700  # of the line of keys, in px
 
 
@@ -51,7 +53,7 @@ def _facts(judgement: Judgement) -> list[tuple[str, str]]:
     paired = MISSING if judgement.paired is None else f"{judgement.paired:.4f}"
     return [
         ("Pictures shown", f"{judgement.queries:,}"),
-        ("Keys", f"yours and {judgement.decoys} decoys, {judgement.turns} pictures of every class each"),
+        ("Keys", f"yours and {judgement.decoys} decoys, {EACH[judgement.shown].format(judgement.turns)}"),
         ("Answers", judgement.kind),
         ("Classes assigned", MAPPED.get(judgement.mapped or "", MISSING)),
         ("Level that was asked", f"{judgement.level:g}"),

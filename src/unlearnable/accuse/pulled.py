@@ -1,8 +1,8 @@
-"""The test of a folder that was protected against backbones: clean pictures, as they are.
+"""The test of a folder that was protected against backbones: clean pictures, in which nothing is hidden.
 
 There the key pairs every class with another, to which its pictures were pulled (`hiding.targeting`). Whoever trained on
-them takes clean pictures of that other class a little for the own one. So nothing is hidden in probes: clean pictures
-of every class are shown, and a key says for which class an answer to each of them counts.
+them takes clean pictures of that other class a little for the own one. So clean pictures of every class are shown, and
+a key says for which class an answer to each of them counts.
 """
 
 import math
@@ -10,10 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from unlearnable.accuse.covers import Covers
-from unlearnable.accuse.design import Extent, Probe, decoy_keys
+from unlearnable.accuse.design import Extent, Probe, decoy_keys, decoys_for
 from unlearnable.accuse.drawn import Drawn
 from unlearnable.accuse.ownership import Ownership
 from unlearnable.hiding.targeting import pairs_of
@@ -21,15 +20,17 @@ from unlearnable.keys import Key
 
 Partners = list[int]  # for each class, the place of the one that a key pairs with it
 AGAIN = 50  # keys that are drawn for every decoy: few classes can be paired in few ways, and no way comes twice
+TURNS = 30  # clean pictures of every class, at most
+MANY = 20  # classes, that can be paired in more ways than anybody asks keys
 
 
 def tells_keys_apart(classes: int, level: float) -> bool:
     """Whether so many classes can be paired in as many ways as a level takes keys.
 
-    >>> tells_keys_apart(5, 0.01), tells_keys_apart(6, 0.01)
-    (False, True)
+    >>> tells_keys_apart(5, 0.01), tells_keys_apart(6, 0.01), tells_keys_apart(1000, 0.01)
+    (False, True, True)
     """
-    return classes > 1 and math.factorial(classes - 1) * level >= 1
+    return classes > 1 and math.factorial(min(classes, MANY) - 1) > decoys_for(level)
 
 
 def partners(owner: Key, candidates: Sequence[Key], classes: int, decoys: int) -> list[Partners]:
@@ -48,12 +49,15 @@ def partners(owner: Key, candidates: Sequence[Key], classes: int, decoys: int) -
 def draw_pairs(owned: Ownership, clean: Path, queries: int, level: float, seed: bytes) -> Drawn:
     """Clean pictures of every class, in an order that says nothing; see `accuse.make.make_probes`.
 
-    To a key, a picture speaks for the class that the key pairs with the picture's own.
+    To a key, a picture speaks for the class that the key pairs with the picture's own. All keys read the same answers,
+    so that the number of keys costs no pictures.
     """
-    room, classes, rng = Extent.within(queries, level, 1), owned.report.classes, np.random.default_rng(list(seed))
-    turns = min(room.turns, max(1, queries // len(classes)))
+    classes, rng = owned.report.classes, np.random.default_rng(list(seed))
+    if queries < len(classes):
+        raise ValueError(f"expected at least {len(classes)} pictures, one of every class, got {queries}")
+    turns = min(TURNS, queries // len(classes))
     covers = Covers.draw(clean, owned.published, classes, turns, owned.size, rng, own=True)
-    extent = Extent(room.decoys, len(classes), len(covers.places[0]))
+    extent = Extent(decoys_for(level), len(classes), len(covers.places[0]))
     numbers = partners(owned.secrets.key, decoy_keys(seed, AGAIN * extent.decoys), len(classes), extent.decoys)
     shown = rng.permutation(np.concatenate(covers.places))
     place_of = {cover: place for place, cover in enumerate(shown.tolist())}
@@ -71,6 +75,6 @@ def draw_pairs(owned: Ownership, clean: Path, queries: int, level: float, seed: 
         strength=0.0,
         covers=covers,
         probes=[(probe, place_of[probe.cover]) for probe in probes],
-        pictures=covers.images[torch.from_numpy(shown)].split(1),
+        pictures=(covers.images[place][None] for place in shown.tolist()),
         count=len(shown),
     )

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -78,7 +79,7 @@ class Sealed:
         keys, classes = len(self.secret_numbers), len(self.classes)
         return Extent(keys - 1, classes, len(self.probes) // (keys * classes))
 
-    @property
+    @cached_property
     def files(self) -> list[str]:
         """Names of the pictures, in the order in which they are shown."""
         return sorted({probe.file for probe in self.probes})
@@ -159,10 +160,22 @@ class Sealed:
             same = (turn, label if self.shown == "secrets" else self.secret_numbers[key][label])
             if covers.setdefault(same, cover) != cover:
                 raise ValueError("expected every key on the same covers")
-        if len(self.files) < (len(self.probes) if self.shown == "secrets" else len(covers)):
+        if self.shown == "secrets" and len(self.files) < len(self.probes):
             raise ValueError("expected every picture once")
+        if self.shown == "pairs":
+            self._check_pairs()
         for file in self.files:
             check_inside(file)
+
+    def _check_pairs(self) -> None:
+        """Every key pairs every class with one, none as another does; and a cover has one file."""
+        every = list(range(len(self.classes)))
+        alike = len({tuple(pairs) for pairs in self.secret_numbers}) < len(self.secret_numbers)
+        if alike or any(sorted(pairs) != every for pairs in self.secret_numbers):
+            raise ValueError("expected keys that pair all classes, each in its own way")
+        filed = {(probe.cover, probe.file) for probe in self.probes}
+        if not len(filed) == len(self.files) == len({cover for cover, _ in filed}):
+            raise ValueError("expected every picture once")
 
 
 def write_template(folder: Path, names: Sequence[str]) -> None:

@@ -6,17 +6,19 @@ from unlearnable.accuse.statistics import Comparison
 
 ANSWERED: dict[Shown, str] = {
     "secrets": "the model answers to secrets that this key alone gives. Pictures that bear them",
-    "pairs": "the model takes classes for each other that this key alone pairs. Pictures that were changed so",
+    "pairs": "the model takes classes for each other as this key pairs them. Pictures that were changed so",
 }
 MEANT = (
     "What it means, provided that the key is older than the model: {answered}, or something made of such pictures, "
     "were among what it was trained on. It does not say which pictures or how many, who trained it, or whether that "
     "was allowed."
 )
-UNMEANT = (
-    "What it does not mean: that your pictures were not used. A small share of them, a fine-tuned or cleaned model, or "
-    "too few questions show nothing, either."
-)
+UNMEANT: dict[Shown, str] = {
+    "secrets": "What it does not mean: that your pictures were not used. A small share of them, a fine-tuned or "
+    "cleaned model, or too few questions show nothing, either.",
+    "pairs": "What it does not mean: that your pictures were not used. A small share of them, a model that was trained "
+    "from scratch or cleaned, or too few questions show nothing, either.",
+}
 ONCE = (
     "A test counts once. Whoever asks several models, or one model again until it is shown, must say how often: each "
     "test of an innocent model is wrong with the probability of its level."
@@ -57,7 +59,7 @@ def sentences(judgement: Judgement) -> list[str]:
         f"with {decoys} keys that are nobody's {in_percent(found.decoys)} on average, {highest} at most.",
         f"It responds less to {found.beaten} of {decoys} such keys than to yours{measure}. To a model that knows "
         f"nothing of it your key is one of {decoys + 1}, and so good a rank has a probability of {found.p_value:.3g}.",
-        MEANT.format(answered=ANSWERED[judgement.shown]) if judgement.verdict == "shown" else UNMEANT,
+        MEANT.format(answered=ANSWERED[judgement.shown]) if judgement.verdict == "shown" else UNMEANT[judgement.shown],
         ONCE,
     ]
 

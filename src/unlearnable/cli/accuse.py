@@ -25,9 +25,13 @@ app = typer.Typer(no_args_is_help=True)
 OwnersKey = Annotated[
     Path | None, typer.Option(help="The key with which they were protected; your settings' when left out.")
 ]
-Clean = Annotated[Path, typer.Option(help="Clean pictures that were never published, yours or others'.")]
+Clean = Annotated[
+    Path,
+    typer.Option(help="Clean pictures that were never published; of copies against backbones, a sub-folder a class."),
+]
 Originals = Annotated[
-    Path | None, typer.Option(help="The folder that was protected; not for one class, nor --deal order.")
+    Path | None,
+    typer.Option(help="The folder that was protected; not for one class, --deal order, nor against backbones."),
 ]
 Queries = Annotated[int, typer.Option("--budget-of-queries", min=1, help="Pictures that the model is shown, at most.")]
 Level = Annotated[float, typer.Option(min=0.0001, max=0.5, help="The p-value to be reached; 0.01 takes 99 decoy keys.")]
@@ -82,6 +86,9 @@ def probe(
             on_stage=on_stage,
         )
     say(f"{len(sealed.files)} pictures to show: {out / PICTURES}")
+    if sealed.shown == "pairs":
+        turns = sealed.extent.turns
+        say(f"copies against backbones: clean pictures are shown as they are, {turns} of every class")
     say(f"write the answers into {out / TEMPLATE}, or a column for every class with its probability")
     say(f"keep {out / SEALED} to yourself until then; its seal, to deposit with somebody now: {sealed.seal}")
     if sealed.shown == "secrets":
