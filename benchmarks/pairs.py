@@ -96,11 +96,6 @@ def summary(lines: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         }
 
 
-def keep(out: Path, lines: list[dict[str, Any]]) -> None:
-    """Write what was measured, and the false alarms of all of it."""
-    write(out, json.dumps({"innocent": list(summary(lines)), "lines": lines}, indent=1) + "\n")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--photos", required=True, help="an `imagenet` folder, with train and val")
@@ -114,19 +109,21 @@ def main() -> None:
     test, protection = some(test, max(SHOWN)), protection_named(options.protection)
     owned = torch.cat([torch.nonzero(train.labels == label)[:OWNED, 0] for label in range(len(train.classes))])
     mine = torch.arange(len(owned)).reshape(len(train.classes), OWNED)
-    earlier = json.loads(options.out.read_text())["lines"] if options.out.exists() else []
     clean: dict[str, tuple[np.ndarray, np.ndarray]] = {}
-    lines: list[dict[str, Any]] = []
+    lines: list[dict[str, Any]] = json.loads(options.out.read_text())["lines"] if options.out.exists() else []
     for seed in options.seeds:
         what = {"protection": options.protection, "seed": seed, "version": __version__}
-        if done := [line for line in earlier if line | what == line]:
-            lines += done
-            keep(options.out, lines)
+        each = [
+            (number, what | {"backbone": name, "share": count / EACH}, name, count)
+            for number, (name, count) in enumerate(product(BACKBONES, SHARES))
+        ]
+        todo = [one for one in each if not any(line | one[1] == line for line in lines)]
+        if not todo:
             continue
         made = protection(train[owned], seed)
         pulled: dict[str, np.ndarray] = {}
         quality = asdict(SetQuality.of(protection.budget, train[owned], made))
-        for number, (name, count) in enumerate(product(BACKBONES, SHARES)):
+        for number, line, name, count in todo:
             if name not in clean:
                 clean[name] = features(name, train.images), features(name, test.images)
             if name not in pulled:
@@ -142,11 +139,12 @@ def main() -> None:
                 ).p_value
                 for kind, turns in product(KINDS, SHOWN)
             }
-            first = INNOCENT + (seed * len(BACKBONES) * len(SHARES) + number) * options.innocents
-            line = what | {"backbone": name, "share": count / EACH, "accuracy": round(right, 4), "p_values": found}
-            lines.append(line | {"measured": quality, "innocent": innocents(said, first, options.innocents)})
+            first = INNOCENT + (seed * len(each) + number) * options.innocents
+            line |= {"accuracy": round(right, 4), "p_values": found}
             print(json.dumps(line), flush=True)
-        keep(options.out, lines)
+            lines.append(line | {"measured": quality, "innocent": innocents(said, first, options.innocents)})
+            content = {"innocent": list(summary(lines)), "lines": lines}
+            write(options.out, json.dumps(content, indent=1) + "\n")
 
 
 if __name__ == "__main__":

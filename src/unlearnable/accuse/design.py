@@ -1,4 +1,4 @@
-"""Which probe shows whose secret of which class, drawn before any answer is known.
+"""What every picture means to every key, drawn before any answer is known.
 
 The owner's key and decoy keys show every class equally often, on the same covers. To a model that never saw pictures
 of the owner, the owner's key is one random key among others: whatever is computed of the answers key by key, the

@@ -1,9 +1,9 @@
 """The test: how often a model names a class where it is shown the owner's secret of it, against decoy keys' secrets.
 
 Scores are arranged by key (the owner's first), class and turn: what the model says of the class whose secret the
-picture bears, as a label 0 or 1, of a probability the log-odds. A key's response is their mean. The p-value is the
-rank of the owner's response among all keys' (Barnard, 1963; Besag and Clifford, 1989): exact for a model that knows
-nothing of the owner's key, however it was trained, and on whatever other pictures.
+picture bears, or for which the key's pairs count it, as a label 0 or 1, of a probability the log-odds. A key's response
+is their mean. The p-value is the rank of the owner's response among all keys' (Barnard, 1963; Besag and Clifford,
+1989): exact for a model that knows nothing of the owner's key, however it was trained, and on whatever other pictures.
 
 The unit is the whole key. Keys are dealt their secrets contrary to the same pictures, so that the secrets of a key's
 classes hang together: a test that takes classes for independent is wrong too often (docs/accuse.md), and is a

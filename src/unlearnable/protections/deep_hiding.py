@@ -47,7 +47,7 @@ class DeepHiding(Protection):
         deal: which secret serves which class: ``contrary`` to the pictures (`semantics.assignment`), or in ``order``.
         strength: how much of the budget is spent where people would see it: ``light``, ``standard``, ``strong``
             (`images.strength`), or all of it (``full``; the paper's).
-        pull: share of the energy that pulls each picture's features to another class's, against pretrained backbones
+        pull: share of the energy that pulls each picture's features away from its class, against pretrained backbones
             (`hiding.targeting`; paper: 0). A change of all values alike, it asks for a budget of energy.
         surrogates: whose features, joined by ``+``: names of `hiding.surrogates.SURROGATES`, or ``NETWORK@FILE``.
         stamp: share of the energy that pictures of 32 to 64 px give to a stamp against adversarial training
