@@ -46,7 +46,7 @@ from unlearnable.storage.provenance import __version__
 from unlearnable.victims.backbones import BACKBONES, Backbone
 
 EACH, OWNED = 60, 18  # pictures of every class, and of those the owner's
-SHARES = (1, 2, 6, 18)  # of the owner's pictures of every class that are published protected
+SHARES = (0, 1, 2, 6, 18)  # of the owner's pictures of every class that are published protected; of none, a control
 SHOWN = (10, 50)  # clean pictures of every class
 DECOYS, LEVEL = 99, 0.01
 KINDS: tuple[Kind, ...] = ("labels", "probabilities")
@@ -113,24 +113,22 @@ def main() -> None:
     lines: list[dict[str, Any]] = json.loads(options.out.read_text())["lines"] if options.out.exists() else []
     for seed in options.seeds:
         what = {"protection": options.protection, "seed": seed, "version": __version__}
-        each = [
-            (number, what | {"backbone": name, "share": count / EACH}, name, count)
-            for number, (name, count) in enumerate(product(BACKBONES, SHARES))
-        ]
-        todo = [one for one in each if not any(line | one[1] == line for line in lines)]
-        if not todo:
-            continue
-        made = protection(train[owned], seed)
+        made: ImageSet | None = None
         pulled: dict[str, np.ndarray] = {}
-        quality = asdict(SetQuality.of(protection.budget, train[owned], made))
-        for number, line, name, count in todo:
+        for name, count in product(BACKBONES, SHARES):
+            line = what | {"backbone": name, "share": count / EACH}
+            if any(one | line == one for one in lines):
+                continue
             if name not in clean:
                 clean[name] = features(name, train.images), features(name, test.images)
-            if name not in pulled:
-                pulled[name] = features(name, made.images)
             (seen, shown), chosen = clean[name], mine[:, :count].flatten()
             seen = seen.copy()
-            seen[owned[chosen]] = pulled[name][chosen]
+            if count:
+                made = made or protection(train[owned], seed)
+                line |= {"measured": asdict(SetQuality.of(protection.budget, train[owned], made))}
+                if name not in pulled:
+                    pulled[name] = features(name, made.images)
+                seen[owned[chosen]] = pulled[name][chosen]
             said = probabilities(seen, train.labels, shown).reshape(len(test.classes), max(SHOWN), -1)
             right = float((said.argmax(2) == np.arange(len(said))[:, None]).mean())
             found = {
@@ -139,10 +137,10 @@ def main() -> None:
                 ).p_value
                 for kind, turns in product(KINDS, SHOWN)
             }
-            first = INNOCENT + (seed * len(each) + number) * options.innocents
             line |= {"accuracy": round(right, 4), "p_values": found}
             print(json.dumps(line), flush=True)
-            lines.append(line | {"measured": quality, "innocent": innocents(said, first, options.innocents)})
+            first = INNOCENT + len(lines) * options.innocents
+            lines.append(line | {"innocent": innocents(said, first, options.innocents)})
             content = {"innocent": list(summary(lines)), "lines": lines}
             write(options.out, json.dumps(content, indent=1) + "\n")
 
