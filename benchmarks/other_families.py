@@ -3,7 +3,7 @@
     python benchmarks/other_families.py --photos ../shared/data/imagenette --weights weights --out results/families.json
 
 A residual network, a ConvNeXt and a vision transformer learn ten ImageNet classes from the clean pictures that
-`plans/against_backbones_quick.yaml` does not publish, at 96 px. They are no ImageNet backbones, and weaker: few
+`plans/families_quick.yaml` does not publish, at 96 px. They are no ImageNet backbones, and weaker: few
 pictures taught them. What the plan's probes of them get from clean pictures stands in its first row. One JSON object a
 line of the file, with the accuracy on test pictures; a network whose file of weights is there is not trained again.
 """
