@@ -103,10 +103,21 @@ def test_results_are_of_the_weights_that_ship(pack):
             assert used == fingerprint(weights_named(THE_DEFAULT_OF[version]) / WEIGHTS, *surrogates), name
 
 
+def pictures_of(table: Path) -> list[str]:
+    return re.findall(r"!\[[^]]*\]\(<?([^)>]+)>?\)", table.read_text())
+
+
+def test_the_pictures_of_a_table_lie_beside_it():
+    tables = {table: pictures_of(table) for table in RESULTS.glob("*.md")}
+    assert any(tables.values())
+    assert [name for names in tables.values() for name in names if not (RESULTS / name).is_file()] == []
+
+
 def test_every_result_is_cited():
     """By a page, a plan or a benchmark; an audit's and a report's records lie beside the table that is."""
     texts = [file.read_text() for pattern in ("*.md", "docs/*.md") for file in Path().glob(pattern)]
     cited = set(re.findall(r"results/[\w./]*\w", " ".join(texts)))
+    cited |= {str(RESULTS / name) for table in RESULTS.glob("*.md") for name in pictures_of(table)}
     for file in RESULTS.rglob("*"):
         beside_a_table = file.suffix == ".jsonl" or file.name == "audit.json"
         if file.is_file() and file.parent.name != "cells":
