@@ -29,7 +29,9 @@ def draw_secrets(
     extent = Extent.within(queries, level, len(owned.classes))
     classes, rng = owned.classes[: extent.classes], np.random.default_rng(list(seed))
     waves = owned.waves(originals)
+    on_stage("reading clean pictures", 0, 1)
     covers = Covers.draw(clean, owned.published, classes, extent.turns, owned.size, rng)
+    on_stage("reading clean pictures", 1, 1)
     keys = owned.keys(classes, decoy_keys(seed, extent.decoys), waves, partial(on_stage, "dealing decoys"))
     probes = drawn(extent, covers.places, rng)
     return Drawn(

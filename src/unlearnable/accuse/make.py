@@ -88,7 +88,7 @@ def make_probes(
     owned = Ownership.of(Path(protected), Path(key), secrets, weights)
     seed = seed or random_bytes.token_bytes(32)
     if owned.pulls and tells_keys_apart(len(owned.report.classes), level):
-        test = draw_pairs(owned, clean, queries, level, seed)
+        test = draw_pairs(owned, clean, queries, level, seed, on_stage)
     else:
         whence = Path(originals) if originals else None
         test = draw_secrets(owned, clean, queries, level, seed, whence, device_named(device), on_stage)

@@ -6,7 +6,7 @@ a key says for which class an answer to each of them counts.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +46,14 @@ def partners(owner: Key, candidates: Sequence[Key], classes: int, decoys: int) -
     return [list(pairs) for pairs in found]
 
 
-def draw_pairs(owned: Ownership, clean: Path, queries: int, level: float, seed: bytes) -> Drawn:
+def draw_pairs(
+    owned: Ownership,
+    clean: Path,
+    queries: int,
+    level: float,
+    seed: bytes,
+    on_stage: Callable[[str, int, int], None],
+) -> Drawn:
     """Clean pictures of every class, in an order that says nothing; see `accuse.make.make_probes`.
 
     To a key, a picture speaks for the class that the key pairs with the picture's own. All keys read the same answers,
@@ -56,7 +63,9 @@ def draw_pairs(owned: Ownership, clean: Path, queries: int, level: float, seed: 
     if queries < len(classes):
         raise ValueError(f"expected at least {len(classes)} pictures, one of every class, got {queries}")
     turns = min(TURNS, queries // len(classes))
+    on_stage("reading clean pictures", 0, 1)
     covers = Covers.draw(clean, owned.published, classes, turns, owned.size, rng, own=True)
+    on_stage("reading clean pictures", 1, 1)
     extent = Extent(decoys_for(level), len(classes), len(covers.places[0]))
     numbers = partners(owned.secrets.key, decoy_keys(seed, AGAIN * extent.decoys), len(classes), extent.decoys)
     shown = rng.permutation(np.concatenate(covers.places))
