@@ -88,7 +88,7 @@ class Plan:
         protection: with its parameters.
         victim: of all suspects.
         recipe: of their training.
-        turns: pictures of every key and class that the suspects of an owner are shown.
+        turns: pictures of every key and class that the suspects of an owner are shown; of fewer classes as many in all.
         level: that a p-value is to reach.
         queries: fewer pictures, down to which the same is judged.
         innocent_keys: by which every suspect is judged as an innocent, with one picture of every key and class.
@@ -196,6 +196,7 @@ class Court:
     def scores(self, model: nn.Module, suspect: Suspect, keys: Sequence[int], turns: int) -> dict[Kind, np.ndarray]:
         """What a model says of the class whose secret it is shown, (keys, classes, turns), by the kind of answer."""
         classes = suspect.classes or len(self.train.classes)
+        turns = turns * len(self.train.classes) // classes
         probes, pictures = self.probes(keys, turns, classes)
         answers = _probabilities(model, countermeasure_named(suspect.countermeasure).deploy(pictures))
         labels = torch.tensor([probe.label for probe in probes])

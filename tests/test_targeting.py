@@ -160,7 +160,8 @@ def test_what_is_hidden_is_seen(surrogate, pictures):
 @given(st.integers(0, 2**32 - 1), st.integers(33, 90), st.integers(33, 90))
 def test_pictures_come_reduced_to_one_size(seed, height, width):
     pictures = torch.rand(2, 3, height, width, generator=torch.Generator().manual_seed(0))
-    seen, again = (on_its_way(pictures, torch.Generator().manual_seed(seed)) for _ in range(2))
+    qualities = torch.tensor([0, 75])
+    seen, again = (on_its_way(pictures, qualities, torch.Generator().manual_seed(seed)) for _ in range(2))
     assert LEAST <= seen.shape[-1] == seen.shape[-2] <= MOST
     assert torch.equal(seen, again)
     assert seen.isfinite().all()
