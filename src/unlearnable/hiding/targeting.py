@@ -56,7 +56,7 @@ class Targeting:
     steps: PositiveInt = 72
     stride: PositiveFloat = 0.1
     momentum: BelowOne = 0.8
-    push: NonNegativeFloat = 2.0
+    push: NonNegativeFloat = 4.0
     power: NonNegativeFloat = PLANES_POWER
 
     def __call__(self, covers: Images8, hidden: Changes, labels: Labels) -> Changes:
