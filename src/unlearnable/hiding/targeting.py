@@ -19,15 +19,14 @@ from unlearnable.hiding.surrogates import Labels, Squares, Surrogate, resized
 from unlearnable.images.imageset import Images, Images8
 from unlearnable.images.jpeg import jpeg, last_quality
 from unlearnable.keys import Key
-from unlearnable.options import BelowOne, NonNegativeFloat, PositiveFloat, PositiveInt
+from unlearnable.options import BelowOne, NonNegativeFloat, PositiveFloat, PositiveInt, UnitInterval
 
 RADIUS = 3.0  # RMS in grey levels for which the steps are made: about what people let pass
 TOGETHER = 16 * 224 * 224  # pixels of pictures that are changed together
 LEAST, MOST = 160, 224  # px, to which pictures are reduced before a network sees them
 PART = 0.8  # of the side, that is seen at least
 COMPRESSED = 0.5  # how often JPEG comes first
-AGAIN = 0.5  # how often, then, at the quality of the JPEG that the cover came out of, which restores it best
-QUALITIES = (40, 90)  # else
+QUALITIES = (40, 90)
 AVERAGED = 0.5  # of the steps, the last ones, over which the change is averaged
 
 Changes = Float[Tensor, "n 3 h w"]
@@ -48,6 +47,7 @@ class Targeting:
         momentum: part of the last step that goes into the next.
         push: how much it counts to be far from the own class, where to be near the other counts 1.
         power: of the mask (`masking.activity`).
+        again: how often JPEG is of the quality of the one that the cover came out of, which restores it best.
     """
 
     surrogates: Sequence[Surrogate]
@@ -58,6 +58,7 @@ class Targeting:
     momentum: BelowOne = 0.8
     push: NonNegativeFloat = 4.0
     power: NonNegativeFloat = PLANES_POWER
+    again: UnitInterval = 0.5
 
     def __call__(self, covers: Images8, hidden: Changes, labels: Labels) -> Changes:
         """What to add to pictures in which something is hidden, in grey levels, at an RMS of `RADIUS` at most.
@@ -81,7 +82,8 @@ class Targeting:
             surrogate = self.surrogates[step % len(self.surrogates)]
             plane.requires_grad_()
             change = _masked(plane, mask) * (RADIUS / 255)
-            found = surrogate.directions(on_its_way((covered + change).clamp(0, 1), compressed, generator))
+            seen = on_its_way((covered + change).clamp(0, 1), compressed, self.again, generator)
+            found = surrogate.directions(seen)
             # Nearer to the other class's centre, further from the own; a batch's sum keeps its pictures apart.
             loss = (found * (self.push * surrogate.centres[labels] - surrogate.centres[self.pairs[labels]])).sum()
             (gradient,) = torch.autograd.grad(loss, plane)
@@ -98,20 +100,21 @@ def scaled(changes: Changes, radius: float) -> Changes:
     return radius * _unit(changes)
 
 
-def on_its_way(pictures: Images, compressed: Qualities, generator: torch.Generator) -> Squares:
+def on_its_way(pictures: Images, compressed: Qualities, again: float, generator: torch.Generator) -> Squares:
     """Perhaps compressed, cut to a part, mirrored, and reduced: what happens before a network sees it, one for all.
 
     Args:
         pictures: in [0, 1].
         compressed: the quality of the JPEG that each cover came out of, or 0 (`images.jpeg.last_quality`).
+        again: how often that is JPEG's quality.
         generator: draws what happens.
     """
-    jpegs, again, height, width, top, left, mirrored, quality = torch.rand(8, generator=generator).tolist()
+    jpegs, own, height, width, top, left, mirrored, quality = torch.rand(8, generator=generator).tolist()
     side = int(torch.randint(LEAST, MOST + 1, (), generator=generator))
     if jpegs < COMPRESSED:
         low, high = QUALITIES
         qualities = torch.full_like(compressed, round(low + (high - low) * quality))
-        if again < AGAIN:
+        if own < again:
             qualities = torch.where(compressed > 0, compressed, qualities)
         pictures = jpeg(pictures, qualities)
     rows, columns = (
