@@ -17,7 +17,7 @@ from unlearnable.compute.devices import at_once
 from unlearnable.hiding.masking import PLANES_POWER, Plane, activity
 from unlearnable.hiding.surrogates import Labels, Squares, Surrogate, resized
 from unlearnable.images.imageset import Images, Images8
-from unlearnable.images.jpeg import jpeg
+from unlearnable.images.jpeg import jpeg, last_quality
 from unlearnable.keys import Key
 from unlearnable.options import BelowOne, NonNegativeFloat, PositiveFloat, PositiveInt
 
@@ -55,6 +55,15 @@ class Targeting:
     momentum: BelowOne = 0.8
     push: NonNegativeFloat = 2.0
     power: NonNegativeFloat = PLANES_POWER
+    cooling: NonNegativeFloat = 0.0
+    averaged: NonNegativeFloat = 0.0
+    compressed: NonNegativeFloat = COMPRESSED
+    low: PositiveInt = QUALITIES[0]
+    high: PositiveInt = QUALITIES[1]
+    shuffled: NonNegativeFloat = 0.0
+    looks: PositiveInt = 1
+    own: NonNegativeFloat = 0.0
+    reach: NonNegativeFloat = 0.0
 
     def __call__(self, covers: Images8, hidden: Changes, labels: Labels) -> Changes:
         """What to add to pictures in which something is hidden, in grey levels, at an RMS of `RADIUS` at most.
@@ -74,16 +83,26 @@ class Targeting:
         mask, labels = activity(clean, self.power), labels.to(device)
         generator = torch.Generator().manual_seed(self.seed)
         plane, speed = torch.zeros_like(mask), torch.zeros_like(mask)
+        total = torch.zeros_like(plane)
+        own = last_quality(clean) if self.own else torch.zeros(len(clean), dtype=torch.long)
         for step in range(self.steps):
             surrogate = self.surrogates[step % len(self.surrogates)]
             plane.requires_grad_()
             change = _masked(plane, mask) * (RADIUS / 255)
-            found = surrogate.directions(on_its_way((covered + change).clamp(0, 1), generator))
+            found = sum(surrogate.directions(on_its_way((covered + change).clamp(0, 1), generator, self, own)) for _ in range(self.looks))
             # Nearer to the other class's centre, further from the own; a batch's sum keeps its pictures apart.
             loss = (found * (self.push * surrogate.centres[labels] - surrogate.centres[self.pairs[labels]])).sum()
             (gradient,) = torch.autograd.grad(loss, plane)
             speed = self.momentum * speed + _unit(gradient)
-            plane = plane.detach() - self.stride * _unit(speed)
+            heat = 1 - self.cooling * step / self.steps
+            plane = plane.detach() - self.stride * heat * _unit(speed)
+            if self.averaged and step >= self.steps * (1 - self.averaged):
+                total += plane
+        if self.averaged:
+            plane = total
+            plane = plane / plane.square().mean((1,2,3), keepdim=True).sqrt().clamp_min(1e-12) * 1.0
+            change = _masked(plane * 3, mask) * RADIUS
+            return change.cpu().expand_as(covers)
         change = _masked(plane.detach(), mask) * RADIUS
         return change.cpu().expand_as(covers)
 
@@ -93,19 +112,30 @@ def scaled(changes: Changes, radius: float) -> Changes:
     return radius * _unit(changes)
 
 
-def on_its_way(pictures: Images, generator: torch.Generator) -> Squares:
+def on_its_way(pictures: Images, generator: torch.Generator, how, own) -> Squares:
     """Perhaps compressed, cut to a part, mirrored, and reduced: what happens before a network sees it, one for all."""
-    compressed, height, width, top, left, mirrored, quality = torch.rand(7, generator=generator).tolist()
+    compressed, height, width, top, left, mirrored, quality, again = torch.rand(8, generator=generator).tolist()
     side = int(torch.randint(LEAST, MOST + 1, (), generator=generator))
-    if compressed < COMPRESSED:
-        low, high = QUALITIES
+    if compressed < how.compressed:
+        low, high = how.low, how.high
         qualities = torch.full((len(pictures),), round(low + (high - low) * quality), device=pictures.device)
-        pictures = jpeg(pictures, qualities)
+        if again < how.own:
+            qualities = torch.where(own > 0, own, qualities)
+            pictures = jpeg(pictures, qualities, how.reach)
+        else:
+            pictures = jpeg(pictures, qualities)
     rows, columns = (
         _window(length, PART + (1 - PART) * part, place)
         for length, part, place in zip(pictures.shape[-2:], (height, width), (top, left), strict=True)
     )
     seen = resized(pictures[..., rows, columns], side)
+    if how.shuffled and torch.rand((), generator=generator) < how.shuffled:
+        rows = int(side * (0.3 + 0.4 * torch.rand((), generator=generator)))
+        cols = int(side * (0.3 + 0.4 * torch.rand((), generator=generator)))
+        if torch.rand((), generator=generator) < 0.5:
+            seen = torch.cat([seen[..., rows:, :], seen[..., :rows, :]], -2)
+        if torch.rand((), generator=generator) < 0.5:
+            seen = torch.cat([seen[..., cols:], seen[..., :cols]], -1)
     return seen.flip(-1) if mirrored < 0.5 else seen
 
 

@@ -36,27 +36,46 @@ CHROMA_TABLE = (
 TO_YCC = (LUMA, (-0.168736, -0.331264, 0.5), (0.5, -0.418688, -0.081312))  # JFIF
 
 
-def jpeg(pictures: Images, qualities: Int64[Tensor, " n"]) -> Images:
+def jpeg(pictures: Images, qualities: Int64[Tensor, " n"], reach=0.0) -> Images:
     """Compress and decompress each picture, values in [0, 1], at its own quality from 1 to 100."""
     height, width = pictures.shape[-2:]
     to_ycc = torch.tensor(TO_YCC, device=pictures.device)
     padded = F.pad(pictures * 255, (0, -width % 16, 0, -height % 16), mode="replicate")
     y, chroma = torch.einsum("ij,njhw->nihw", to_ycc, padded).split([1, 2], 1)
-    y = _quantised(y - 128, _table(LUMA_TABLE, qualities)) + 128
+    y = _quantised(y - 128, _table(LUMA_TABLE, qualities), reach) + 128
     chroma = _quantised(F.avg_pool2d(chroma, 2), _table(CHROMA_TABLE, qualities))
     chroma = F.interpolate(chroma, scale_factor=2.0, mode="bilinear")
     decoded = torch.einsum("ij,njhw->nihw", torch.linalg.inv(to_ycc), torch.cat([y, chroma], 1))
     return decoded[..., :height, :width].clamp(0, 255) / 255
 
 
-def _quantised(plane: Float[Tensor, "n c h w"], table: Float[Tensor, "n 8 8"]) -> Float[Tensor, "n c h w"]:
+def last_quality(pictures: Images) -> Int64[Tensor, " n"]:
+    """The quality at which each picture was compressed last, as compressing it so again changes least; 0 for none."""
+    y = torch.einsum("c,nchw->nhw", torch.tensor(LUMA, device=pictures.device), pictures * 255) - 128
+    count, height, width = y.shape
+    blocks = y[:, : height // BLOCK * BLOCK, : width // BLOCK * BLOCK]
+    blocks = blocks.reshape(count, height // BLOCK, BLOCK, width // BLOCK, BLOCK).transpose(2, 3)
+    basis = _cosines().to(pictures.device)
+    coefficients = basis @ blocks @ basis.T
+    found = []
+    for quality in range(30, 96):
+        steps = _table(LUMA_TABLE, torch.tensor([quality], device=pictures.device))[:, None, None]
+        away = (coefficients / steps - (coefficients / steps).round()) ** 2 * 12
+        counts = (coefficients.abs() > steps / 2).float()
+        found.append((away * counts).sum((1, 2, 3, 4)) / counts.sum((1, 2, 3, 4)).clamp_min(1))
+    least = torch.stack(found, 1).min(1)
+    return torch.where(least.values < 0.3, least.indices + 30, 0)
+
+
+def _quantised(plane: Float[Tensor, "n c h w"], table: Float[Tensor, "n 8 8"], reach=0.0) -> Float[Tensor, "n c h w"]:
     """Round the cosine coefficients of every block to multiples of the table."""
     count, channels, height, width = plane.shape
     basis, steps = _cosines().to(plane.device), table[:, None, None, None]
     blocks = plane.reshape(count, channels, height // BLOCK, BLOCK, width // BLOCK, BLOCK).transpose(3, 4)
     coefficients = basis @ blocks @ basis.T
     rounded = (coefficients / steps).round() * steps
-    blocks = basis.T @ (coefficients + (rounded - coefficients).detach()) @ basis
+    moved = coefficients * (steps.amin((-2, -1), keepdim=True) / steps) ** reach
+    blocks = basis.T @ (moved + (rounded - moved).detach()) @ basis
     return blocks.transpose(3, 4).reshape(plane.shape)
 
 
