@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from unlearnable.hiding.surrogates import SURROGATES
 from unlearnable.options import (
     NonNegativeFloat,
     PositiveFloat,
@@ -43,6 +44,9 @@ class HiderConfig:
             concentrate in a batch of strangers. No class comes again before all others have.
         concentration: weight omega_3 of eq. 7 (paper: 1e-4).
         extractor: network whose features are concentrated, as `hiding.extractor` reads it.
+        semantic: weight of how alike frozen backbones find the published picture and its cover, less how alike they find
+            it and its secret (paper: none).
+        backbones: those, joined by ``+``, as `hiding.surrogates` names them.
         mask: put the perturbation where the cover is busy (paper: no).
         planes: hide in light and dark, yellow and blue, red and green, each in its share (paper: in red, green, blue).
         drawings: version of the drawings that are hidden where secrets are drawn (`semantics.render.STYLES`).
@@ -72,6 +76,8 @@ class HiderConfig:
     per_class: PositiveInt = 1
     concentration: NonNegativeFloat = 0.0
     extractor: str = ""
+    semantic: NonNegativeFloat = 0.0
+    backbones: str = "+".join(SURROGATES)
     mask: bool = True
     planes: bool = False
     drawings: int = FIRST.version

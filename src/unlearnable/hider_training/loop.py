@@ -24,11 +24,13 @@ from unlearnable.hider_training.losses import (
     hiding_loss,
     low_frequency_loss,
     revealing_loss,
+    semantic_loss,
     surviving_loss,
     waves_in_planes,
 )
 from unlearnable.hider_training.publication import Publication
 from unlearnable.hiding.network import DenseBlock, Hider, latent_noise
+from unlearnable.hiding.surrogates import SIDE, features_of, network_named, resized
 from unlearnable.images.imageset import Images
 from unlearnable.semantics.render import STYLES, slowest_wave
 from unlearnable.storage.checkpoint import Checkpoint, Saved, State, restore, state_of
@@ -71,6 +73,8 @@ class HiderTraining:
         with seeded(config.seed, device):
             hider = _initial_hider(config)
             self.extractor = Extractor.named(config.extractor).to(device) if config.concentration else None
+        names = config.backbones.split("+") if config.semantic else []
+        self.backbones = [network_named(name, device) for name in names]
         self.hider = hider.to(device).to(memory_format=torch.channels_last).compute_in(fastest_dtype(device))
         self.optimizer = torch.optim.Adam(self.hider.parameters(), betas=(0.5, 0.999), eps=1e-6)
         self.publish = Publication(config.eps, weakest=config.weakest)
@@ -147,6 +151,10 @@ class HiderTraining:
         if self.extractor is not None:
             features = self.extractor(received - reference, config.eps)
             loss = loss + config.concentration * concentration_loss(features, labels)
+        if self.backbones:
+            backbone = self.backbones[self.step % len(self.backbones)]
+            seen, own, hidden = (features_of(backbone, resized(p, SIDE)) for p in (received, reference, secret))
+            loss = loss + config.semantic * semantic_loss(seen, own.detach(), hidden.detach())
         value = loss.item()
         if not math.isfinite(value) or value > 10 * self.mean_loss:
             raise _ExplosionError(f"loss {value:.3g} at step {self.step}")

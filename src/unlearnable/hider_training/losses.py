@@ -10,6 +10,7 @@ from unlearnable.hiding.wavelet import haar
 from unlearnable.images.imageset import Images
 
 Loss = Float[Tensor, ""]
+Features = Float[Tensor, "n d"]
 
 
 def hiding_loss(stego: Images, cover: Images, eps: float) -> Loss:
@@ -44,6 +45,20 @@ def surviving_loss(left: Images, secret: Images, eps: float) -> Loss:
     shown = (left * shape).flatten(1).mean(1) * 255 / eps
     lacking: Loss = (1 - shown).clamp_min(0).mean()
     return lacking
+
+
+def semantic_loss(seen: Features, own: Features, hidden: Features) -> Loss:
+    """How much nearer a backbone finds published pictures to their covers than to what is hidden (not in the paper).
+
+    Args:
+        seen: features of published pictures, of their covers and of their secrets; cosines are taken over what differs
+            from the mean of all covers, as all pictures have much in common.
+        own: of the covers.
+        hidden: of the secrets.
+    """
+    mean = own.mean(0)
+    loss: Loss = (F.cosine_similarity(seen - mean, own - mean) - F.cosine_similarity(seen - mean, hidden - mean)).mean()
+    return loss
 
 
 def waves_in_planes(secret: Images, longest: float) -> Images:
