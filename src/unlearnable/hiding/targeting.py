@@ -17,9 +17,9 @@ from unlearnable.compute.devices import at_once
 from unlearnable.hiding.masking import PLANES_POWER, Plane, activity
 from unlearnable.hiding.surrogates import Labels, Squares, Surrogate, resized
 from unlearnable.images.imageset import Images, Images8
-from unlearnable.images.jpeg import jpeg, last_quality
+from unlearnable.images.jpeg import jpeg
 from unlearnable.keys import Key
-from unlearnable.options import BelowOne, NonNegativeFloat, PositiveFloat, PositiveInt, UnitInterval
+from unlearnable.options import BelowOne, NonNegativeFloat, PositiveFloat, PositiveInt
 
 RADIUS = 3.0  # RMS in grey levels for which the steps are made: about what people let pass
 TOGETHER = 16 * 224 * 224  # pixels of pictures that are changed together
@@ -27,11 +27,9 @@ LEAST, MOST = 160, 224  # px, to which pictures are reduced before a network see
 PART = 0.8  # of the side, that is seen at least
 COMPRESSED = 0.5  # how often JPEG comes first
 QUALITIES = (40, 90)
-AVERAGED = 0.5  # of the steps, the last ones, over which the change is averaged
 
 Changes = Float[Tensor, "n 3 h w"]
 Pairs = Int64[Tensor, " classes"]
-Qualities = Int64[Tensor, " n"]
 
 
 @dataclass(frozen=True)
@@ -47,7 +45,6 @@ class Targeting:
         momentum: part of the last step that goes into the next.
         push: how much it counts to be far from the own class, where to be near the other counts 1.
         power: of the mask (`masking.activity`).
-        again: how often JPEG is of the quality of the one that the cover came out of, which restores it best.
     """
 
     surrogates: Sequence[Surrogate]
@@ -56,9 +53,8 @@ class Targeting:
     steps: PositiveInt = 72
     stride: PositiveFloat = 0.1
     momentum: BelowOne = 0.8
-    push: NonNegativeFloat = 4.0
+    push: NonNegativeFloat = 2.0
     power: NonNegativeFloat = PLANES_POWER
-    again: UnitInterval = 0.5
 
     def __call__(self, covers: Images8, hidden: Changes, labels: Labels) -> Changes:
         """What to add to pictures in which something is hidden, in grey levels, at an RMS of `RADIUS` at most.
@@ -76,22 +72,19 @@ class Targeting:
         device = self.pairs.device
         clean, covered = covers.to(device).float() / 255, (covers.float() + hidden).to(device) / 255
         mask, labels = activity(clean, self.power), labels.to(device)
-        generator, compressed = torch.Generator().manual_seed(self.seed), last_quality(clean)
-        plane, speed, total = (torch.zeros_like(mask) for _ in range(3))
+        generator = torch.Generator().manual_seed(self.seed)
+        plane, speed = torch.zeros_like(mask), torch.zeros_like(mask)
         for step in range(self.steps):
             surrogate = self.surrogates[step % len(self.surrogates)]
             plane.requires_grad_()
             change = _masked(plane, mask) * (RADIUS / 255)
-            seen = on_its_way((covered + change).clamp(0, 1), compressed, self.again, generator)
-            found = surrogate.directions(seen)
+            found = surrogate.directions(on_its_way((covered + change).clamp(0, 1), generator))
             # Nearer to the other class's centre, further from the own; a batch's sum keeps its pictures apart.
             loss = (found * (self.push * surrogate.centres[labels] - surrogate.centres[self.pairs[labels]])).sum()
             (gradient,) = torch.autograd.grad(loss, plane)
             speed = self.momentum * speed + _unit(gradient)
             plane = plane.detach() - self.stride * _unit(speed)
-            if step >= self.steps * (1 - AVERAGED):
-                total += plane
-        change = _masked(_unit(total), mask) * RADIUS
+        change = _masked(plane.detach(), mask) * RADIUS
         return change.cpu().expand_as(covers)
 
 
@@ -100,22 +93,13 @@ def scaled(changes: Changes, radius: float) -> Changes:
     return radius * _unit(changes)
 
 
-def on_its_way(pictures: Images, compressed: Qualities, again: float, generator: torch.Generator) -> Squares:
-    """Perhaps compressed, cut to a part, mirrored, and reduced: what happens before a network sees it, one for all.
-
-    Args:
-        pictures: in [0, 1].
-        compressed: the quality of the JPEG that each cover came out of, or 0 (`images.jpeg.last_quality`).
-        again: how often that is JPEG's quality.
-        generator: draws what happens.
-    """
-    jpegs, own, height, width, top, left, mirrored, quality = torch.rand(8, generator=generator).tolist()
+def on_its_way(pictures: Images, generator: torch.Generator) -> Squares:
+    """Perhaps compressed, cut to a part, mirrored, and reduced: what happens before a network sees it, one for all."""
+    compressed, height, width, top, left, mirrored, quality = torch.rand(7, generator=generator).tolist()
     side = int(torch.randint(LEAST, MOST + 1, (), generator=generator))
-    if jpegs < COMPRESSED:
+    if compressed < COMPRESSED:
         low, high = QUALITIES
-        qualities = torch.full_like(compressed, round(low + (high - low) * quality))
-        if own < again:
-            qualities = torch.where(compressed > 0, compressed, qualities)
+        qualities = torch.full((len(pictures),), round(low + (high - low) * quality), device=pictures.device)
         pictures = jpeg(pictures, qualities)
     rows, columns = (
         _window(length, PART + (1 - PART) * part, place)

@@ -1,4 +1,4 @@
-"""JPEG as a differentiable operation, for what is to survive it (Wallace, 1992), and the traces that it leaves.
+"""JPEG as a differentiable operation, for training a network whose secrets survive it (Wallace, 1992).
 
 Luma and halved chroma, cosine transform of blocks of 8x8, the quantisation tables of annex K scaled by quality as
 libjpeg does. Rounding passes its gradient straight through: a polynomial in its place has no gradient at zero, where
@@ -33,8 +33,6 @@ CHROMA_TABLE = (
     (47, 66, 99, 99, 99, 99, 99, 99),
     *[(99,) * 8] * 4,
 )
-QUALITIES = range(30, 95)  # of which a trace is looked for; above, hardly anything is rounded
-NEAR = 0.3  # how far from multiples, of what chance would give, coefficients of a picture are that was compressed so
 TO_YCC = (LUMA, (-0.168736, -0.331264, 0.5), (0.5, -0.418688, -0.081312))  # JFIF
 
 
@@ -51,42 +49,12 @@ def jpeg(pictures: Images, qualities: Int64[Tensor, " n"]) -> Images:
     return decoded[..., :height, :width].clamp(0, 255) / 255
 
 
-def last_quality(pictures: Images) -> Int64[Tensor, " n"]:
-    """The quality of the JPEG that each picture, values in [0, 1], came out of, as its pixels show; 0 where none shows.
-
-    Its cosine coefficients lie near multiples of that table's steps (Farid, "Exposing digital forgeries from JPEG
-    ghosts", 2009). Compressing it so again gives the same picture, and takes away any change of less than half a step.
-    """
-    luma = torch.einsum("c,nchw->nhw", torch.tensor(LUMA, device=pictures.device), pictures * 255)[:, None] - 128
-    height, width = (length // BLOCK * BLOCK for length in luma.shape[-2:])
-    coefficients = _coefficients(luma[..., :height, :width])
-    away = torch.stack([_away(coefficients, quality) for quality in QUALITIES], 1)
-    nearest = away.min(1)
-    return torch.where(nearest.values < NEAR, nearest.indices + QUALITIES.start, 0)
-
-
-def _away(coefficients: Float[Tensor, "n c rows columns 8 8"], quality: int) -> Float[Tensor, " n"]:
-    """How far from multiples of a quality's steps coefficients that are not rounded to 0 are, of what chance gives."""
-    qualities = torch.full(coefficients.shape[:1], quality, device=coefficients.device)
-    in_steps = coefficients / _table(LUMA_TABLE, qualities)[:, None, None, None]
-    counted = in_steps.round() != 0
-    squares = ((in_steps - in_steps.round()).square() * counted).flatten(1).sum(1)
-    counts = counted.flatten(1).sum(1)
-    return torch.where(counts > 0, 12 * squares / counts.clamp_min(1), 1.0)
-
-
-def _coefficients(plane: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c rows columns 8 8"]:
-    """The cosine coefficients of every block."""
-    count, channels, height, width = plane.shape
-    basis = _cosines().to(plane.device)
-    blocks = plane.reshape(count, channels, height // BLOCK, BLOCK, width // BLOCK, BLOCK).transpose(3, 4)
-    return basis @ blocks @ basis.T
-
-
 def _quantised(plane: Float[Tensor, "n c h w"], table: Float[Tensor, "n 8 8"]) -> Float[Tensor, "n c h w"]:
     """Round the cosine coefficients of every block to multiples of the table."""
+    count, channels, height, width = plane.shape
     basis, steps = _cosines().to(plane.device), table[:, None, None, None]
-    coefficients = _coefficients(plane)
+    blocks = plane.reshape(count, channels, height // BLOCK, BLOCK, width // BLOCK, BLOCK).transpose(3, 4)
+    coefficients = basis @ blocks @ basis.T
     rounded = (coefficients / steps).round() * steps
     blocks = basis.T @ (coefficients + (rounded - coefficients).detach()) @ basis
     return blocks.transpose(3, 4).reshape(plane.shape)
