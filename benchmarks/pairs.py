@@ -1,9 +1,12 @@
-"""Whether a frozen backbone's last layer gives away the key by which pictures were pulled, and accuses no innocent.
+"""Whether who starts from a backbone gives away the key by which pictures were pulled, and no innocent is accused.
 
     python benchmarks/pairs.py --photos ../shared/data/imagenette --out results/pairs.json
+    python benchmarks/pairs.py --photos ../shared/data/imagenette --out results/pairs.json --tuned \
+        --backbones efficientnet_lite1 --shares 0 6 18 --seeds 0
 
 Ten ImageNet classes at 224 px, 60 pictures of each, of which an owner protected a share against backbones; the trainer
-fits a logistic regression on frozen features, as `probe` does. Judged as `unlearnable accuse` does it: clean test
+fits a logistic regression on frozen features, as `probe` does, or with `--tuned` trains all layers for five epochs, as
+`pretrained` does. Judged as `unlearnable accuse` does it: clean test
 pictures of every class are shown, and the owner's pairs of classes compared with 99 decoys'. Stated: the p-value, for
 every share, backbone, kind of answer and number of pictures, one line a key; and of as many innocent owners as
 `--innocents` how often their keys are at the level or below 0.05. Lite1 is none of the networks that were asked. One
@@ -13,7 +16,7 @@ JSON object a line of the file; a line is there as soon as it is measured, and t
 import argparse
 import json
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -27,7 +30,6 @@ from scipy.stats import kstest
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from torch import Tensor
 
 from unlearnable.accuse.answers import Kind
 from unlearnable.accuse.design import decoy_keys
@@ -35,36 +37,45 @@ from unlearnable.accuse.pulled import AGAIN, partners
 from unlearnable.accuse.statistics import Comparison, evidence, responses
 from unlearnable.bench.sets import SetQuality
 from unlearnable.compute.devices import best_device
+from unlearnable.countermeasures import countermeasure_named
 from unlearnable.countermeasures.probe import Probe
 from unlearnable.datasets import load
 from unlearnable.hiding.surrogates import SIDE, features_of_all
-from unlearnable.images.imageset import Images8
+from unlearnable.images.imageset import ImageSet
 from unlearnable.keys import Key
 from unlearnable.protections import protection_named
 from unlearnable.storage.atomic import write
 from unlearnable.storage.provenance import __version__
+from unlearnable.training.loop import fit
+from unlearnable.training.recipes import recipe_named
+from unlearnable.victims.architectures import victim_named
 from unlearnable.victims.backbones import BACKBONES, Backbone
 
 EACH, OWNED = 60, 18  # pictures of every class, and of those the owner's
 SHARES = (0, 1, 2, 6, 18)  # of the owner's pictures of every class that are published protected; of none, a control
 SHOWN = (10, 50)  # clean pictures of every class
 DECOYS, LEVEL = 99, 0.01
+TUNED = "quick:epochs=5,long_epochs=0"
 KINDS: tuple[Kind, ...] = ("labels", "probabilities")
 INNOCENT = 10_000  # seeds of the keys of owners whose pictures nobody used
 
 
-def features(name: str, pictures: Images8) -> Float[ndarray, "n d"]:
-    """What the last layer of a frozen backbone sees."""
+@torch.inference_mode()
+def probed(name: str, published: ImageSet, shown: ImageSet) -> Float[ndarray, "m classes"]:
+    """What a logistic regression on a frozen backbone, fitted on some pictures, says of others."""
     model = Backbone(pretrained=name).build(1, SIDE).eval()
-    return features_of_all(model, pictures, best_device()).cpu().numpy()
-
-
-def probabilities(
-    seen: Float[ndarray, "n d"], labels: Tensor, shown: Float[ndarray, "m d"]
-) -> Float[ndarray, "m classes"]:
-    """What a probe that was fitted on some features says of others."""
+    seen, asked = (features_of_all(model, data.images, best_device()).cpu().numpy() for data in (published, shown))
     regression = LogisticRegression(C=Probe(weights="").c, max_iter=1000)
-    return make_pipeline(StandardScaler(), regression).fit(seen, labels.numpy()).predict_proba(shown)
+    return make_pipeline(StandardScaler(), regression).fit(seen, published.labels.numpy()).predict_proba(asked)
+
+
+def tuned(name: str, published: ImageSet, shown: ImageSet) -> Float[ndarray, "m classes"]:
+    """What a backbone that was fine-tuned on some pictures says of others."""
+    way, recipe = countermeasure_named(f"pretrained:weights={name}"), recipe_named(TUNED)
+    model = fit(victim_named("resnet9"), published, shown, way, recipe, seed=0).model.eval()
+    units = ((batch.float() / 255).contiguous(memory_format=torch.channels_last) for batch in shown.images.split(16))
+    with torch.inference_mode():
+        return torch.cat([model(unit).float().softmax(1) for unit in units]).double().cpu().numpy()
 
 
 def judged(said: Float[ndarray, "classes turns answers"], kind: Kind, owner: Key, decoys: bytes) -> Comparison:
@@ -101,6 +112,9 @@ def main() -> None:
     parser.add_argument("--photos", required=True, help="an `imagenet` folder, with train and val")
     parser.add_argument("--protection", default="deep_hiding:strength=standard,pull=0.9")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], help="of the owners' keys")
+    parser.add_argument("--backbones", nargs="+", default=list(BACKBONES), choices=list(BACKBONES))
+    parser.add_argument("--shares", nargs="+", type=int, default=list(SHARES), help="pictures of a class, protected")
+    parser.add_argument("--tuned", action="store_true", help="train all layers, not the last one alone")
     parser.add_argument("--innocents", type=int, default=10, help="owners for every model whose pictures nobody used")
     parser.add_argument("--out", type=Path, required=True, help="JSON file for the lines")
     options = parser.parse_args()
@@ -109,27 +123,22 @@ def main() -> None:
     test, protection = some(test, max(SHOWN)), protection_named(options.protection)
     owned = torch.cat([torch.nonzero(train.labels == label)[:OWNED, 0] for label in range(len(train.classes))])
     mine = torch.arange(len(owned)).reshape(len(train.classes), OWNED)
-    clean: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+    answers = tuned if options.tuned else probed
     lines: list[dict[str, Any]] = json.loads(options.out.read_text())["lines"] if options.out.exists() else []
     for seed in options.seeds:
         what = {"protection": options.protection, "seed": seed, "version": __version__}
+        what |= {"trained": "all layers" if options.tuned else "the last layer"}
         made: ImageSet | None = None
-        pulled: dict[str, np.ndarray] = {}
-        for name, count in product(BACKBONES, SHARES):
+        for name, count in product(options.backbones, options.shares):
             line = what | {"backbone": name, "share": count / EACH}
             if any(one | line == one for one in lines):
                 continue
-            if name not in clean:
-                clean[name] = features(name, train.images), features(name, test.images)
-            (seen, shown), chosen = clean[name], mine[:, :count].flatten()
-            seen = seen.copy()
+            images, chosen = train.images.clone(), mine[:, :count].flatten()
             if count:
                 made = made or protection(train[owned], seed)
                 line |= {"measured": asdict(SetQuality.of(protection.budget, train[owned], made))}
-                if name not in pulled:
-                    pulled[name] = features(name, made.images)
-                seen[owned[chosen]] = pulled[name][chosen]
-            said = probabilities(seen, train.labels, shown).reshape(len(test.classes), max(SHOWN), -1)
+                images[owned[chosen]] = made.images[chosen]
+            said = answers(name, replace(train, images=images), test).reshape(len(test.classes), max(SHOWN), -1)
             right = float((said.argmax(2) == np.arange(len(said))[:, None]).mean())
             found = {
                 f"{kind}, {turns * len(said)} pictures": judged(
