@@ -92,6 +92,13 @@ def test_a_victim_with_weights_makes_every_trainer_one_with_a_pretrained_network
     assert [(case.advantage, case.countermeasure) for case in of.worst_cases.values()] == [("pretrained", "mix")]
 
 
+def test_the_pretrained_networks_that_were_tried_are_named():
+    probes = ["probe:weights=efficientnet_lite0", "jpeg:quality=50+probe:weights=own.safetensors", "mix"]
+    found = verdict_text(VANILLA, *(row(name, 0.8, 0.7) for name in probes))
+    assert "Pretrained networks that were tried: efficientnet_lite0, own.safetensors. What stops one" in found
+    assert "Pretrained networks" not in verdict_text(VANILLA, row("mix", 0.8, 0.7))
+
+
 def test_vanilla_is_stated_once():
     text = verdict_text(VANILLA, row("gray", 0.8, 0.12))
     assert "ordinary training 15.0 % right, clean 86.0 %." in text

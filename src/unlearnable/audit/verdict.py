@@ -5,6 +5,8 @@ from typing import Literal
 
 from unlearnable.audit.outcome import AuditRow, Outcome
 from unlearnable.bench.worst import IN_WORDS, WorstCase
+from unlearnable.countermeasures import countermeasure_named
+from unlearnable.countermeasures.pretrained import backbones_of
 from unlearnable.images.visibility import described
 
 Status = Literal["holds", "weakened", "gone", "undecided", "control"]
@@ -73,6 +75,7 @@ def _sentences(outcome: Outcome) -> Iterator[str]:
         yield from _owner(outcome)
         yield from _ordinary(outcome)
         yield _count(outcome)
+        yield from _backbones(outcome)
         yield from _controls(outcome)
         yield from _collapse(outcome)
     yield from _missing(outcome)
@@ -151,6 +154,15 @@ def _count(outcome: Outcome) -> str:
         + ". It is said to hold where the trainer's best stays nearer to guessing than to what clean pictures give, "
         f"and to be gone where it comes within {100 * NEAR_CLEAN:.0f} points of that."
     )
+
+
+def _backbones(outcome: Outcome) -> Iterator[str]:
+    """Which pretrained networks the figures are of."""
+    if tried := {name for row in outcome.rows for name in backbones_of(countermeasure_named(row.countermeasure))}:
+        yield (
+            f"Pretrained networks that were tried: {', '.join(sorted(tried))}. What stops one need not stop another; "
+            "nothing is known of the rest, CLIP and DINOv2 among them."
+        )
 
 
 def _controls(outcome: Outcome) -> Iterator[str]:
