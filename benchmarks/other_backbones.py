@@ -4,9 +4,9 @@
     python benchmarks/other_backbones.py package/dist/models --weights weights
 
 The package (MIT) tells indecent pictures from others, by features that ImageNet taught, in eight bits a weight; part of
-them may have been trained on since. It is read as data, and none of its code runs. Pictures are padded on both sides
-here, on two of four there: features are those of a picture moved by a pixel. They come from -1 to 1, as more of clean
-pictures is told apart then.
+them may have been trained on since. It is read as data, and none of its code runs. Pictures come from -1 to 1, as its
+graph makes them. It pads pictures on two sides, and timm's network on all four: in the five layers that halve them
+features move, by 31 px in all, and they are not quite the package's.
 """
 
 import argparse

@@ -73,9 +73,9 @@ def tuned(name: str, published: ImageSet, shown: ImageSet) -> Float[ndarray, "m 
     """What a backbone that was fine-tuned on some pictures says of others."""
     way, recipe = countermeasure_named(f"pretrained:weights={name}"), recipe_named(TUNED)
     model = fit(victim_named("resnet9"), published, shown, way, recipe, seed=0).model.eval()
-    units = ((batch.float() / 255).contiguous(memory_format=torch.channels_last) for batch in shown.images.split(16))
+    units = (batch.to(best_device()).float() / 255 for batch in shown.images.split(16))
     with torch.inference_mode():
-        return torch.cat([model(unit).float().softmax(1) for unit in units]).double().cpu().numpy()
+        return torch.cat([model(unit).float().softmax(1).cpu() for unit in units]).double().numpy()
 
 
 def judged(said: Float[ndarray, "classes turns answers"], kind: Kind, owner: Key, decoys: bytes) -> Comparison:
@@ -94,10 +94,11 @@ def innocents(said: Float[ndarray, "classes turns answers"], first: int, count: 
 
 
 def summary(lines: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """The false alarms of all innocents together."""
-    for kind in KINDS:
-        values = np.array([value for line in lines for value in line["innocent"][kind]])
+    """The false alarms of all innocents together, for each way of training and kind of answer."""
+    for trained, kind in product(sorted({line["trained"] for line in lines}), KINDS):
+        values = np.array([value for line in lines if line["trained"] == trained for value in line["innocent"][kind]])
         yield {
+            "trained": trained,
             "kind": kind,
             "pairs": len(values),
             "below_0.05": round(float((values <= 0.05).mean()), 4),
@@ -118,6 +119,8 @@ def main() -> None:
     parser.add_argument("--innocents", type=int, default=10, help="owners for every model whose pictures nobody used")
     parser.add_argument("--out", type=Path, required=True, help="JSON file for the lines")
     options = parser.parse_args()
+    if not 0 <= min(options.shares) <= max(options.shares) <= OWNED:
+        parser.error(f"expected --shares of 0 to {OWNED} pictures of a class, got {options.shares}")
     of = f"imagenet:root={options.photos},classes=10,size={SIDE}"
     train, test = some(load(f"{of},split=train,fraction=0.24"), EACH), load(f"{of},split=val,fraction=1")
     test, protection = some(test, max(SHOWN)), protection_named(options.protection)

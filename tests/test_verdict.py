@@ -94,9 +94,13 @@ def test_a_victim_with_weights_makes_every_trainer_one_with_a_pretrained_network
 
 def test_the_pretrained_networks_that_were_tried_are_named():
     probes = ["probe:weights=efficientnet_lite0", "jpeg:quality=50+probe:weights=own.safetensors", "mix"]
-    found = verdict_text(VANILLA, *(row(name, 0.8, 0.7) for name in probes))
-    assert "Pretrained networks that were tried: efficientnet_lite0, own.safetensors. What stops one" in found
-    assert "Pretrained networks" not in verdict_text(VANILLA, row("mix", 0.8, 0.7))
+    rows = [row(name, 0.8, 0.7) for name in probes]
+    said = "Pretrained networks that were tried: efficientnet_lite0, own.safetensors. What stops one"
+    assert said in verdict_text(VANILLA, *rows)
+    begun = verdict_text(VANILLA, row("mix", 0.8, 0.7), victim="resnet9:pretrained=somebodys.safetensors")
+    assert "that were tried: somebodys.safetensors. What" in begun
+    control = row("only_clean+probe:weights=efficientnet_lite1", 0.8, 0.7)
+    assert "Pretrained networks" not in verdict_text(VANILLA, row("mix", 0.8, 0.7), control)
 
 
 def test_vanilla_is_stated_once():

@@ -8,6 +8,7 @@ from unlearnable.bench.worst import IN_WORDS, WorstCase
 from unlearnable.countermeasures import countermeasure_named
 from unlearnable.countermeasures.pretrained import backbones_of
 from unlearnable.images.visibility import described
+from unlearnable.victims.architectures import victim_named
 
 Status = Literal["holds", "weakened", "gone", "undecided", "control"]
 
@@ -158,10 +159,12 @@ def _count(outcome: Outcome) -> str:
 
 def _backbones(outcome: Outcome) -> Iterator[str]:
     """Which pretrained networks the figures are of."""
-    if tried := {name for row in outcome.rows for name in backbones_of(countermeasure_named(row.countermeasure))}:
+    counted = (countermeasure_named(row.countermeasure) for row in outcome.counted)
+    tried = {victim_named(outcome.victim).pretrained}.union(*map(backbones_of, counted)) - {""}
+    if tried:
         yield (
             f"Pretrained networks that were tried: {', '.join(sorted(tried))}. What stops one need not stop another; "
-            "nothing is known of the rest, CLIP and DINOv2 among them."
+            "nothing is known of those that are not named here."
         )
 
 

@@ -60,8 +60,9 @@ StrengthOption = Annotated[
 AgainstOption = Annotated[
     Against | None,
     typer.Option(
-        help="Of deep_hiding: scratch (when left out), or backbones: against who starts from a pretrained network; "
-        "takes some seconds a picture, and at the strength standard costs the protection against training from scratch."
+        help="Of deep_hiding: scratch (when left out), or backbones: against who starts from a pretrained network "
+        "of the family that is asked, EfficientNet-Lite; takes some seconds a picture, and costs the protection "
+        "against training from scratch."
     ),
 ]
 AskOption = Annotated[

@@ -34,8 +34,9 @@ class ProtectOptions:
         strength: how much of the budget is spent where people would see it, ``light``,
             ``standard`` or ``strong`` (`images.strength`), or all of it, ``full``. By default ``standard``; where a
             budget or parameters of the method are named, ``full``.
-        against: ``backbones`` spends `PULL` of the energy against who starts from a pretrained backbone, which takes
-            some seconds a picture (`hiding.targeting`; extra ``backbones``); ``scratch`` does not (the default).
+        against: ``backbones`` spends `PULL` of the energy against who starts from a pretrained backbone of the family
+            that is asked, EfficientNet-Lite, which takes some seconds a picture (`hiding.targeting`; extra
+            ``backbones``); ``scratch`` does not (the default).
         working_size: longest side, in pixels, of the picture that is perturbed; the perturbation is enlarged to the
             full size. 512 when None. A method that looks at the whole set stretches all pictures to squares of this
             side; when None it is that of the pictures, which must be squares of one size.

@@ -48,7 +48,8 @@ class DeepHiding(Protection):
         strength: how much of the budget is spent where people would see it: ``light``, ``standard``, ``strong``
             (`images.strength`), or all of it (``full``; the paper's).
         pull: share of the energy that pulls each picture's features away from its class, against pretrained backbones
-            (`hiding.targeting`; paper: 0). A change of all values alike, it asks for a budget of energy.
+            of the surrogates' family (`hiding.targeting`; paper: 0). A change of all values alike, it asks for a
+            budget of energy.
         surrogates: whose features, joined by ``+``: names of `hiding.surrogates.SURROGATES`, or ``NETWORK@FILE``.
         stamp: share of the energy that pictures of 32 to 64 px give to a stamp against adversarial training
             (`hiding.stamp`; paper: 0). Under a budget that bounds every value there is none: adversarial training takes
