@@ -6,11 +6,11 @@
 
 Ten ImageNet classes at 224 px, 60 pictures of each, of which an owner protected a share against backbones; the trainer
 fits a logistic regression on frozen features, as `probe` does, or with `--tuned` trains all layers for five epochs, as
-`pretrained` does. Judged as `unlearnable accuse` does it: clean test
-pictures of every class are shown, and the owner's pairs of classes compared with 99 decoys'. Stated: the p-value, for
-every share, backbone, kind of answer and number of pictures, one line a key; and of as many innocent owners as
-`--innocents` how often their keys are at the level or below 0.05. Lite1 is none of the networks that were asked. One
-JSON object a line of the file; a line is there as soon as it is measured, and the same command goes on from there.
+`pretrained` does. Judged as `unlearnable accuse` does it: clean test pictures of every class are shown, and the owner's
+pairs of classes compared with 99 decoys'. Stated: the p-value, for every share, backbone, kind of answer and number of
+pictures, one line a key; and of as many innocent owners as `--innocents` how often their keys are at the level or below
+0.05. Lite1 is none of the networks that were asked. One JSON object a line of the file; a line is there as soon as it
+is measured, and the same command goes on from there.
 """
 
 import argparse

@@ -6,7 +6,6 @@ from typing import Literal
 from unlearnable.audit.outcome import AuditRow, Outcome
 from unlearnable.bench.worst import IN_WORDS, WorstCase
 from unlearnable.countermeasures import countermeasure_named
-from unlearnable.countermeasures.pretrained import backbones_of
 from unlearnable.images.visibility import described
 from unlearnable.victims.architectures import victim_named
 
@@ -159,8 +158,8 @@ def _count(outcome: Outcome) -> str:
 
 def _backbones(outcome: Outcome) -> Iterator[str]:
     """Which pretrained networks the figures are of."""
-    counted = (countermeasure_named(row.countermeasure) for row in outcome.counted)
-    tried = {victim_named(outcome.victim).pretrained}.union(*map(backbones_of, counted)) - {""}
+    victim, counted = victim_named(outcome.victim), outcome.counted
+    tried = {countermeasure_named(row.countermeasure).adjust_victim(victim).pretrained for row in counted} - {""}
     if tried:
         yield (
             f"Pretrained networks that were tried: {', '.join(sorted(tried))}. What stops one need not stop another; "

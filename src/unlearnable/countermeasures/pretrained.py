@@ -6,7 +6,6 @@ from typing import Annotated
 
 from annotated_types import Ge
 
-from unlearnable.training.chain import Chain
 from unlearnable.training.countermeasure import Advantage, Countermeasure, countermeasures
 from unlearnable.training.recipes import Recipe
 from unlearnable.victims.architectures import Victim
@@ -49,12 +48,6 @@ class WithBackbone(Countermeasure):
                 f"expected a safetensors file of weights, found none at {self.weights}; "
                 f"backbones known by name: {', '.join(BACKBONES)}"
             )
-
-
-def backbones_of(countermeasure: Countermeasure) -> set[str]:
-    """The weights with which a countermeasure begins, by name or file; none where it begins with random ones."""
-    links = countermeasure.links if isinstance(countermeasure, Chain) else (countermeasure,)
-    return {link.weights for link in links if isinstance(link, WithBackbone)}
 
 
 @countermeasures.register("pretrained")
