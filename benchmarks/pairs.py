@@ -27,9 +27,6 @@ from jaxtyping import Float
 from numpy import ndarray
 from pulls import some
 from scipy.stats import kstest
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from unlearnable.accuse.answers import Kind
 from unlearnable.accuse.design import decoy_keys
@@ -38,9 +35,8 @@ from unlearnable.accuse.statistics import Comparison, evidence, responses
 from unlearnable.bench.sets import SetQuality
 from unlearnable.compute.devices import best_device
 from unlearnable.countermeasures import countermeasure_named
-from unlearnable.countermeasures.probe import Probe
 from unlearnable.datasets import load
-from unlearnable.hiding.surrogates import SIDE, features_of_all
+from unlearnable.hiding.surrogates import SIDE
 from unlearnable.images.imageset import ImageSet
 from unlearnable.keys import Key
 from unlearnable.protections import protection_named
@@ -49,31 +45,21 @@ from unlearnable.storage.provenance import __version__
 from unlearnable.training.loop import fit
 from unlearnable.training.recipes import recipe_named
 from unlearnable.victims.architectures import victim_named
-from unlearnable.victims.backbones import BACKBONES, Backbone
+from unlearnable.victims.backbones import BACKBONES
 
 EACH, OWNED = 60, 18  # pictures of every class, and of those the owner's
 SHARES = (0, 1, 2, 6, 18)  # of the owner's pictures of every class that are published protected; of none, a control
 SHOWN = (10, 50)  # clean pictures of every class
 DECOYS, LEVEL = 99, 0.01
-TUNED = "quick:epochs=5,long_epochs=0"
+RECIPE = "quick:epochs=5,long_epochs=0"
 KINDS: tuple[Kind, ...] = ("labels", "probabilities")
 INNOCENT = 10_000  # seeds of the keys of owners whose pictures nobody used
 
 
-@torch.inference_mode()
-def probed(name: str, published: ImageSet, shown: ImageSet) -> Float[ndarray, "m classes"]:
-    """What a logistic regression on a frozen backbone, fitted on some pictures, says of others."""
-    model = Backbone(pretrained=name).build(1, SIDE).eval()
-    seen, asked = (features_of_all(model, data.images, best_device()).cpu().numpy() for data in (published, shown))
-    regression = LogisticRegression(C=Probe(weights="").c, max_iter=1000)
-    return make_pipeline(StandardScaler(), regression).fit(seen, published.labels.numpy()).predict_proba(asked)
-
-
-def tuned(name: str, published: ImageSet, shown: ImageSet) -> Float[ndarray, "m classes"]:
-    """What a backbone that was fine-tuned on some pictures says of others."""
-    way, recipe = countermeasure_named(f"pretrained:weights={name}"), recipe_named(TUNED)
-    model = fit(victim_named("resnet9"), published, shown, way, recipe, seed=0).model.eval()
-    units = (batch.to(best_device()).float() / 255 for batch in shown.images.split(16))
+def answers(way: str, published: ImageSet, shown: ImageSet) -> Float[ndarray, "m classes"]:
+    """What a backbone says of some pictures, after a training on others, ``probe`` or ``pretrained``."""
+    trained = fit(victim_named("resnet9"), published, shown, countermeasure_named(way), recipe_named(RECIPE), seed=0)
+    model, units = trained.model.eval(), (batch.to(best_device()).float() / 255 for batch in shown.images.split(16))
     with torch.inference_mode():
         return torch.cat([model(unit).float().softmax(1).cpu() for unit in units]).double().numpy()
 
@@ -126,7 +112,7 @@ def main() -> None:
     test, protection = some(test, max(SHOWN)), protection_named(options.protection)
     owned = torch.cat([torch.nonzero(train.labels == label)[:OWNED, 0] for label in range(len(train.classes))])
     mine = torch.arange(len(owned)).reshape(len(train.classes), OWNED)
-    answers = tuned if options.tuned else probed
+    way = "pretrained" if options.tuned else "probe"
     lines: list[dict[str, Any]] = json.loads(options.out.read_text())["lines"] if options.out.exists() else []
     for seed in options.seeds:
         what = {"protection": options.protection, "seed": seed, "version": __version__}
@@ -141,7 +127,8 @@ def main() -> None:
                 made = made or protection(train[owned], seed)
                 line |= {"measured": asdict(SetQuality.of(protection.budget, train[owned], made))}
                 images[owned[chosen]] = made.images[chosen]
-            said = answers(name, replace(train, images=images), test).reshape(len(test.classes), max(SHOWN), -1)
+            said = answers(f"{way}:weights={name}", replace(train, images=images), test)
+            said = said.reshape(len(test.classes), max(SHOWN), -1)
             right = float((said.argmax(2) == np.arange(len(said))[:, None]).mean())
             found = {
                 f"{kind}, {turns * len(said)} pictures": judged(
