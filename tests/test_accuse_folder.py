@@ -238,7 +238,7 @@ def test_what_does_not_belong_together_is_refused(place, tmp_path, job, photos):
     refused("expected at least 700 clean pictures in", queries=700_000)
     refused("Name it by --originals", originals=None)
     refused("other secrets than were hidden", originals=place / "others")
-    refused("with other weights", weights="first")
+    refused("expected the weights .* as the report says", weights="first")
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "a.png").write_bytes(b"no picture")
     refused("got 0 that can be read", clean=tmp_path / "broken")

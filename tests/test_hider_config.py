@@ -40,7 +40,7 @@ def test_a_plan_that_is_none(tmp_path):
         "distorted: 1.5": "expected distorted as a number from 0 to 1, got 1.5",
         "learning_rate: .nan": "expected learning_rate as a finite number above 0, got nan",
         "sizes: [33]": "expected even sizes",
-        "drawings: 1": "expected drawings of version 2 or 3 or 4, got 1",
+        "drawings: 1": "expected drawings of version 2 or 3 or 4 or 5, got 1",
     }.items():
         (tmp_path / "plan.yaml").write_text(text)
         with pytest.raises(ValueError, match=problem):

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from PIL import Image
+from sklearn.datasets import load_sample_image
 
 from banks import small_bank
 from samples import opened
@@ -72,7 +74,7 @@ def test_what_was_not_used_is_refused_and_the_error_names_what_to_give(job, prev
     other = small_bank(tmp_path / "other", seed=1).folder
     with pytest.raises(ValueError, match=r"expected secrets of bank:.* got bank:"):
         preview("cat/a.png", secrets=other, weights=weights)
-    with pytest.raises(ValueError, match=r"expected the weights .*; name the weights with which"):
+    with pytest.raises(ValueError, match=r"expected the weights .*: name the --weights with which"):
         preview("cat/a.png", secrets=bank)
     (tmp_path / "key").write_bytes(bytes(32))
     with pytest.raises(ValueError, match=r"expected the key .*; name its file"):
@@ -94,3 +96,15 @@ def test_files_that_differ_in_the_suffix_alone_are_told_apart(job, preview, phot
     for file, copy in (("dog/a.jpg", "dog/a.jpg.png"), ("dog/a.png", "dog/a.png")):
         assert np.array_equal(rows[file]["original"], pixels(photos / file))
         assert np.array_equal(rows[file]["protected"], pixels(tmp_path / "out" / copy))
+
+
+def test_the_drawing_that_is_read_stands_beside_what_is_revealed(preview, photos, tmp_path):
+    Image.fromarray(load_sample_image("china.jpg")[::2, ::2]).save(photos / "owl" / "large.png")
+    protect_folder(photos, tmp_path / "out", key=tmp_path / "key", strength="full")
+    row = preview("owl/large.png")["owl/large.png"]
+    assert list(row)[-2:] == ["revealed", "read in it"]
+    reveal_folder(tmp_path / "out", tmp_path / "read", key=tmp_path / "key")
+    reveal_folder(tmp_path / "out", tmp_path / "raw", raw=True)
+    assert np.array_equal(row["read in it"], pixels(tmp_path / "read" / "owl" / "large.png"))
+    assert np.array_equal(row["revealed"], pixels(tmp_path / "raw" / "owl" / "large.png"))
+    assert not np.array_equal(row["revealed"], row["read in it"])

@@ -7,6 +7,7 @@ from PIL import Image
 from unlearnable.keys import Key
 from unlearnable.semantics.render import (
     FIRST,
+    FOURTH,
     MAX_CLASSES,
     OBJECTS,
     SECOND,
@@ -125,11 +126,13 @@ def test_a_drawing_and_its_negative_are_seen_as_one_shape_and_no_other_class_has
 
 
 def test_versions_of_styles_name_them():
-    assert {FIRST.version: FIRST, SECOND.version: SECOND, THIRD.version: THIRD} == STYLES
+    assert list(STYLES.values()) == [FIRST, SECOND, THIRD, FOURTH]
+    assert all(STYLES[style.version] == style for style in STYLES.values())
     assert [RenderedSecrets(KEY, style).fingerprint for style in STYLES.values()] == [
         "render-2",
         "render-3",
         "render-4",
+        "render-5",
     ]
 
 

@@ -13,7 +13,7 @@ from unlearnable.accuse.probes import KeySecrets
 from unlearnable.folder.dealing import ClassWaves
 from unlearnable.folder.manifest import ManifestEntry, Report, read_manifest
 from unlearnable.folder.reveal import claimed_secrets
-from unlearnable.hiding.inference import generation_of, weights_digest, weights_named
+from unlearnable.hiding.inference import weights_recorded
 from unlearnable.hiding.network import Hider
 from unlearnable.images.scan import Found, scan
 from unlearnable.keys import Key
@@ -57,10 +57,7 @@ class Ownership:
             raise FileNotFoundError(f"expected protected pictures in {protected}, found none")
         if (given := Key.read(key).fingerprint) != report.key:
             raise ValueError(f"{protected} was protected with the key {report.key}, and {key} is {given}")
-        folder = weights_named(weights or generation_of(report.weights))
-        if weights_digest(folder) != report.weights:
-            raise ValueError(f"{protected} was protected with other weights than those of {folder}; name --weights")
-        hider = Hider.load(folder)
+        hider = Hider.load(weights_recorded(report.weights, weights))
         return cls(report, entries, hider, claimed_secrets(key, secrets, hider, report.options.get("secrets")))
 
     @property

@@ -35,6 +35,9 @@ def reveal(
     parts: Annotated[
         bool, typer.Option("--parts", help="Look for it in a picture that was cut, too; takes about a minute.")
     ] = False,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="Write what the network takes out, not the drawing that is read in it.")
+    ] = False,
     working_size: Annotated[int, typer.Option(help="Working size to assume of them, in px.")] = 512,
     weights: Weights = None,
     device: Device = None,
@@ -56,6 +59,7 @@ def reveal(
             protected=protected,
             secret_number=secret_number,
             parts=parts,
+            raw=raw,
             working_size=working_size,
             weights=weights,
             device=device,
@@ -66,7 +70,8 @@ def reveal(
     else:
         for name, reason in revelation.skipped.items():
             say(f"skipped {name}: {reason}")
-        say(f"{len(revelation.revealed)} hidden pictures in {out}")
+        read = f"; in {len(revelation.read)} of them a drawing was read" if revelation.read else ""
+        say(f"{len(revelation.revealed)} hidden pictures in {out}{read}")
         if score := revelation.key_score:
             say(f"{score.verdict} (p = {score.p_value:.4f}, {score.deviations:+.1f} standard deviations)")
     if not revelation.revealed:

@@ -11,16 +11,17 @@ from numpy import ndarray
 from unlearnable.folder.job import working_picture
 from unlearnable.folder.manifest import ManifestEntry, Report, read_manifest
 from unlearnable.folder.reveal import claimed_secrets, reveal_photo
-from unlearnable.hiding.inference import generation_of, prepare, weights_digest, weights_named
+from unlearnable.hiding.inference import prepare, weights_recorded
 from unlearnable.hiding.network import Hider
 from unlearnable.images.photos import read_limited, read_photo
 from unlearnable.images.platforms import PublishedSize, read_published
 from unlearnable.images.quality import GAIN, magnified
 from unlearnable.images.visibility import in_words, visibility_of_files
 from unlearnable.keys import Key
+from unlearnable.semantics.reading import read_drawing
 from unlearnable.semantics.secrets import RENDER, Secrets
 
-COLUMNS = ("original", "protected", f"difference x{GAIN}", "hidden", "revealed")
+COLUMNS = ("original", "protected", f"difference x{GAIN}", "hidden", "revealed", "read in it")
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,8 @@ def side_by_side(
 ) -> None:
     """Draw original, protected, their difference x8, and where secrets are hidden the hidden and the revealed picture.
 
+    Where they are drawings, the drawing that is read in the revealed picture stands beside it, if there is a clear one.
+
     Args:
         src: a source folder.
         dst: what `protect_folder` made of it.
@@ -62,8 +65,9 @@ def side_by_side(
     selected = [entries[name] for name in files] if files is not None else _one_a_class(entries.values())
     report = Report.load(dst)
     size = PublishedSize.recorded(report.options)
-    working_size, columns = report.options["working_size"], COLUMNS if report.hides else COLUMNS[:3]
+    working_size = report.options["working_size"]
     hidden = hidden_in(report, key, secrets, weights) if report.hides else None
+    columns = COLUMNS[: 3 if not hidden else 6 if hidden.secrets.readable else 5]
     figure = Figure(figsize=(2.6 * len(columns), 2.5 * len(selected)), layout="constrained")
     for row, entry in zip(figure.subplots(len(selected), len(columns), squeeze=False), selected, strict=True):
         pictures = _row(entry, src, dst, hidden, working_size, size)
@@ -119,13 +123,7 @@ def hidden_in(report: Report, key: str | Path, secrets: str | Path, weights: str
     """
     if (given := Key.read(key).fingerprint) != report.key:
         raise ValueError(f"expected the key {report.key}, as the report says, got {given}; name its file")
-    folder = weights_named(weights or generation_of(report.weights))
-    if (digest := weights_digest(folder)) != report.weights:
-        raise ValueError(
-            f"expected the weights {report.weights[:16]}, as the report says, got {digest[:16]} in {folder}; "
-            "name the weights with which the folder was protected"
-        )
-    hider = Hider.load(folder)
+    hider = Hider.load(weights_recorded(report.weights, weights))
     return Hidden(claimed_secrets(key, secrets, hider, report.options["secrets"]), prepare(hider))
 
 
@@ -140,5 +138,9 @@ def _row(
         number, variation = int(entry.secret_number or 0), int(entry.variation or 0)
         index = hidden.secrets.index(variation, entry.file)
         pictures.append(hidden.secrets.draw(number, index, *before.shape[1:]))
-        pictures.append(reveal_photo(hidden.hider, published, working_size))
+        revealed = reveal_photo(hidden.hider, published, working_size)
+        pictures.append(revealed)
+        if hidden.secrets.readable:
+            drawing = read_drawing(revealed, clarity=1)
+            pictures.append(drawing.picture() if drawing else revealed)
     return [picture.transpose(1, 2, 0) for picture in pictures]

@@ -14,13 +14,14 @@ from unlearnable.folder.cropped import Shape, score_part
 from unlearnable.folder.found import Gathered, readings
 from unlearnable.folder.job import working_picture
 from unlearnable.folder.manifest import ManifestEntry, Report, read_manifest
-from unlearnable.hiding.inference import generation_of, prepare, reveal_secret, weights_named
+from unlearnable.hiding.inference import generation_of, prepare, reveal_secret, weights_named, weights_recorded
 from unlearnable.hiding.network import Hider
 from unlearnable.images.photos import Photo, UnreadablePhotoError, read_limited, read_photo
 from unlearnable.images.scan import REPORT, output_names, scan
 from unlearnable.keys import Key
 from unlearnable.semantics.identify import CONVINCING, KeyScore
-from unlearnable.semantics.secrets import RENDER, RenderedSecrets, Secrets, secrets_named
+from unlearnable.semantics.reading import CLEAR, Reading, read_drawing
+from unlearnable.semantics.secrets import RENDER, RenderedSecrets, Secrets, secrets_named, style_recorded
 from unlearnable.storage.atomic import replacing
 
 MOST_SHAPES = 2  # of working pictures in which parts are looked for
@@ -32,11 +33,13 @@ class Revelation:
 
     Attributes:
         revealed: protected file to the picture of its secret, both as paths.
+        read: those in which a drawing was read: the others show what the network takes out.
         skipped: file to the reason why nothing was revealed.
         key_score: the score of the key, where one was given and any picture was revealed.
     """
 
     revealed: dict[str, str]
+    read: list[str]
     skipped: dict[str, str]
     key_score: KeyScore | None
 
@@ -50,6 +53,7 @@ def reveal_folder(
     protected: str | Path | None = None,
     secret_number: int | None = None,
     parts: bool = False,
+    raw: bool = False,
     working_size: int = 512,
     weights: str | Path | None = None,
     device: str | None = None,
@@ -57,7 +61,8 @@ def reveal_folder(
 ) -> Revelation:
     """Reveal the secrets of one file, or of every picture below a folder, as PNGs in ``out``.
 
-    Of a file that no manifest knows nobody says how it was published: it is read in several ways (`folder.found`).
+    Where what is hidden is a drawing, it is read in what the network takes out, and drawn again (`semantics.reading`).
+    Of a file that no manifest knows nobody says how it was published: it is looked at in several ways (`folder.found`).
 
     Args:
         path: a protected file or folder. Secrets' numbers and working size come from the manifest in the folder (for a
@@ -71,6 +76,7 @@ def reveal_folder(
             the first; every other key is tried on as many.
         parts: look for the secrets of ``protected`` in a picture that was cut, too, if the whole shows nothing: takes
             about a minute (`folder.cropped`).
+        raw: write what the network takes out, not the drawing that is read in it.
         working_size: the size to assume that they were protected with, where no report says it.
         weights: as for `protect_folder`; those of the report, where they ship, when None.
         device: torch device; CUDA where there is one when None.
@@ -78,8 +84,9 @@ def reveal_folder(
 
     Raises:
         FileNotFoundError: ``path`` does not exist, or holds no file.
-        ValueError: ``key`` is not a key, the report speaks of a method that hides nothing, or of other ``secrets`` or
-            other drawings, or a picture would be written among the protected or over another.
+        ValueError: ``key`` is not a key, the report speaks of a method that hides nothing, or of other ``secrets``,
+            of drawings that are unknown here, or of other weights than a key is to be scored with, or a picture would
+            be written among the protected or over another.
 
     Examples:
         >>> from pathlib import Path
@@ -109,13 +116,17 @@ def reveal_folder(
     assumed = report.secret_numbers if report and secret_number is None else [secret_number or 0]
     options = report.options if report else {}
     of_report = generation_of(report.weights) if report else None
+    if report and key is not None:
+        weights = weights_recorded(report.weights, weights)  # a key is scored by what they reveal
     hider = Hider.load(weights_named(weights or of_report))
     claimed = claimed_secrets(key, secrets, hider, options.get("secrets")) if key is not None else None
     recorded_size = options.get("working_size", working_size)
     shapes = _common_shapes(entries)
     sizes = sorted({recorded_size, *(min(max(shape), 2 * min(shape)) for shape in shapes)}, reverse=True)
+    style = style_recorded(options.get("secrets", f"{RENDER}-{hider.drawings}")) if str(secrets) == RENDER else None
+    readable = not raw and style is not None and style.turned
     hider = prepare(hider, device_named(device))
-    revealed, skipped = {}, {}
+    revealed, read, skipped = {}, list[str](), {}
     gathered = Gathered()
     for done, (name, target) in enumerate(targets.items(), 1):
         try:
@@ -126,8 +137,10 @@ def reveal_folder(
             number = numbers.get((root / name).relative_to(destination or root).as_posix())
             ways = readings(photo, sizes) if number is None else {"": working_picture(photo, recorded_size)}
             found = {reading: reveal_secret(hider, working) for reading, working in ways.items()}
-            _save(next(iter(found.values())), target)
+            drawing = _clearest(found.values(), CLEAR if number is None else 1) if readable else None
+            _save(drawing.picture() if drawing else next(iter(found.values())), target)
             revealed[name] = str(target)
+            read += [name] if drawing else []
             if claimed:
                 gathered.add(claimed, found, assumed if number is None else [number])
         if on_file:
@@ -136,7 +149,7 @@ def reveal_folder(
     if parts and claimed and known_by and score and score.p_value > CONVINCING:
         photo = read_photo(read_limited(root / files[0]))
         score = score.or_else(score_part(photo, hider, claimed, assumed, shapes))
-    return Revelation(revealed, skipped, score)
+    return Revelation(revealed, read, skipped, score)
 
 
 def _common_shapes(entries: Iterable[ManifestEntry]) -> list[Shape]:
@@ -148,6 +161,12 @@ def _common_shapes(entries: Iterable[ManifestEntry]) -> list[Shape]:
 def reveal_photo(hider: Hider, photo: Photo, working_size: int) -> UInt8[ndarray, "3 h w"]:
     """The secret in one photo, at its working size; ``hider`` is prepared."""
     return reveal_secret(hider, working_picture(photo, working_size))
+
+
+def _clearest(revealed: Iterable[UInt8[ndarray, "3 _ _"]], clarity: float) -> Reading | None:
+    """The drawing that stands out most in several readings of a picture."""
+    drawings = filter(None, (read_drawing(picture, clarity) for picture in revealed))
+    return max(drawings, key=lambda drawing: drawing.clarity, default=None)
 
 
 def _save(secret: UInt8[ndarray, "3 h w"], target: Path) -> None:
@@ -175,18 +194,19 @@ def claimed_secrets(key: str | Path, secrets: str | Path, hider: Hider, recorded
     Args:
         key: the key file.
         secrets: ``render``, or the folder of a bank.
-        hider: with the weights that are to have hidden them.
+        hider: with the weights that are to have hidden them: drawings are of their style where no report says it.
         recorded: the fingerprint of the report's secrets; None where there is no report.
 
     Raises:
-        ValueError: they are not those of the report.
+        ValueError: they are not those of the report, or drawings that are unknown here.
     """
-    claimed = secrets_named(secrets, Key.read(key), hider.drawings)
+    style = style_recorded(recorded) if recorded else None
+    claimed = secrets_named(secrets, Key.read(key), style.version if style else hider.drawings)
     if recorded not in (None, claimed.fingerprint):
         if recorded.startswith(RENDER) and isinstance(claimed, RenderedSecrets):
             raise ValueError(
-                f"the report speaks of the drawings {recorded}, and these weights hide {claimed.fingerprint}: name the "
-                "--weights with which it was protected; without --key they are revealed all the same"
+                f"the report speaks of the drawings {recorded}, which this version does not know: install the one that "
+                "protected it; without --key they are revealed all the same"
             )
         raise ValueError(
             f"expected secrets of {recorded}, as the report says, got {claimed.fingerprint}; name --secrets"

@@ -43,6 +43,26 @@ def generation_of(digest: str) -> str | None:
     return next((name for name in GENERATIONS if weights_digest(weights_named(name)) == digest), None)
 
 
+def weights_recorded(digest: str, name: str | Path | None = None) -> Path:
+    """The folder of the weights that a report names by their `weights_digest`.
+
+    Args:
+        digest: of the report.
+        name: as for `weights_named`; the generation of that digest, where it ships, when None.
+
+    Raises:
+        FileNotFoundError: there are no such weights.
+        ValueError: they are others.
+    """
+    folder = weights_named(name or generation_of(digest))
+    if (found := weights_digest(folder)) != digest:
+        raise ValueError(
+            f"expected the weights {digest[:16]}, as the report says, got {found[:16]} in {folder}: name the --weights "
+            "with which the folder was protected"
+        )
+    return folder
+
+
 def prepare(hider: Hider, device: torch.device | None = None) -> Hider:
     """A copy of ``hider`` on ``device`` for use, not for training; its state stays in fp32."""
     device = device or best_device()

@@ -10,9 +10,11 @@ over the whole picture outlives a crop, a patch and a shift, and on small pictur
 that JPEG keeps longest (docs/robust_hiding.md has the measurements). Everything is a function of (key, class, index),
 so an owner's secrets can be made again, and nobody else's are the same.
 
-Drawings come in three styles. In the first every picture of a class carries one pattern in one phase, and a class's
+Drawings come in four styles. In the first every picture of a class carries one pattern in one phase, and a class's
 mean shows it. In the second each variation has its negative, the object is larger, and lighter or darker than the
-ground. In the third the key draws the length of a class's waves, too: no public catalogue has them.
+ground. In the third the key draws the length of a class's waves, too: no public catalogue has them. In the fourth the
+waves are turned around on the object of larger pictures, where it was lighter or darker before: hiding does not keep
+light and dark, and waves it does, so that the object can be read again (`semantics.reading`).
 """
 
 import itertools
@@ -41,6 +43,7 @@ WEAVES = ((5, 0), (0, 5), (6, 0), (0, 6), (5, 1), (1, 5), (5, 2), (2, 5), (6, 1)
 # mirror-symmetric, as flips are common. Fields outlive JPEG at 10, weaves at 50: those are less like any photograph.
 WEAVE = 0.8  # size of the weave beside the field's
 GROUND, OBJECT = 0.18, 0.34  # contrast of the waves around the object and on it; higher peaks are clipped
+TURNED = 0.28  # the same of both, where the object's waves are turned around
 PAIRS = tuple(itertools.combinations(range(len(FIELDS)), 2))
 HUES = ((0.33, -0.16, -0.01), (-0.33, 0.16, 0.01), (-0.05, -0.06, 0.45), (0.05, 0.06, -0.45))  # red, cyan, blue, yellow
 GLYPH = 128
@@ -60,6 +63,7 @@ class Style:
         signed: whether odd variations are the negatives of the even ones before them.
         stretch: by how much at most the key makes a class's waves shorter or longer, across and down.
         small: px of the side up to which there is neither light nor stretch; all of both from twice as many up.
+        turned: whether the object's waves run in the opposite phase, as soon as there is all of the stretch.
     """
 
     version: int
@@ -71,16 +75,22 @@ class Style:
     signed: bool
     stretch: float = 0.0
     small: int = 32
+    turned: bool = False
 
     def largeness(self, height: int, width: int) -> float:
         """The part of ``light`` and ``stretch`` that is left: small pictures have no room for it, or JPEG takes all."""
         return min(1.0, max(0.0, min(height, width) / self.small - 1))
 
+    def turns(self, height: int, width: int) -> bool:
+        """Whether the object's waves run in the opposite phase on pictures of that size."""
+        return self.turned and self.largeness(height, width) == 1
+
 
 FIRST = Style(version=2, growth=0.2, fading=0.0, light=0.0, sizes=(0.6, 0.8), places=(0.4, 0.6), signed=False)
 SECOND = Style(version=3, growth=0.3, fading=0.7, light=0.2, sizes=(0.75, 0.95), places=(0.45, 0.55), signed=True)
 THIRD = replace(SECOND, version=4, stretch=0.12)
-STYLES = {style.version: style for style in (FIRST, SECOND, THIRD)}
+FOURTH = replace(THIRD, version=5, light=0.0, turned=True)
+STYLES = {style.version: style for style in (FIRST, SECOND, THIRD, FOURTH)}
 
 
 @dataclass(frozen=True)
@@ -91,7 +101,8 @@ class Scene:
         object: a glyph.
         fields: indices into `FIELDS`, whose waves are added up.
         weave: index into `WEAVES`, the finer waves inside the field.
-        hue: what the light parts have more of than the dark, RGB without luma.
+        hue: what the light parts have more of than the dark, RGB without luma; or, where waves are turned, the ground
+            than the object.
         sign: turns light and dark.
         x, y, size: the object's centre and longer side, in units of the picture's side.
         angle: its rotation in degrees.
@@ -122,10 +133,12 @@ class Scene:
         large = self.style.largeness(height, width)
         across, down = (turn * (1 + (stretch - 1) * large) for stretch in self.stretch)
         x, y = across * (columns - (width - 1) / 2), down * (rows[:, None] - (height - 1) / 2)
-        field = sum(_wave(FIELDS[field], x, y) for field in self.fields) / math.sqrt(len(self.fields))
+        field = sum(wave(FIELDS[field], x, y) for field in self.fields) / math.sqrt(len(self.fields))
         weave = WEAVE * min(1.0, 32 / min(height, width)) ** self.style.fading
-        woven = field + weave * _wave(WEAVES[self.weave], x, y)
+        woven = field + weave * wave(WEAVES[self.weave], x, y)
         relief = GROUND + (OBJECT - GROUND) * silhouette
+        if self.style.turns(height, width):
+            relief = TURNED * (1 - 2 * silhouette)
         lighter = large * self.style.light * (2 * silhouette - 1)
         tone: Mask = np.clip(0.5 + self.sign * (relief * woven + lighter), 0, 1)
         return tone
@@ -204,18 +217,18 @@ def render(key: Key, label: int, index: int, height: int, width: int, style: Sty
     silhouette = shape.silhouette(height, width)
     tone = shape.tone_around(silhouette, height, width)
     hue = np.array(shape.hue)[:, None, None] * rng.uniform(0.4, 0.6) * (1 - 2 * silhouette)
-    dark = _surface(rng, 0.2, height, width) - hue
+    dark = _surface(rng, 0.2, height, width) + (hue if style.turns(height, width) else -hue)
     light = _surface(rng, 0.8, height, width) + hue
     picture = dark + tone * (light - dark)
     drawn: UInt8[ndarray, "3 h w"] = (picture.clip(0, 1) * 255).round().astype(np.uint8)
     return drawn
 
 
-def _wave(code: tuple[int, int], x: Float[ndarray, " w"], y: Float[ndarray, "h 1"]) -> Mask:
-    """A product of cosines over phases, of mean square 1."""
+def wave(code: tuple[int, int], x: Float[ndarray, " w"], y: Float[ndarray, "h 1"]) -> Mask:
+    """A field or weave of that code over phases across and down: a product of cosines, of mean square 1."""
     across, down = code
-    wave: Mask = math.sqrt(2) ** (bool(across) + bool(down)) * np.cos(across * x) * np.cos(down * y)
-    return wave
+    waves: Mask = math.sqrt(2) ** (bool(across) + bool(down)) * np.cos(across * x) * np.cos(down * y)
+    return waves
 
 
 def _surface(rng: np.random.Generator, luma: float, height: int, width: int) -> Float[ndarray, "3 h w"]:

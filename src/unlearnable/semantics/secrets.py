@@ -54,6 +54,11 @@ class Secrets(ABC):
         """Whether a picture carries the negative of its class's shape as often as the shape."""
         return False
 
+    @property
+    def readable(self) -> bool:
+        """Whether they are drawings that can be read in what is revealed (`semantics.reading`)."""
+        return False
+
     @abstractmethod
     def seen(self, picture: UInt8[ndarray, "3 h w"]) -> Float[ndarray, "_ _"]:
         """What of a revealed picture is compared with `shape`: grey and small."""
@@ -107,6 +112,11 @@ class RenderedSecrets(Secrets):
     def signed(self) -> bool:
         """As its style is."""
         return self.style.signed
+
+    @property
+    def readable(self) -> bool:
+        """Where the object turns the waves around."""
+        return self.style.turned
 
     def seen(self, picture: UInt8[ndarray, "3 h w"]) -> Float[ndarray, "_ _"]:
         """Light and dark at some places of the whole."""
@@ -165,6 +175,16 @@ class BankSecrets(Secrets):
                 f"expected a class index from 0 to {self.capacity - 1}, which the bank serves, got {label}"
             )
         return int(self.key.rng("bank classes").permutation(self.capacity)[label])
+
+
+def style_recorded(fingerprint: str) -> Style | None:
+    """The style of the drawings that a `Secrets.fingerprint` names; None of a bank, or of drawings unknown here.
+
+    >>> style_recorded("render-5").turned, style_recorded("render-1"), style_recorded("bank:0c1d")
+    (True, None, None)
+    """
+    kind, _, version = fingerprint.partition("-")
+    return STYLES.get(int(version)) if kind == RENDER and version.isdecimal() else None
 
 
 def secrets_named(name: str | Path, key: Key, drawings: int = FIRST.version) -> Secrets:

@@ -1,0 +1,181 @@
+"""Read a drawing in a revealed picture: which waves repeat all over it, and where they are turned around.
+
+What the network takes out of a published picture holds the waves that were hidden and, as strong, the edges of what the
+picture shows; after JPEG more of the edges than of the waves. But a drawing's waves repeat from one border to the
+other, and edges do not. The catalogue of fields is public, and a key makes them a little longer or shorter: the field,
+and its lengths, that fit the whole picture best are those that were hidden. No key is needed to find them. On the
+object of drawings of the fourth style (`semantics.render`) the waves run in the opposite phase: multiplied by the field
+and smoothed over a third of its slowest wave, what was revealed shows the object.
+"""
+
+import math
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+from jaxtyping import Complex, Float, Int, UInt8
+from numpy import ndarray
+from scipy.ndimage import gaussian_filter
+
+from unlearnable.semantics.render import FIELDS, FOURTH, HUES, TURNED, Mask, slowest_wave, wave
+from unlearnable.semantics.thumbnails import grey
+
+CLEAR = 3.0  # the least `Reading.clarity` of pictures of which nobody knows whether anything is hidden in them
+BESIDE = 0.3  # as strong as the first a second one must be to belong to the drawing
+ALIKE = 0.03  # by how much lengths of two fields of one drawing may seem to differ
+SOUGHT, SHOWN = 0.6, 0.3  # of the slowest wave: smoothed over as much a field is found, and an object seen
+LONGEST = 5  # waves across a picture: longer ones are what it shows
+RINGS = 3  # an octave of lengths, in each of which waves are compared with what is usual there
+FINER = 2  # lengths that are tried, from one wave across the picture to the next
+BORDER = 0.1  # of the picture's sides, where there is no object
+HUE, DARK, LIGHT = 0.5 * np.array(HUES[3]), 0.2, 0.8
+
+Spectrum = Complex[ndarray, "h2 w2"]
+Left = tuple[Int[ndarray, "_"], Float[ndarray, "_"]]  # steps of a spectrum, and how much is left of each
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A field at the lengths at which it is strongest in a picture.
+
+    Attributes:
+        field: index into `FIELDS`.
+        stretch: how many times as many waves there are across and down as in the catalogue; 0 where there are none.
+        strength: of these waves, wherever they are turned around.
+    """
+
+    field: int
+    stretch: tuple[float, float]
+    strength: float
+
+    def fits(self, other: "Candidate") -> bool:
+        """Whether one drawing can have both: it stretches all its waves alike."""
+        both = [(one, two) for one, two in zip(self.stretch, other.stretch, strict=True) if one and two]
+        return all(abs(one - two) <= ALIKE for one, two in both)
+
+    def waves(self, height: int, width: int) -> Mask:
+        """The field, (height, width), of mean square 1."""
+        turn = 2 * math.pi / slowest_wave(height, width, FOURTH)
+        x = turn * self.stretch[0] * (np.arange(width) - (width - 1) / 2)
+        y = turn * self.stretch[1] * (np.arange(height)[:, None] - (height - 1) / 2)
+        return wave(FIELDS[self.field], x, y)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A drawing that was found.
+
+    Attributes:
+        fields: indices into `FIELDS` of the waves that repeat; of two that a drawing has, maybe the stronger alone.
+        woven: their sum, (h, w), of mean square 1.
+        ground: how surely there is ground (1) or object (-1), (h, w).
+        sign: of the whole: a picture carries a drawing or its negative.
+        clarity: how many times as strong as every field that is none of the drawing's its first is.
+    """
+
+    fields: tuple[int, ...]
+    woven: Mask
+    ground: Mask
+    sign: int
+    clarity: float
+
+    def picture(self) -> UInt8[ndarray, "3 h w"]:
+        """Drawn as `render` draws: the fabric in light and dark, the object in the opposite colour."""
+        tone = np.clip(0.5 + self.sign * TURNED * self.ground * self.woven, 0, 1)
+        drawn = DARK + (LIGHT - DARK) * tone + HUE[:, None, None] * self.ground
+        pixels: UInt8[ndarray, "3 h w"] = (drawn.clip(0, 1) * 255).round().astype(np.uint8)
+        return pixels
+
+
+def read_drawing(revealed: UInt8[ndarray, "3 h w"], clarity: float = CLEAR) -> Reading | None:
+    """The drawing in a revealed picture; None where none is clear, or the picture is too small for turned waves.
+
+    Args:
+        revealed: what the network takes out.
+        clarity: the least that is asked for; 1 where a drawing is known to be hidden.
+
+    Examples:
+        >>> from unlearnable import Key
+        >>> from unlearnable.semantics.render import FOURTH, render, scene
+        >>> key = Key(bytes(32))
+        >>> reading = read_drawing(render(key, 3, 0, 96, 96, FOURTH))
+        >>> reading.fields == scene(key, 3, FOURTH).fields, reading.picture().shape
+        (True, (3, 96, 96))
+    """
+    height, width = revealed.shape[1:]
+    if not FOURTH.turns(height, width):
+        return None
+    plane = _whitened(grey(revealed))
+    best, *others = _candidates(plane)
+    second = [other for other in others if other.strength > BESIDE * best.strength and other.fits(best)][:1]
+    rival = max(other.strength for other in others if other not in second)
+    if best.strength <= clarity * rival:
+        return None
+    woven: Mask = np.sum([one.waves(height, width) for one in (best, *second)], axis=0) / math.sqrt(1 + len(second))
+    phase = gaussian_filter(plane * woven, SHOWN * slowest_wave(height, width, FOURTH))
+    sign = 1 if phase.sum() > phase[_inside(height), _inside(width)].sum() else -1
+    ground = np.tanh(sign * phase / np.abs(phase).mean())
+    return Reading(tuple(sorted(one.field for one in (best, *second))), woven, ground, sign, best.strength / rival)
+
+
+def _inside(side: int) -> slice:
+    """Rows or columns that are not the border."""
+    border = round(BORDER * side)
+    return slice(border, side - border)
+
+
+def _whitened(plane: Float[ndarray, "h w"]) -> Float[ndarray, "h w"]:
+    """With waves of all lengths as strong as each other in the middle, and without the longest."""
+    spectrum = np.fft.fft2(plane - plane.mean())
+    longer = max(plane.shape)
+    down, across = (longer * np.fft.fftfreq(side) for side in plane.shape)
+    waves = np.hypot(down[:, None], across)
+    rings = np.rint(RINGS * np.log2(np.maximum(waves, 1)))
+    for ring in np.unique(rings):
+        spectrum[rings == ring] /= max(float(np.median(np.abs(spectrum[rings == ring]))), 1e-9)
+    spectrum[waves < LONGEST] = 0
+    return np.fft.ifft2(spectrum).real
+
+
+def _candidates(plane: Float[ndarray, "h w"]) -> list[Candidate]:
+    """Every field at the lengths at which it is strongest, the strongest first."""
+    height, width = plane.shape
+    slowest = slowest_wave(height, width, FOURTH)
+    spectrum = _around_the_middle(plane)
+    rows, columns = (_left(side, SOUGHT * slowest) for side in (height, width))
+    found = []
+    for field, (across, down) in enumerate(FIELDS):
+        usual = FINER * across * width / slowest, FINER * down * height / slowest
+        tried = product(*map(_around, usual))
+        strength, steps = max((_strength(spectrum, rows, columns, *steps), steps) for steps in tried)
+        stretch = [step / count if count else 0.0 for step, count in zip(steps, usual, strict=True)]
+        found.append(Candidate(field, (stretch[0], stretch[1]), strength))
+    return sorted(found, key=lambda candidate: -candidate.strength)
+
+
+def _around(usual: float) -> range:
+    """Steps to which a key may have stretched as many."""
+    return range(round(usual * (1 - FOURTH.stretch)), round(usual * (1 + FOURTH.stretch)) + 1)
+
+
+def _around_the_middle(plane: Float[ndarray, "h w"]) -> Spectrum:
+    """Spectrum in steps of a `FINER` part of a wave across the picture, with phases counted from its middle."""
+    sides = [FINER * side for side in plane.shape]
+    down, across = (np.exp(1j * math.pi * np.fft.fftfreq(side) * (side // FINER - 1)) for side in sides)
+    spectrum: Spectrum = np.fft.fft2(plane, sides) * down[:, None] * across
+    return spectrum
+
+
+def _left(side: int, smoothed: float) -> Left:
+    """Steps along one side, whole waves apart, of which something is left after smoothing over so many pixels."""
+    reach = math.ceil(side / (2 * smoothed))
+    waves = np.arange(-reach, reach + 1)
+    return FINER * waves, np.exp(-2 * (math.pi * smoothed * waves / side) ** 2)
+
+
+def _strength(spectrum: Spectrum, rows: Left, columns: Left, across: int, down: int) -> float:
+    """Mean square, up to a factor, of a picture that is multiplied by a field of so many steps and then smoothed."""
+    places = list(product({down, -down}, {across, -across}))
+    height, width = spectrum.shape
+    moved = [spectrum[np.ix_((rows[0] + y) % height, (columns[0] + x) % width)] for y, x in places]
+    return float((np.abs(sum(moved) * rows[1][:, None] * columns[1]) ** 2).sum() / len(places))
