@@ -4,7 +4,10 @@
 
 PHOTOS are class sub-folders. Stego figures are the manifest's, so after rounding, budget and strength, and what people
 see is measured on every file. ``correlation`` is that in luma of what `reveal` finds with the drawing that was hidden;
-a picture is ``recognised`` if no drawing of 100 secrets, nor its negative, comes nearer; both also after JPEG at 50.
+a picture is ``recognised`` if no drawing of 100 secrets, nor its negative, comes nearer. ``read`` is that correlation
+of the drawing that is read in what is found (`semantics.reading`); ``waves`` says how often its waves are among those
+that were hidden, and ``object`` how often no other silhouette of 100 secrets comes nearer to the object that it shows.
+All of them also after JPEG at 50. ``misread`` is the share of the originals in which a drawing seems to be.
 """
 
 import argparse
@@ -29,6 +32,8 @@ from unlearnable.images.imageset import LUMA
 from unlearnable.images.photos import read_photo
 from unlearnable.images.scan import scan
 from unlearnable.options import Strength
+from unlearnable.semantics.reading import read_drawing
+from unlearnable.semantics.render import FOURTH, scene
 from unlearnable.semantics.secrets import RENDER, Secrets, secrets_named
 
 SECRETS = 100  # numbers, among which what is revealed is looked for
@@ -56,29 +61,45 @@ def make_pictures(photos: Path, folder: Path, count: int, side: int, grey: bool)
 
 def luma(pictures: np.ndarray) -> np.ndarray:
     """Planes of zero mean and unit length, flat."""
-    planes = np.tensordot(LUMA, pictures.astype(float), (0, -3)).reshape(*pictures.shape[:-3], -1)
-    planes -= planes.mean(-1, keepdims=True)
-    return planes / np.linalg.norm(planes, axis=-1, keepdims=True).clip(1e-9)
+    return unit(np.tensordot(LUMA, pictures.astype(float), (0, -3)))
+
+
+def unit(planes: np.ndarray) -> np.ndarray:
+    """The same of planes."""
+    flat = planes.reshape(*planes.shape[:-2], -1)
+    flat = flat - flat.mean(-1, keepdims=True)
+    return flat / np.linalg.norm(flat, axis=-1, keepdims=True).clip(1e-9)
 
 
 def recognition(protected: Path, secrets: Secrets, hider: Hider, size: int, quality: int | None) -> dict[str, float]:
     """What comes out of the files, after JPEG where there is a ``quality``, against the secrets of all numbers."""
-    correlations, nearest = [], []
+    found: dict[str, list[float]] = {name: [] for name in ("correlation", "recognised", "read", "waves", "object")}
     drawn = cache(lambda height, width: luma(np.stack([secrets.draw(n, 0, height, width) for n in range(SECRETS)])))
+    scenes = [scene(secrets.key, number, FOURTH) for number in range(SECRETS)]
+    objects = cache(lambda height, width: unit(np.stack([one.silhouette(height, width) for one in scenes])))
     for entry in read_manifest(protected).values():
         with Image.open(protected / str(entry.output)) as opened:
             file = io.BytesIO()
             opened.save(file, **({"format": "PNG"} if quality is None else {"format": "JPEG", "quality": quality}))
         picture = working_picture(read_photo(file.getvalue()), size)
-        revealed = luma(reveal_secrets(hider, torch.from_numpy(np.array(picture))[None])[0].numpy())
+        taken, shape = reveal_secrets(hider, torch.from_numpy(np.array(picture))[None])[0].numpy(), picture.shape[1:]
         number, index = int(entry.secret_number or 0), secrets.index(int(entry.variation or 0), entry.file)
-        correlations.append(luma(secrets.draw(number, index, *picture.shape[1:])) @ revealed)
-        nearest.append(np.abs(drawn(*picture.shape[1:]) @ revealed).argmax() == number)  # the same for a negative
+        hidden, revealed = luma(secrets.draw(number, index, *shape)), luma(taken)
+        found["correlation"].append(hidden @ revealed)
+        found["recognised"].append(np.abs(drawn(*shape) @ revealed).argmax() == number)  # the same for a negative
+        if reading := read_drawing(taken, clarity=1):
+            found["read"].append(hidden @ luma(reading.picture()))
+            found["waves"].append({*reading.fields} <= {*scenes[number].fields})
+            found["object"].append((objects(*shape) @ unit(-reading.ground)).argmax() == number)
     after = "" if quality is None else f"_jpeg{quality}"
-    return {
-        f"correlation{after}": round(float(np.mean(correlations)), 3),
-        f"recognised{after}": round(float(np.mean(nearest)), 3),
-    }
+    return {f"{name}{after}": round(float(np.mean(values)), 3) for name, values in found.items() if values}
+
+
+def misread(originals: Path, hider: Hider, size: int) -> float:
+    """In how many pictures in which nothing is hidden a drawing is read as clearly as `reveal` asks for."""
+    pictures = [working_picture(read_photo(file.read_bytes()), size) for file in sorted(originals.rglob("*.png"))]
+    taken = [reveal_secrets(hider, torch.from_numpy(np.array(picture))[None])[0].numpy() for picture in pictures]
+    return round(float(np.mean([read_drawing(one) is not None for one in taken])), 3)
 
 
 def measure_case(
@@ -101,6 +122,7 @@ def measure_case(
         hider = Hider.load(weights)
         secrets, prepared = secrets_named(RENDER, Key.read(work / "key"), hider.drawings), prepare(hider)
         seen = [recognition(work / "protected", secrets, prepared, working_size, quality) for quality in (None, 50)]
+        wrong = misread(work / "pictures", prepared, working_size)
     summary = report.summary
     return {
         "pictures": summary["protected"],
@@ -116,6 +138,7 @@ def measure_case(
         "key_beats_of_1000": revelation.key_score.beaten if revelation.key_score else 0,
         **seen[0],
         **seen[1],
+        "misread": wrong,
     }
 
 

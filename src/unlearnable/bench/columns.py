@@ -30,6 +30,7 @@ BEYOND = (
     "orthogonal",
     "covariance",
     "notch",
+    "unweave",
     "spectrum",
     "coin",
     "class_mean",

@@ -19,6 +19,7 @@ from unlearnable.countermeasures import (
     simclr,
     spectrum,
     ueraser,
+    unweave,
 )
 from unlearnable.training import adversarial
 from unlearnable.training.chain import Chain, countermeasure_named
@@ -49,4 +50,5 @@ __all__ = [
     "simclr",
     "spectrum",
     "ueraser",
+    "unweave",
 ]

@@ -21,7 +21,6 @@ from unlearnable.semantics.render import FIELDS, FOURTH, HUES, TURNED, Mask, slo
 from unlearnable.semantics.thumbnails import grey
 
 CLEAR = 3.0  # the least `Reading.clarity` of pictures of which nobody knows whether anything is hidden in them
-BESIDE = 0.3  # as strong as the first a second one must be to belong to the drawing
 ALIKE = 0.03  # by how much lengths of two fields of one drawing may seem to differ
 SOUGHT, SHOWN = 0.6, 0.3  # of the slowest wave: smoothed over as much a field is found, and an object seen
 LONGEST = 5  # waves across a picture: longer ones are what it shows
@@ -70,7 +69,7 @@ class Reading:
         woven: their sum, (h, w), of mean square 1.
         ground: how surely there is ground (1) or object (-1), (h, w).
         sign: of the whole: a picture carries a drawing or its negative.
-        clarity: how many times as strong as every field that is none of the drawing's its first is.
+        clarity: how many times as strong as any other field these are.
     """
 
     fields: tuple[int, ...]
@@ -102,20 +101,40 @@ def read_drawing(revealed: UInt8[ndarray, "3 h w"], clarity: float = CLEAR) -> R
         >>> reading.fields == scene(key, 3, FOURTH).fields, reading.picture().shape
         (True, (3, 96, 96))
     """
-    height, width = revealed.shape[1:]
+    return read_plane(grey(revealed), clarity)
+
+
+def read_plane(plane: Float[ndarray, "h w"], clarity: float = CLEAR) -> Reading | None:
+    """The same in one plane of any picture, such as one that was published.
+
+    Args:
+        plane: in any units.
+        clarity: see `read_drawing`.
+    """
+    height, width = plane.shape
     if not FOURTH.turns(height, width):
         return None
-    plane = _whitened(grey(revealed))
-    best, *others = _candidates(plane)
-    second = [other for other in others if other.strength > BESIDE * best.strength and other.fits(best)][:1]
-    rival = max(other.strength for other in others if other not in second)
-    if best.strength <= clarity * rival:
+    plane = _whitened(plane)
+    chosen, clear = _fields(_candidates(plane))
+    if clear <= clarity:
         return None
-    woven: Mask = np.sum([one.waves(height, width) for one in (best, *second)], axis=0) / math.sqrt(1 + len(second))
+    woven: Mask = np.sum([one.waves(height, width) for one in chosen], axis=0) / math.sqrt(len(chosen))
     phase = gaussian_filter(plane * woven, SHOWN * slowest_wave(height, width, FOURTH))
     sign = 1 if phase.sum() > phase[_inside(height), _inside(width)].sum() else -1
     ground = np.tanh(sign * phase / np.abs(phase).mean())
-    return Reading(tuple(sorted(one.field for one in (best, *second))), woven, ground, sign, best.strength / rival)
+    return Reading(tuple(sorted(one.field for one in chosen)), woven, ground, sign, clear)
+
+
+def _fields(candidates: list[Candidate]) -> tuple[list[Candidate], float]:
+    """The strongest field, or it and the next that one drawing can have beside it; whichever stands out more."""
+    best, *others = candidates
+    alone = [best], best.strength / max(others[0].strength, 1e-9)
+    second = next((other for other in others if other.fits(best)), None)
+    if second is None:
+        return alone
+    rival = max(other.strength for other in others if other is not second)
+    together = [best, second], second.strength / max(rival, 1e-9)
+    return max(alone, together, key=lambda chosen: chosen[1])
 
 
 def _inside(side: int) -> slice:
