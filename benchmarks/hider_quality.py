@@ -6,8 +6,9 @@ PHOTOS are class sub-folders. Stego figures are the manifest's, so after roundin
 see is measured on every file. ``correlation`` is that in luma of what `reveal` finds with the drawing that was hidden;
 a picture is ``recognised`` if no drawing of 100 secrets, nor its negative, comes nearer. ``read`` is that correlation
 of the drawing that is read in what is found (`semantics.reading`); ``waves`` says how often its waves are among those
-that were hidden, and ``object`` how often no other silhouette of 100 secrets comes nearer to the object that it shows.
-All of them also after JPEG at 50. ``misread`` is the share of the originals in which a drawing seems to be.
+that were hidden, ``object`` how often no other silhouette of 100 secrets comes nearer to the object that it shows, and
+``features`` how often EfficientNet-Lite0 finds it nearest to its own among 100 drawings that are read as drawn. All of
+them also after JPEG at 50. ``misread`` is the share of the originals in which a drawing seems to be.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import io
 import json
 import platform
 import tempfile
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -22,12 +24,15 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image, ImageOps
+from torch.nn import functional as F
 
 from unlearnable import Key, __version__, protect_folder, reveal_folder
+from unlearnable.compute.devices import best_device
 from unlearnable.folder.job import working_picture
 from unlearnable.folder.manifest import read_manifest
 from unlearnable.hiding.inference import prepare, reveal_secrets, weights_digest, weights_named
 from unlearnable.hiding.network import Hider
+from unlearnable.hiding.surrogates import Features, features_of_all, network_named
 from unlearnable.images.imageset import LUMA
 from unlearnable.images.photos import read_photo
 from unlearnable.images.scan import scan
@@ -71,12 +76,41 @@ def unit(planes: np.ndarray) -> np.ndarray:
     return flat / np.linalg.norm(flat, axis=-1, keepdims=True).clip(1e-9)
 
 
+@dataclass(frozen=True)
+class Seen:
+    """What a frozen backbone sees of drawings that are read as they were drawn."""
+
+    mean: Features
+    deviation: Features
+    directions: Features
+
+    @classmethod
+    def of(cls, drawings: list[np.ndarray]) -> "Seen":
+        """Look at some drawings."""
+        read = [reading.picture() for one in drawings if (reading := read_drawing(one, clarity=0))]
+        features = features_of_all(backbone(), torch.from_numpy(np.stack(read)), best_device())
+        mean, deviation = features.mean(0, keepdim=True), features.std(0, keepdim=True) + 1e-3
+        return cls(mean, deviation, F.normalize((features - mean) / deviation, dim=1))
+
+    def nearest(self, picture: np.ndarray) -> int:
+        """Which of them a picture looks like most."""
+        features = features_of_all(backbone(), torch.from_numpy(picture)[None], best_device())
+        return int((self.directions @ F.normalize((features - self.mean) / self.deviation, dim=1)[0]).argmax())
+
+
+@cache
+def backbone() -> torch.nn.Module:
+    return network_named("efficientnet_lite0", best_device())
+
+
 def recognition(protected: Path, secrets: Secrets, hider: Hider, size: int, quality: int | None) -> dict[str, float]:
     """What comes out of the files, after JPEG where there is a ``quality``, against the secrets of all numbers."""
-    found: dict[str, list[float]] = {name: [] for name in ("correlation", "recognised", "read", "waves", "object")}
+    names = ("correlation", "recognised", "read", "waves", "object", "features")
+    found: dict[str, list[float]] = {name: [] for name in names}
     drawn = cache(lambda height, width: luma(np.stack([secrets.draw(n, 0, height, width) for n in range(SECRETS)])))
     scenes = [scene(secrets.key, number, FOURTH) for number in range(SECRETS)]
     objects = cache(lambda height, width: unit(np.stack([one.silhouette(height, width) for one in scenes])))
+    seen = cache(lambda height, width: Seen.of([secrets.draw(n, 0, height, width) for n in range(SECRETS)]))
     for entry in read_manifest(protected).values():
         with Image.open(protected / str(entry.output)) as opened:
             file = io.BytesIO()
@@ -91,6 +125,7 @@ def recognition(protected: Path, secrets: Secrets, hider: Hider, size: int, qual
             found["read"].append(hidden @ luma(reading.picture()))
             found["waves"].append({*reading.fields} <= {*scenes[number].fields})
             found["object"].append((objects(*shape) @ unit(-reading.ground)).argmax() == number)
+            found["features"].append(seen(*shape).nearest(reading.picture()) == number)
     after = "" if quality is None else f"_jpeg{quality}"
     return {f"{name}{after}": round(float(np.mean(values)), 3) for name, values in found.items() if values}
 
