@@ -88,6 +88,7 @@ class Seen:
     def of(cls, drawings: list[np.ndarray]) -> "Seen":
         """Look at some drawings."""
         read = [reading.picture() for one in drawings if (reading := read_drawing(one, clarity=0))]
+        assert len(read) == len(drawings)
         features = features_of_all(backbone(), torch.from_numpy(np.stack(read)), best_device())
         mean, deviation = features.mean(0, keepdim=True), features.std(0, keepdim=True) + 1e-3
         return cls(mean, deviation, F.normalize((features - mean) / deviation, dim=1))

@@ -53,6 +53,17 @@ def test_drawings_of_another_version_are_another_run_and_reveal_without_a_key(jo
     assert len(reveal_folder(out=tmp_path / "a", **words).revealed) == 5
 
 
+def test_a_key_is_scored_by_the_weights_of_the_report_alone(job, tmp_path, weights):
+    job(secrets="render")
+    asked = {"path": tmp_path / "out", "weights": "third"}
+    with pytest.raises(ValueError, match=r"expected the weights .* in .*third: name the --weights with which"):
+        reveal_folder(out=tmp_path / "a", key=tmp_path / "key", **asked)
+    with pytest.raises(ValueError, match=r"expected the weights .*: name the --weights with which"):
+        reveal_folder(tmp_path / "out", tmp_path / "a", key=tmp_path / "key")  # they do not ship
+    assert len(reveal_folder(out=tmp_path / "a", **asked).revealed) == 5
+    assert reveal_folder(tmp_path / "out", tmp_path / "b", key=tmp_path / "key", weights=weights).key_score
+
+
 def test_refused_before_anything_is_written(job, photos, tmp_path, bank):
     few = small_bank(tmp_path / "few", classes=2).folder
     shutil.copytree(bank.folder, photos / "bank")

@@ -123,7 +123,8 @@ class Looking:
         self.job.row(Row(name, *_verdict(score, kind)))
         if shown:
             picture = read_photo(read_limited(next(out.rglob("*.png")))).rgb
-            self.job.pictures.append((f"Taken out of {name}", address_of(picture)))
+            title = f"Read in {name}" if revelation.read else f"Taken out of {name}"
+            self.job.pictures.append((title, address_of(picture)))
             drawn = self._drawn(score.secret_number, picture.shape)
             self.job.pictures.append((f"What your key hides in {kind}", address_of(drawn)))
 

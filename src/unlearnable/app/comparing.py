@@ -13,14 +13,12 @@ from unlearnable.app.jobs import Copies
 from unlearnable.folder.job import working_picture
 from unlearnable.folder.manifest import ManifestEntry, Report, read_manifest
 from unlearnable.folder.preview import Hidden, hidden_in
-from unlearnable.folder.reveal import reveal_photo
 from unlearnable.images.photos import read_limited, read_photo
 from unlearnable.images.platforms import PublishedSize, read_published
 from unlearnable.images.quality import GAIN, magnified
 from unlearnable.images.transparency import Seen
 from unlearnable.images.visibility import in_words, visibility, worst_crop
 from unlearnable.pages.html import data_uri
-from unlearnable.semantics.reading import read_drawing
 from unlearnable.semantics.secrets import RENDER
 
 Pixels = UInt8[ndarray, "h w 3"]
@@ -68,10 +66,10 @@ def compared(copies: Copies, name: str) -> Comparison:
         hidden = _hidden(copies, report.weights)
         working = working_picture(published, report.options["working_size"])
         others.append(("Hidden in it, as your key draws it", _drawn(hidden, entry, working.shape[1:])))
-        found = reveal_photo(hidden.hider, published, report.options["working_size"])
-        others.append(("What the network takes out of the copy", found.transpose(1, 2, 0)))
-        if hidden.secrets.readable and (drawing := read_drawing(found, clarity=1)):
-            others.append(("The drawing that is read in it, without your key", drawing.picture().transpose(1, 2, 0)))
+        taken = hidden.taken(published, report.options["working_size"])
+        others.append(("What the network takes out of the copy", taken.transpose(1, 2, 0)))
+        if (read := hidden.read(taken)) is not None:
+            others.append(("The drawing that is read in it, without your key", read.transpose(1, 2, 0)))
     height, width = crop[0].shape[:2]
     besides = [(title, address_of(picture)) for title, picture in others]
     return Comparison(name, width, height, address_of(crop[0]), address_of(crop[1]), besides, " ".join(words))

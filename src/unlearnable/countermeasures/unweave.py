@@ -10,13 +10,14 @@ from numpy import ndarray
 from scipy.ndimage import gaussian_filter
 
 from unlearnable.countermeasures.preprocess import Preprocess
-from unlearnable.images.imageset import Images8, to_bytes
+from unlearnable.images.imageset import LUMA, Images8, to_bytes
 from unlearnable.semantics.reading import read_plane
 from unlearnable.semantics.render import FOURTH, HUES, slowest_wave
 from unlearnable.training.countermeasure import countermeasures
 
 LOCAL = 0.3  # of the slowest wave: smoothed over as much, the strength of the waves is known at every place
-PLANES = np.array((HUES[0], HUES[2], (0.299, 0.587, 0.114)))  # red and green, yellow and blue, light and dark
+COLOURS = [np.array(hue) - np.mean(hue) for hue in (HUES[0], HUES[2])]  # red and green, yellow and blue, free of grey
+PLANES = np.array([*COLOURS, LUMA])
 
 
 @countermeasures.register("unweave")

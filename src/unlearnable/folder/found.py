@@ -22,16 +22,16 @@ UNLIKE = 24  # grey levels from a border's colour that belong to the picture
 CONTENT = 0.03  # share of a row or column that must be unlike the border
 LEAST = 0.25  # of a picture that must be left inside its borders
 
-Reading = dict[str, UInt8[ndarray, "3 h w"]]
+Ways = dict[str, UInt8[ndarray, "3 h w"]]
 
 
-def readings(photo: Photo, sizes: Sequence[int]) -> Reading:
+def ways_of(photo: Photo, sizes: Sequence[int]) -> Ways:
     """A found picture as it may have been when a secret was hidden in it; the likeliest first.
 
     Brought to each of the working sizes, enlarged if it was reduced since, or of its own size, as small pictures are;
     each with what looks like a border, and without.
     """
-    found: Reading = {}
+    found: Ways = {}
     for place, candidate in (("", photo), (" inside its border", without_border(photo))):
         if candidate is None:
             continue
@@ -59,17 +59,17 @@ def without_border(photo: Photo) -> Photo | None:
 
 @dataclass
 class Gathered:
-    """What is seen of revealed pictures, by reading and group: of each group some, or it would grow with the folder."""
+    """What is seen of revealed pictures, by way and group: of each group some, or it would grow with the folder."""
 
     seen: dict[str, dict[Group, list[Seen]]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(list)))
     counts: Counter[tuple[str, Group]] = field(default_factory=Counter)
 
     def add(self, secrets: Secrets, revealed: Mapping[str, UInt8[ndarray, "3 h w"]], numbers: Sequence[int]) -> None:
-        """What was revealed of one picture, by reading; every secret that may be in it is a reading of its own."""
-        for reading, picture in revealed.items():
+        """What was revealed of one picture, by way; every secret that may be in it is a way of its own."""
+        for way, picture in revealed.items():
             seen = secrets.seen(picture)
             for number in numbers:
-                name = reading if len(numbers) == 1 else f"{reading}, {number}"
+                name = way if len(numbers) == 1 else f"{way}, {number}"
                 group = (number, *picture.shape[1:])
                 self.counts[name, group] += 1
                 if len(self.seen[name][group]) < MAX_PICTURES:
@@ -77,9 +77,9 @@ class Gathered:
 
     def score(self, secrets: Secrets) -> KeyScore:
         """The score of a key; the more drawings a key takes, the fewer it is compared with."""
-        readings = [
-            dict(sorted(groups.items(), key=lambda item: -self.counts[reading, item[0]]))
-            for reading, groups in self.seen.items()
+        ways = [
+            dict(sorted(groups.items(), key=lambda item: -self.counts[way, item[0]]))
+            for way, groups in self.seen.items()
         ]
-        drawings = sum(min(len(groups), MAX_GROUPS) for groups in readings)
-        return score_key(secrets, *readings, decoys=max(FEWEST, min(MOST, DRAWINGS // drawings)))
+        drawings = sum(min(len(groups), MAX_GROUPS) for groups in ways)
+        return score_key(secrets, *ways, decoys=max(FEWEST, min(MOST, DRAWINGS // drawings)))

@@ -10,10 +10,10 @@ from numpy import ndarray
 
 from unlearnable.folder.job import working_picture
 from unlearnable.folder.manifest import ManifestEntry, Report, read_manifest
-from unlearnable.folder.reveal import claimed_secrets, reveal_photo
-from unlearnable.hiding.inference import prepare, weights_recorded
+from unlearnable.folder.reveal import claimed_secrets
+from unlearnable.hiding.inference import prepare, reveal_secret, weights_recorded
 from unlearnable.hiding.network import Hider
-from unlearnable.images.photos import read_limited, read_photo
+from unlearnable.images.photos import Photo, read_limited, read_photo
 from unlearnable.images.platforms import PublishedSize, read_published
 from unlearnable.images.quality import GAIN, magnified
 from unlearnable.images.visibility import in_words, visibility_of_files
@@ -31,6 +31,15 @@ class Hidden:
     secrets: Secrets
     hider: Hider
 
+    def taken(self, published: Photo, working_size: int) -> UInt8[ndarray, "3 h w"]:
+        """What the network takes out of a copy, at its working size."""
+        return reveal_secret(self.hider, working_picture(published, working_size))
+
+    def read(self, taken: UInt8[ndarray, "3 h w"]) -> UInt8[ndarray, "3 h w"] | None:
+        """The drawing in what was taken out; None of pictures of a bank, and of small ones."""
+        drawing = read_drawing(taken, clarity=1) if self.secrets.readable else None
+        return drawing.picture() if drawing else None
+
 
 def side_by_side(
     src: str | Path,
@@ -44,7 +53,7 @@ def side_by_side(
 ) -> None:
     """Draw original, protected, their difference x8, and where secrets are hidden the hidden and the revealed picture.
 
-    Where they are drawings, the drawing that is read in the revealed picture stands beside it, if there is a clear one.
+    Where they are drawings, the one that is read in the revealed picture stands beside it, of copies of 64 px and more.
 
     Args:
         src: a source folder.
@@ -72,7 +81,9 @@ def side_by_side(
     for row, entry in zip(figure.subplots(len(selected), len(columns), squeeze=False), selected, strict=True):
         pictures = _row(entry, src, dst, hidden, working_size, size)
         seen = visibility_of_files(src / entry.file, dst / str(entry.output), size)
-        for axes, title, picture in zip(row, columns, pictures, strict=True):
+        for axes in row[len(pictures) :]:
+            axes.set_axis_off()
+        for axes, title, picture in zip(row, columns, pictures, strict=False):
             axes.imshow(picture)
             axes.set(xticks=[], yticks=[], title=title)
         if quality := entry.quality:
@@ -138,9 +149,7 @@ def _row(
         number, variation = int(entry.secret_number or 0), int(entry.variation or 0)
         index = hidden.secrets.index(variation, entry.file)
         pictures.append(hidden.secrets.draw(number, index, *before.shape[1:]))
-        revealed = reveal_photo(hidden.hider, published, working_size)
-        pictures.append(revealed)
-        if hidden.secrets.readable:
-            drawing = read_drawing(revealed, clarity=1)
-            pictures.append(drawing.picture() if drawing else revealed)
+        taken = hidden.taken(published, working_size)
+        read = hidden.read(taken)
+        pictures += [taken] if read is None else [taken, read]
     return [picture.transpose(1, 2, 0) for picture in pictures]

@@ -11,12 +11,19 @@ from PIL import Image
 
 from unlearnable.compute.devices import device_named
 from unlearnable.folder.cropped import Shape, score_part
-from unlearnable.folder.found import Gathered, readings
+from unlearnable.folder.found import Gathered, ways_of
 from unlearnable.folder.job import working_picture
 from unlearnable.folder.manifest import ManifestEntry, Report, read_manifest
-from unlearnable.hiding.inference import generation_of, prepare, reveal_secret, weights_named, weights_recorded
+from unlearnable.hiding.inference import (
+    generation_of,
+    prepare,
+    reveal_secret,
+    weights_digest,
+    weights_named,
+    weights_recorded,
+)
 from unlearnable.hiding.network import Hider
-from unlearnable.images.photos import Photo, UnreadablePhotoError, read_limited, read_photo
+from unlearnable.images.photos import UnreadablePhotoError, read_limited, read_photo
 from unlearnable.images.scan import REPORT, output_names, scan
 from unlearnable.keys import Key
 from unlearnable.semantics.identify import CONVINCING, KeyScore
@@ -68,7 +75,7 @@ def reveal_folder(
         path: a protected file or folder. Secrets' numbers and working size come from the manifest in the folder (for a
             file: in the nearest folder above it that has one).
         out: where the pictures go; mirrors the folder.
-        key: a key to score against 1,000 decoys, fewer where many secrets or readings have to be tried.
+        key: a key to score against 1,000 decoys, fewer where many secrets or ways have to be tried.
         secrets: what the key decided in `protect_folder`: drawings, or the folder of a bank.
         protected: of files that no manifest knows, the folder whose copies they may be: it says which secrets, which
             weights and which working size.
@@ -115,16 +122,18 @@ def reveal_folder(
     numbers = _numbers(entries) if destination else {}
     assumed = report.secret_numbers if report and secret_number is None else [secret_number or 0]
     options = report.options if report else {}
-    of_report = generation_of(report.weights) if report else None
     if report and key is not None:
-        weights = weights_recorded(report.weights, weights)  # a key is scored by what they reveal
-    hider = Hider.load(weights_named(weights or of_report))
+        folder = weights_recorded(report.weights, weights)  # a key is scored by what they reveal
+    else:
+        folder = weights_named(weights or (generation_of(report.weights) if report else None))
+    hider = Hider.load(folder)
     claimed = claimed_secrets(key, secrets, hider, options.get("secrets")) if key is not None else None
     recorded_size = options.get("working_size", working_size)
     shapes = _common_shapes(entries)
     sizes = sorted({recorded_size, *(min(max(shape), 2 * min(shape)) for shape in shapes)}, reverse=True)
     style = style_recorded(options.get("secrets", f"{RENDER}-{hider.drawings}")) if str(secrets) == RENDER else None
     readable = not raw and style is not None and style.turned
+    own = report is not None and weights_digest(folder) == report.weights  # others take out what was never hidden
     hider = prepare(hider, device_named(device))
     revealed, read, skipped = {}, list[str](), {}
     gathered = Gathered()
@@ -135,9 +144,9 @@ def reveal_folder(
             skipped[name] = str(unreadable)
         else:
             number = numbers.get((root / name).relative_to(destination or root).as_posix())
-            ways = readings(photo, sizes) if number is None else {"": working_picture(photo, recorded_size)}
-            found = {reading: reveal_secret(hider, working) for reading, working in ways.items()}
-            drawing = _clearest(found.values(), CLEAR if number is None else 1) if readable else None
+            ways = ways_of(photo, sizes) if number is None else {"": working_picture(photo, recorded_size)}
+            found = {way: reveal_secret(hider, working) for way, working in ways.items()}
+            drawing = _clearest(found.values(), CLEAR if number is None or not own else 1) if readable else None
             _save(drawing.picture() if drawing else next(iter(found.values())), target)
             revealed[name] = str(target)
             read += [name] if drawing else []
@@ -158,13 +167,8 @@ def _common_shapes(entries: Iterable[ManifestEntry]) -> list[Shape]:
     return [shape for shape, _ in shapes.most_common(MOST_SHAPES)]
 
 
-def reveal_photo(hider: Hider, photo: Photo, working_size: int) -> UInt8[ndarray, "3 h w"]:
-    """The secret in one photo, at its working size; ``hider`` is prepared."""
-    return reveal_secret(hider, working_picture(photo, working_size))
-
-
 def _clearest(revealed: Iterable[UInt8[ndarray, "3 _ _"]], clarity: float) -> Reading | None:
-    """The drawing that stands out most in several readings of a picture."""
+    """The drawing that stands out most in what was taken out of a picture in several ways."""
     drawings = filter(None, (read_drawing(picture, clarity) for picture in revealed))
     return max(drawings, key=lambda drawing: drawing.clarity, default=None)
 

@@ -103,7 +103,7 @@ class Hider(nn.Module):
         alpha: bound of the log-scale in eq. 3 (HiNet's ``clamp``: 2).
         mask: whether the perturbation goes through `masking.masked` (the paper's does not).
         planes: whether its planes are those of `masking.coloured`; else red, green and blue, as the paper's.
-        drawings: version of the drawings that it was trained to hide (`semantics.render.STYLES`).
+        drawings: version of the drawings that it hides (`semantics.render.STYLES`).
 
     Examples:
         >>> import torch

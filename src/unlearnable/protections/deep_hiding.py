@@ -168,7 +168,7 @@ class DeepHiding(Protection):
         return within(original, change, Budget.parse(self.budget), self.strength)[0]
 
     def _secrets(self, seed: int) -> Secrets:
-        """Those that the weights were trained to hide, or a bank's."""
+        """Those that the weights hide, or a bank's."""
         drawings = Hider.load(weights_named(self.weights)).drawings
         return secrets_named(self.secrets, Key.of_seed(seed), drawings)
 

@@ -59,14 +59,14 @@ class KeyScore:
         )
 
 
-def score_key(secrets: Secrets, *readings: Mapping[Group, Sequence[Seen]], decoys: int = 1000) -> KeyScore:
+def score_key(secrets: Secrets, *ways: Mapping[Group, Sequence[Seen]], decoys: int = 1000) -> KeyScore:
     """Score the key of ``secrets`` against ``decoys`` random keys, each by the reading that fits it best.
 
     A bank of few classes can be dealt in few ways: decoys that deal it alike are not beaten.
 
     Args:
         secrets: those of the claimed key.
-        readings: ways to read the same pictures, such as at several sizes. Each has for every group what is
+        ways: to read the same pictures, such as at several sizes. Each has for every group what is
             `Secrets.seen` of its revealed pictures; the first groups count.
         decoys: how many random keys to compare with.
 
@@ -75,7 +75,7 @@ def score_key(secrets: Secrets, *readings: Mapping[Group, Sequence[Seen]], decoy
     """
     chosen = [
         {group: _joined(secrets, seen) for group, seen in islice(revealed.items(), MAX_GROUPS)}
-        for revealed in readings
+        for revealed in ways
         if revealed
     ]
     if not chosen:

@@ -18,15 +18,15 @@ from numpy import ndarray
 from scipy.ndimage import gaussian_filter
 
 from unlearnable.semantics.render import FIELDS, FOURTH, HUES, TURNED, Mask, slowest_wave, wave
-from unlearnable.semantics.thumbnails import grey
+from unlearnable.semantics.thumbnails import grey, middle
 
 CLEAR = 3.0  # the least `Reading.clarity` of pictures of which nobody knows whether anything is hidden in them
 ALIKE = 0.03  # by how much lengths of two fields of one drawing may seem to differ
 SOUGHT, SHOWN = 0.6, 0.3  # of the slowest wave: smoothed over as much a field is found, and an object seen
-LONGEST = 5  # waves across a picture: longer ones are what it shows
 RINGS = 3  # an octave of lengths, in each of which waves are compared with what is usual there
 FINER = 2  # lengths that are tried, from one wave across the picture to the next
 BORDER = 0.1  # of the picture's sides, where there is no object
+STRIP = 8  # times as long as it is wide a picture is looked at, at most, to find its waves
 HUE, DARK, LIGHT = 0.5 * np.array(HUES[3]), 0.2, 0.8
 
 Spectrum = Complex[ndarray, "h2 w2"]
@@ -40,17 +40,19 @@ class Candidate:
     Attributes:
         field: index into `FIELDS`.
         stretch: how many times as many waves there are across and down as in the catalogue; 0 where there are none.
+        blur: by how much each of the two may be wrong, as lengths are tried in steps.
         strength: of these waves, wherever they are turned around.
     """
 
     field: int
     stretch: tuple[float, float]
+    blur: tuple[float, float]
     strength: float
 
     def fits(self, other: "Candidate") -> bool:
         """Whether one drawing can have both: it stretches all its waves alike."""
-        both = [(one, two) for one, two in zip(self.stretch, other.stretch, strict=True) if one and two]
-        return all(abs(one - two) <= ALIKE for one, two in both)
+        ways = zip(self.stretch, other.stretch, self.blur, other.blur, strict=True)
+        return all(abs(one - two) <= max(ALIKE, blur + more) for one, two, blur, more in ways if one and two)
 
     def waves(self, height: int, width: int) -> Mask:
         """The field, (height, width), of mean square 1."""
@@ -115,7 +117,7 @@ def read_plane(plane: Float[ndarray, "h w"], clarity: float = CLEAR) -> Reading 
     if not FOURTH.turns(height, width):
         return None
     plane = _whitened(plane)
-    chosen, clear = _fields(_candidates(plane))
+    chosen, clear = _fields(_candidates(plane[middle(plane.shape, STRIP * min(plane.shape))]))
     if clear <= clarity:
         return None
     woven: Mask = np.sum([one.waves(height, width) for one in chosen], axis=0) / math.sqrt(len(chosen))
@@ -144,15 +146,16 @@ def _inside(side: int) -> slice:
 
 
 def _whitened(plane: Float[ndarray, "h w"]) -> Float[ndarray, "h w"]:
-    """With waves of all lengths as strong as each other in the middle, and without the longest."""
+    """With waves of all lengths as strong as each other in the middle, and without those longer than a drawing's."""
     spectrum = np.fft.fft2(plane - plane.mean())
-    longer = max(plane.shape)
-    down, across = (longer * np.fft.fftfreq(side) for side in plane.shape)
+    height, width = plane.shape
+    longer = max(height, width)
+    down, across = (longer * np.fft.fftfreq(side) for side in (height, width))
     waves = np.hypot(down[:, None], across)
     rings = np.rint(RINGS * np.log2(np.maximum(waves, 1)))
     for ring in np.unique(rings):
         spectrum[rings == ring] /= max(float(np.median(np.abs(spectrum[rings == ring]))), 1e-9)
-    spectrum[waves < LONGEST] = 0
+    spectrum[waves < longer / slowest_wave(height, width, FOURTH)] = 0
     return np.fft.ifft2(spectrum).real
 
 
@@ -163,12 +166,13 @@ def _candidates(plane: Float[ndarray, "h w"]) -> list[Candidate]:
     spectrum = _around_the_middle(plane)
     rows, columns = (_left(side, SOUGHT * slowest) for side in (height, width))
     found = []
-    for field, (across, down) in enumerate(FIELDS):
-        usual = FINER * across * width / slowest, FINER * down * height / slowest
+    for field, code in enumerate(FIELDS):
+        usual = FINER * code[0] * width / slowest, FINER * code[1] * height / slowest
         tried = product(*map(_around, usual))
         strength, steps = max((_strength(spectrum, rows, columns, *steps), steps) for steps in tried)
-        stretch = [step / count if count else 0.0 for step, count in zip(steps, usual, strict=True)]
-        found.append(Candidate(field, (stretch[0], stretch[1]), strength))
+        across, down = (step / count if count else 0.0 for step, count in zip(steps, usual, strict=True))
+        blur = 0.5 / max(usual[0], 1), 0.5 / max(usual[1], 1)
+        found.append(Candidate(field, (across, down), blur, strength))
     return sorted(found, key=lambda candidate: -candidate.strength)
 
 

@@ -63,7 +63,8 @@ class Style:
         signed: whether odd variations are the negatives of the even ones before them.
         stretch: by how much at most the key makes a class's waves shorter or longer, across and down.
         small: px of the side up to which there is neither light nor stretch; all of both from twice as many up.
-        turned: whether the object's waves run in the opposite phase, as soon as there is all of the stretch.
+        turned: whether the object's waves run in the opposite phase, as soon as there is all of the stretch; there is
+            no light then.
     """
 
     version: int
@@ -89,7 +90,7 @@ class Style:
 FIRST = Style(version=2, growth=0.2, fading=0.0, light=0.0, sizes=(0.6, 0.8), places=(0.4, 0.6), signed=False)
 SECOND = Style(version=3, growth=0.3, fading=0.7, light=0.2, sizes=(0.75, 0.95), places=(0.45, 0.55), signed=True)
 THIRD = replace(SECOND, version=4, stretch=0.12)
-FOURTH = replace(THIRD, version=5, light=0.0, turned=True)
+FOURTH = replace(THIRD, version=5, turned=True)
 STYLES = {style.version: style for style in (FIRST, SECOND, THIRD, FOURTH)}
 
 
@@ -136,10 +137,11 @@ class Scene:
         field = sum(wave(FIELDS[field], x, y) for field in self.fields) / math.sqrt(len(self.fields))
         weave = WEAVE * min(1.0, 32 / min(height, width)) ** self.style.fading
         woven = field + weave * wave(WEAVES[self.weave], x, y)
-        relief = GROUND + (OBJECT - GROUND) * silhouette
         if self.style.turns(height, width):
-            relief = TURNED * (1 - 2 * silhouette)
-        lighter = large * self.style.light * (2 * silhouette - 1)
+            relief, lighter = TURNED * (1 - 2 * silhouette), np.zeros_like(silhouette)
+        else:
+            relief = GROUND + (OBJECT - GROUND) * silhouette
+            lighter = large * self.style.light * (2 * silhouette - 1)
         tone: Mask = np.clip(0.5 + self.sign * (relief * woven + lighter), 0, 1)
         return tone
 
