@@ -7,11 +7,10 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from numpy import ndarray
-from scipy.ndimage import gaussian_filter
 
 from unlearnable.countermeasures.preprocess import Preprocess
 from unlearnable.images.imageset import LUMA, Images8, to_bytes
-from unlearnable.semantics.reading import read_plane
+from unlearnable.semantics.reading import read_plane, smoothed
 from unlearnable.semantics.render import FOURTH, HUES, slowest_wave
 from unlearnable.training.countermeasure import countermeasures
 
@@ -46,8 +45,7 @@ def _unwoven(picture: Float[ndarray, "3 h w"]) -> Float[ndarray, "3 h w"]:
     if reading is None:
         return picture
     _, height, width = picture.shape
-    smoothed = LOCAL * slowest_wave(height, width, FOURTH)
-    fine = picture - gaussian_filter(picture, (0, smoothed, smoothed))
-    strength = gaussian_filter(fine * reading.woven, (0, smoothed, smoothed))
+    local = LOCAL * slowest_wave(height, width, FOURTH)
+    strength = smoothed((picture - smoothed(picture, local)) * reading.woven, local)
     unwoven: Float[ndarray, "3 h w"] = picture - strength * reading.woven
     return unwoven

@@ -15,7 +15,6 @@ from itertools import product
 import numpy as np
 from jaxtyping import Complex, Float, Int, UInt8
 from numpy import ndarray
-from scipy.ndimage import gaussian_filter
 
 from unlearnable.semantics.render import FIELDS, FOURTH, HUES, TURNED, Mask, slowest_wave, wave
 from unlearnable.semantics.thumbnails import grey, middle
@@ -121,10 +120,18 @@ def read_plane(plane: Float[ndarray, "h w"], clarity: float = CLEAR) -> Reading 
     if clear <= clarity:
         return None
     woven: Mask = np.sum([one.waves(height, width) for one in chosen], axis=0) / math.sqrt(len(chosen))
-    phase = gaussian_filter(plane * woven, SHOWN * slowest_wave(height, width, FOURTH))
+    phase = smoothed(plane * woven, SHOWN * slowest_wave(height, width, FOURTH))
     sign = 1 if phase.sum() > phase[_inside(height), _inside(width)].sum() else -1
     ground = np.tanh(sign * phase / np.abs(phase).mean())
     return Reading(tuple(sorted(one.field for one in chosen)), woven, ground, sign, clear)
+
+
+def smoothed(values: Float[ndarray, "*c h w"], pixels: float) -> Float[ndarray, "*c h w"]:
+    """Planes under a Gaussian of that standard deviation."""
+    from scipy.ndimage import gaussian_filter
+
+    blurred: Float[ndarray, "*c h w"] = gaussian_filter(values, pixels, axes=(-2, -1))
+    return blurred
 
 
 def _fields(candidates: list[Candidate]) -> tuple[list[Candidate], float]:
@@ -189,11 +196,11 @@ def _around_the_middle(plane: Float[ndarray, "h w"]) -> Spectrum:
     return spectrum
 
 
-def _left(side: int, smoothed: float) -> Left:
+def _left(side: int, pixels: float) -> Left:
     """Steps along one side, whole waves apart, of which something is left after smoothing over so many pixels."""
-    reach = math.ceil(side / (2 * smoothed))
+    reach = math.ceil(side / (2 * pixels))
     waves = np.arange(-reach, reach + 1)
-    return FINER * waves, np.exp(-2 * (math.pi * smoothed * waves / side) ** 2)
+    return FINER * waves, np.exp(-2 * (math.pi * pixels * waves / side) ** 2)
 
 
 def _strength(spectrum: Spectrum, rows: Left, columns: Left, across: int, down: int) -> float:
