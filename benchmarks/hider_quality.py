@@ -30,7 +30,7 @@ from unlearnable import Key, __version__, protect_folder, reveal_folder
 from unlearnable.compute.devices import best_device
 from unlearnable.folder.job import working_picture
 from unlearnable.folder.manifest import read_manifest
-from unlearnable.hiding.inference import prepare, reveal_secrets, weights_digest, weights_named
+from unlearnable.hiding.inference import prepare, reveal_secret, weights_digest, weights_named
 from unlearnable.hiding.network import Hider
 from unlearnable.hiding.surrogates import Features, features_of_all, network_named
 from unlearnable.images.imageset import LUMA
@@ -108,16 +108,17 @@ def recognition(protected: Path, secrets: Secrets, hider: Hider, size: int, qual
     """What comes out of the files, after JPEG where there is a ``quality``, against the secrets of all numbers."""
     names = ("correlation", "recognised", "read", "waves", "object", "features")
     found: dict[str, list[float]] = {name: [] for name in names}
-    drawn = cache(lambda height, width: luma(np.stack([secrets.draw(n, 0, height, width) for n in range(SECRETS)])))
+    drawings = cache(lambda height, width: [secrets.draw(n, 0, height, width) for n in range(SECRETS)])
+    drawn = cache(lambda height, width: luma(np.stack(drawings(height, width))))
     scenes = [scene(secrets.key, number, FOURTH) for number in range(SECRETS)]
     objects = cache(lambda height, width: unit(np.stack([one.silhouette(height, width) for one in scenes])))
-    seen = cache(lambda height, width: Seen.of([secrets.draw(n, 0, height, width) for n in range(SECRETS)]))
+    seen = cache(lambda height, width: Seen.of(drawings(height, width)))
     for entry in read_manifest(protected).values():
         with Image.open(protected / str(entry.output)) as opened:
             file = io.BytesIO()
             opened.save(file, **({"format": "PNG"} if quality is None else {"format": "JPEG", "quality": quality}))
         picture = working_picture(read_photo(file.getvalue()), size)
-        taken, shape = reveal_secrets(hider, torch.from_numpy(np.array(picture))[None])[0].numpy(), picture.shape[1:]
+        taken, shape = reveal_secret(hider, picture), picture.shape[1:]
         number, index = int(entry.secret_number or 0), secrets.index(int(entry.variation or 0), entry.file)
         hidden, revealed = luma(secrets.draw(number, index, *shape)), luma(taken)
         found["correlation"].append(hidden @ revealed)
@@ -134,8 +135,7 @@ def recognition(protected: Path, secrets: Secrets, hider: Hider, size: int, qual
 def misread(originals: Path, hider: Hider, size: int) -> float:
     """In how many pictures in which nothing is hidden a drawing is read as clearly as `reveal` asks for."""
     pictures = [working_picture(read_photo(file.read_bytes()), size) for file in sorted(originals.rglob("*.png"))]
-    taken = [reveal_secrets(hider, torch.from_numpy(np.array(picture))[None])[0].numpy() for picture in pictures]
-    return round(float(np.mean([read_drawing(one) is not None for one in taken])), 3)
+    return round(float(np.mean([read_drawing(reveal_secret(hider, one)) is not None for one in pictures])), 3)
 
 
 def measure_case(

@@ -105,7 +105,7 @@ def test_which_drawings_a_report_speaks_of():
 
 @pytest.fixture(scope="module")
 def copies(tmp_path_factory):
-    """Two photographs, protected as a photographer does it, and the same after JPEG 50."""
+    """Two photographs, protected as a photographer does it."""
     place = tmp_path_factory.mktemp("copies")
     for name in ("china", "flower"):
         (place / "photos" / name).mkdir(parents=True)

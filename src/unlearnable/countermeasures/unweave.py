@@ -10,11 +10,10 @@ from numpy import ndarray
 
 from unlearnable.countermeasures.preprocess import Preprocess
 from unlearnable.images.imageset import LUMA, Images8, to_bytes
-from unlearnable.semantics.reading import read_plane, smoothed
+from unlearnable.semantics.reading import SHOWN, read_plane, smoothed
 from unlearnable.semantics.render import FOURTH, HUES, slowest_wave
 from unlearnable.training.countermeasure import countermeasures
 
-LOCAL = 0.3  # of the slowest wave: smoothed over as much, the strength of the waves is known at every place
 COLOURS = [np.array(hue) - np.mean(hue) for hue in (HUES[0], HUES[2])]  # red and green, yellow and blue, free of grey
 PLANES = np.array([*COLOURS, LUMA])
 
@@ -45,7 +44,7 @@ def _unwoven(picture: Float[ndarray, "3 h w"]) -> Float[ndarray, "3 h w"]:
     if reading is None:
         return picture
     _, height, width = picture.shape
-    local = LOCAL * slowest_wave(height, width, FOURTH)
+    local = SHOWN * slowest_wave(height, width, FOURTH)
     strength = smoothed((picture - smoothed(picture, local)) * reading.woven, local)
     unwoven: Float[ndarray, "3 h w"] = picture - strength * reading.woven
     return unwoven
