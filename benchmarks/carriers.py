@@ -4,11 +4,12 @@
         --carriers wave:period=12 wave:period=12,colour=yellow-blue,sign=random
 
 A ``wave`` of a class has a direction of its own across 224 px, and one colour, strongest where the picture is busy;
-``features`` pull each picture's to those of another class, against pretrained backbones (`hiding.targeting`). All
-pictures get the same strength: the one at which SSIMULACRA2 of twenty of them is `--ssimulacra2` on average. Carriers
-joined with `+` are added before that, each so many ``times`` as strong as its RMS would be alone. What is ``hidden`` by
-the weights of a generation is one, too. One JSON object a line, clean pictures
-first, and all of them in the file; a line is there as soon as it is measured, and the same command goes on from there.
+``features`` pull each picture's to those of another class, against pretrained backbones (`hiding.targeting`), and
+``scratch`` the answers of a network that has learnt the originals. What is ``hidden`` by the weights of a generation is
+a carrier, too. All pictures get the same strength: the one at which SSIMULACRA2 of twenty of them is `--ssimulacra2` on
+average. Carriers joined with `+` are added before that, each so many ``times`` as strong as its RMS would be alone. One
+JSON object a line, clean pictures first, and all of them in the file; a line is there as soon as it is measured, and
+the same command goes on from there.
 Few pictures and epochs, one seed: a comparison, not a result.
 """
 
@@ -39,6 +40,7 @@ from unlearnable.images.visibility import VisibilitySummary, continued, spread_o
 from unlearnable.keys import Key
 from unlearnable.options import NonNegativeFloat, PositiveFloat, PositiveInt
 from unlearnable.protections.base import protection_named
+from unlearnable.protections.learnt import Learnt
 from unlearnable.registry import Registry
 from unlearnable.storage.atomic import write
 from unlearnable.training.loop import fit
@@ -58,7 +60,7 @@ COLOURS = {
     "yellow-blue": (-0.129, -0.129, 1.0),
 }
 
-CARRIERS: Registry["Wave | Features | Hidden"] = Registry("carriers")
+CARRIERS: Registry["Wave | Features | Scratch | Hidden"] = Registry("carriers")
 
 
 @CARRIERS.register("wave")
@@ -118,6 +120,30 @@ class Features:
         )
         change = pull(data.images, torch.zeros(data.images.shape), data.labels)
         return scaled(change, self.times)
+
+
+@CARRIERS.register("scratch")
+class Scratch:
+    """Away from what a network trained from scratch at 64 px has learnt of them (`protections.learnt`).
+
+    Attributes:
+        network: a victim's name.
+        steps: of every picture.
+        power: of the mask.
+        times: how strong beside others.
+    """
+
+    network: str = "resnet9"
+    steps: PositiveInt = 36
+    power: NonNegativeFloat = 0.7
+    times: PositiveFloat = 1.0
+
+    def changes(self, data: ImageSet) -> Float[Tensor, "n 3 h w"]:
+        """Of all pictures, at the same RMS of each."""
+        device, pairs = best_device(), pairs_of(Key.of_seed(0), len(data.classes))
+        learnt = Learnt.of(self.network, data, 1, device)
+        pull = Targeting([learnt], pairs.to(device), 0, steps=self.steps, power=self.power)
+        return scaled(pull(data.images, torch.zeros(data.images.shape), data.labels), self.times)
 
 
 @CARRIERS.register("hidden")

@@ -18,6 +18,8 @@ from unlearnable.folder.method import RefusedError
 from unlearnable.hiding.foreign import foreign_surrogates, last_layer
 from unlearnable.hiding.surrogates import (
     HELD_OUT,
+    LEAST,
+    MOST,
     SURROGATES,
     Surrogate,
     features_of,
@@ -25,7 +27,7 @@ from unlearnable.hiding.surrogates import (
     network_named,
     resized,
 )
-from unlearnable.hiding.targeting import LEAST, MOST, RADIUS, Targeting, on_its_way, pairs_of, scaled
+from unlearnable.hiding.targeting import RADIUS, Targeting, on_its_way, pairs_of, scaled
 from unlearnable.keys import Key
 from unlearnable.protections import protection_named
 from unlearnable.victims.architectures import victim_named
@@ -160,7 +162,7 @@ def test_what_is_hidden_is_seen(surrogate, pictures):
 @given(st.integers(0, 2**32 - 1), st.integers(33, 90), st.integers(33, 90))
 def test_pictures_come_reduced_to_one_size(seed, height, width):
     pictures = torch.rand(2, 3, height, width, generator=torch.Generator().manual_seed(0))
-    seen, again = (on_its_way(pictures, torch.Generator().manual_seed(seed)) for _ in range(2))
+    seen, again = (on_its_way(pictures, torch.Generator().manual_seed(seed), (LEAST, MOST)) for _ in range(2))
     assert LEAST <= seen.shape[-1] == seen.shape[-2] <= MOST
     assert torch.equal(seen, again)
     assert seen.isfinite().all()

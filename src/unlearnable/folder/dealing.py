@@ -75,14 +75,19 @@ def deal_secrets(
 
 
 def working_samples(
-    src: Path, found: Iterable[Found], classes: Sequence[str], working_size: int
+    src: Path,
+    found: Iterable[Found],
+    classes: Sequence[str],
+    working_size: int,
+    most: int = SAMPLE,
+    in_all: int = SAMPLES,
 ) -> Iterator[list[UInt8[ndarray, "3 h w"]]]:
-    """Of each class the working pictures of up to `SAMPLE` files, those that can be read."""
+    """Of each class the working pictures of up to ``most`` files, those that can be read."""
     files: dict[str, list[str]] = {name: [] for name in classes}
     for file in found:
         if not file.refused and file.class_name in files:
             files[file.class_name].append(file.name)
-    each = max(1, min(SAMPLE, SAMPLES // len(classes)))
+    each = max(1, min(most, in_all // len(classes)))
     with ThreadPoolExecutor(2) as pool:
         for name in classes:
             read = map_ahead(pool, lambda file: _readable(src / file, working_size), evenly(files[name], each))

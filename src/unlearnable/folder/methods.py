@@ -6,6 +6,7 @@ The third kind, which looks at all pictures together, is `folder.whole_set`.
 from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
+from statistics import median_low
 
 import torch
 from jaxtyping import Float, Int64, UInt8
@@ -18,7 +19,7 @@ from unlearnable.folder.manifest import HIDING, ManifestEntry, Report
 from unlearnable.folder.method import SEED, Inputs, Method, RefusedError, hashed
 from unlearnable.hiding.inference import perturbations, prepare, weights_digest, weights_named
 from unlearnable.hiding.network import Hider
-from unlearnable.hiding.surrogates import SIDE, resized
+from unlearnable.hiding.surrogates import resized
 from unlearnable.hiding.targeting import Targeting
 from unlearnable.images.photos import Photo
 from unlearnable.images.scan import Found
@@ -68,19 +69,22 @@ class Hiding(Method):
         numbers = deal_secrets(deal, self.src, self.found, report.classes, taken, self.secrets, self.working_size)
         if self.protection.pull:
             self.seen = self._look(report.classes)
+        if self.protection.learns:
+            self.targeting  # noqa: B018 -- learnt once, here, and not by every machine
         del self.src, self.found
         return numbers
 
     def _look(self, classes: Sequence[str]) -> tuple[UInt8[Tensor, "n 3 side side"], Int64[Tensor, " n"], int]:
         """What surrogates look at to know where classes lie: some pictures, their classes, and how many there are."""
-        samples = working_samples(self.src, self.found, classes, SIDE)
-        squares, labels = [torch.empty(0, 3, SIDE, SIDE)], []
-        for label, of_class in enumerate(samples):
-            squares += [resized(torch.tensor(picture)[None].float(), SIDE) for picture in of_class]
-            labels += [label] * len(of_class)
-        if not labels:
+        look = self.protection.look
+        samples = working_samples(self.src, self.found, classes, look.read_at, look.per_class, look.in_all)
+        pictures = [(label, torch.tensor(picture)) for label, of_class in enumerate(samples) for picture in of_class]
+        if not pictures:
             raise RefusedError("expected pictures that can be read, to see where their features lie, got none")
-        return torch.cat(squares).round().to(torch.uint8), torch.tensor(labels), len(classes)
+        short = median_low(min(picture.shape[1:]) for _, picture in pictures)
+        side = min(short, look.side) if self.protection.learns else look.side
+        squares = torch.cat([resized(picture[None].float(), side) for _, picture in pictures])
+        return squares.round().to(torch.uint8), torch.tensor([label for label, _ in pictures]), len(classes)
 
     @cached_property
     def targeting(self) -> Targeting:

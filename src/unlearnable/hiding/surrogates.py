@@ -23,6 +23,7 @@ from unlearnable.victims.folding import folded
 HELD_OUT = "efficientnet_lite1"  # tests the carrier, so nothing is ever made against it
 SURROGATES = tuple(name for name in BACKBONES if name != HELD_OUT)
 SIDE = 224  # px, of the pictures in which features are looked for
+LEAST, MOST = 160, SIDE  # px, to which pictures are reduced before one of these networks sees them
 
 Squares = Float[Tensor, "n 3 side side"]
 Features = Float[Tensor, "n d"]
@@ -39,12 +40,14 @@ class Surrogate:
         deviation: of each feature within the classes.
         centres: of each class's standardised features, of length 1; of one class, where its pictures come from and
             where they are pulled to (`hiding.foreign`).
+        sizes: px, at which it sees pictures, at least and at most.
     """
 
     model: nn.Module
     mean: Float[Tensor, " d"]
     deviation: Float[Tensor, " d"]
     centres: Float[Tensor, "classes d"]
+    sizes: tuple[int, int] = (LEAST, MOST)
 
     @classmethod
     def of(cls, name: str, pictures: Images8, labels: Labels, classes: int, device: torch.device) -> "Surrogate":

@@ -8,6 +8,7 @@ in place of logits, through what happens to published pictures, in light and dar
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int64
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from unlearnable.compute.devices import at_once
 from unlearnable.hiding.masking import PLANES_POWER, Plane, activity
-from unlearnable.hiding.surrogates import Labels, Squares, Surrogate, resized
+from unlearnable.hiding.surrogates import Features, Labels, Squares, resized
 from unlearnable.images.imageset import Images, Images8
 from unlearnable.images.jpeg import jpeg
 from unlearnable.keys import Key
@@ -23,7 +24,6 @@ from unlearnable.options import BelowOne, NonNegativeFloat, PositiveFloat, Posit
 
 RADIUS = 3.0  # RMS in grey levels for which the steps are made: about what people let pass
 TOGETHER = 16 * 224 * 224  # pixels of pictures that are changed together
-LEAST, MOST = 160, 224  # px, to which pictures are reduced before a network sees them
 PART = 0.8  # of the side, that is seen at least
 COMPRESSED = 0.5  # how often JPEG comes first
 QUALITIES = (40, 90)
@@ -32,12 +32,28 @@ Changes = Float[Tensor, "n 3 h w"]
 Pairs = Int64[Tensor, " classes"]
 
 
+@runtime_checkable
+class Answering(Protocol):
+    """A network that is asked about pictures, and where each class lies among its answers."""
+
+    @property
+    def centres(self) -> Float[Tensor, "classes d"]:
+        """Of each class's answers."""
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """To which pictures are reduced before it sees them: squares of so many px, at least and at most."""
+
+    def directions(self, pictures: Squares) -> Features:
+        """Its answers to pictures in [0, 1]."""
+
+
 @dataclass(frozen=True)
 class Targeting:
     """How features are pulled.
 
     Attributes:
-        surrogates: the networks whose features they are.
+        surrogates: the networks whose answers they are.
         pairs: the class to which pictures of each class are pulled.
         seed: of what happens to pictures on their way to a network; the same for all of them.
         steps: of every picture; each asks one surrogate, by turns.
@@ -47,7 +63,7 @@ class Targeting:
         power: of the mask (`masking.activity`).
     """
 
-    surrogates: Sequence[Surrogate]
+    surrogates: Sequence[Answering]
     pairs: Pairs
     seed: int
     steps: PositiveInt = 72
@@ -78,7 +94,7 @@ class Targeting:
             surrogate = self.surrogates[step % len(self.surrogates)]
             plane.requires_grad_()
             change = _masked(plane, mask) * (RADIUS / 255)
-            found = surrogate.directions(on_its_way((covered + change).clamp(0, 1), generator))
+            found = surrogate.directions(on_its_way((covered + change).clamp(0, 1), generator, surrogate.sizes))
             # Nearer to the other class's centre, further from the own; a batch's sum keeps its pictures apart.
             loss = (found * (self.push * surrogate.centres[labels] - surrogate.centres[self.pairs[labels]])).sum()
             (gradient,) = torch.autograd.grad(loss, plane)
@@ -93,10 +109,11 @@ def scaled(changes: Changes, radius: float) -> Changes:
     return radius * _unit(changes)
 
 
-def on_its_way(pictures: Images, generator: torch.Generator) -> Squares:
+def on_its_way(pictures: Images, generator: torch.Generator, sizes: tuple[int, int]) -> Squares:
     """Perhaps compressed, cut to a part, mirrored, and reduced: what happens before a network sees it, one for all."""
+    least, most = sizes
     compressed, height, width, top, left, mirrored, quality = torch.rand(7, generator=generator).tolist()
-    side = int(torch.randint(LEAST, MOST + 1, (), generator=generator))
+    side = int(torch.randint(least, most + 1, (), generator=generator))
     if compressed < COMPRESSED:
         low, high = QUALITIES
         qualities = torch.full((len(pictures),), round(low + (high - low) * quality), device=pictures.device)

@@ -7,6 +7,7 @@ secrets are `semantics.secrets`.
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Int64, UInt8
@@ -17,7 +18,7 @@ from unlearnable.hiding.foreign import foreign_surrogates
 from unlearnable.hiding.inference import perturbations, prepare, weights_named
 from unlearnable.hiding.network import WEIGHTS, Hider
 from unlearnable.hiding.stamp import stamped
-from unlearnable.hiding.surrogates import SURROGATES, Surrogate, surrogate_file
+from unlearnable.hiding.surrogates import SIDE, SURROGATES, Surrogate, surrogate_file
 from unlearnable.hiding.targeting import Targeting, pairs_of, scaled
 from unlearnable.images.budget import Budget, Change, Pixels
 from unlearnable.images.imageset import ImageSet
@@ -25,13 +26,34 @@ from unlearnable.images.strength import check_strength, within
 from unlearnable.keys import Key
 from unlearnable.options import BelowOne, Deal, Per, Strength
 from unlearnable.protections.base import Protection, protections, stacked, variations
+from unlearnable.protections.learnt import Learnt, is_learnt
 from unlearnable.semantics.assignment import contrary, evenly, mean_spectrum, spectrum
 from unlearnable.semantics.bank import BANK
 from unlearnable.semantics.secrets import RENDER, Secrets, secrets_named
 from unlearnable.semantics.textures import textures
+from unlearnable.victims.architectures import SMALL_SIDE
 
 SAMPLE = 200  # pictures of a class at which the dealing looks
-LOOKED_AT = 32  # at which surrogates look, to know where it lies
+
+
+class Look(NamedTuple):
+    """At which pictures surrogates look before anything is made against them.
+
+    Attributes:
+        per_class: at most so many of each class.
+        in_all: at most so many, but one of every class.
+        read_at: px of the long side, to which they are reduced.
+        side: px of the squares that they become.
+    """
+
+    per_class: int
+    in_all: int
+    read_at: int
+    side: int
+
+
+FROZEN = Look(32, 2000, SIDE, SIDE)  # to know where each class lies
+LEARNING = Look(1000, 20_000, 2 * SMALL_SIDE, SMALL_SIDE)
 
 
 @protections.register("deep_hiding")
@@ -50,7 +72,9 @@ class DeepHiding(Protection):
         pull: share of the energy that pulls each picture's features away from its class, against pretrained backbones
             of the surrogates' family (`hiding.targeting`; paper: 0). A change of all values alike, it asks for a
             budget of energy.
-        surrogates: whose features, joined by ``+``: names of `hiding.surrogates.SURROGATES`, or ``NETWORK@FILE``.
+        surrogates: whose features, joined by ``+``: names of `hiding.surrogates.SURROGATES`, or ``NETWORK@FILE``. A
+            victim's name alone, such as ``resnet9``, is a network that learns the pictures first, against who trains
+            from scratch (`protections.learnt`).
         stamp: share of the energy that pictures of 32 to 64 px give to a stamp against adversarial training
             (`hiding.stamp`; paper: 0). Under a budget that bounds every value there is none: adversarial training takes
             away what is left of it then.
@@ -76,13 +100,24 @@ class DeepHiding(Protection):
     def find_files(self) -> tuple[Path, ...]:
         """The network's weights, and what says the content of every picture of a bank."""
         bank = () if self.secrets == RENDER else (Path(self.secrets) / BANK,)
-        networks = tuple(map(surrogate_file, self.surrogate_names)) if self.pull else ()
+        frozen = [name for name in self.surrogate_names if not is_learnt(name)] if self.pull else []
+        networks = tuple(map(surrogate_file, frozen))
         return (weights_named(self.weights) / WEIGHTS, *bank, *networks)
 
     @property
     def surrogate_names(self) -> list[str]:
         """One by one."""
         return self.surrogates.split("+")
+
+    @property
+    def learns(self) -> bool:
+        """Whether a surrogate learns the pictures first."""
+        return self.pull > 0 and any(map(is_learnt, self.surrogate_names))
+
+    @property
+    def look(self) -> Look:
+        """At which pictures surrogates look."""
+        return LEARNING if self.learns else FROZEN
 
     def check_serves(self, data: ImageSet, seed: int) -> None:
         """See `Protection`: every class needs a secret."""
@@ -122,11 +157,16 @@ class DeepHiding(Protection):
         """
         device = device or best_device()
         if classes == 1:
-            surrogates, pairs = foreign_surrogates(self.surrogate_names, pictures, key, device), torch.tensor([1])
-        else:
-            surrogates = [Surrogate.of(name, pictures, labels, classes, device) for name in self.surrogate_names]
-            pairs = pairs_of(key, classes)
-        return Targeting(surrogates, pairs.to(device), key.seed("targeting"))
+            foreign, pair = foreign_surrogates(self.surrogate_names, pictures, key, device), torch.tensor([1])
+            return Targeting(foreign, pair.to(device), key.seed("targeting"))
+        data = ImageSet(pictures, labels, tuple(map(str, range(classes))))
+        surrogates = [
+            Learnt.of(name, data, key.seed("learnt"), device)
+            if is_learnt(name)
+            else Surrogate.of(name, pictures, labels, classes, device)
+            for name in self.surrogate_names
+        ]
+        return Targeting(surrogates, pairs_of(key, classes).to(device), key.seed("targeting"))
 
     def with_pull(
         self,
@@ -159,7 +199,7 @@ class DeepHiding(Protection):
         changes = self.with_stamps(changes, data.images, data.labels.tolist(), key)
         if not self.pull:
             return changes
-        seen = torch.tensor([index for indices in self._some(data, LOOKED_AT).values() for index in indices])
+        seen = torch.tensor([index for indices in self._some(data, self.look.per_class).values() for index in indices])
         targeting = self.targeting(data.images[seen], data.labels[seen], len(data.classes), key)
         return self.with_pull(changes, data.images, data.labels, targeting)
 
