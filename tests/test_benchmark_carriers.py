@@ -56,6 +56,13 @@ def test_what_is_hidden_and_what_pulls_are_carriers(monkeypatch):
     assert looked == ["efficientnet_lite0", "efficientnet_lite2"]
 
 
+def test_what_a_network_has_learnt_of_the_pictures_is_a_carrier():
+    few = load("toy:size=64,count=8")
+    change = benchmark.CARRIERS.make("scratch:network=resnet9:width=1,steps=1,times=2").changes(few)
+    assert change.square().mean((1, 2, 3)).sqrt().tolist() == pytest.approx([2.0] * 8, abs=1e-3)
+    assert torch.equal(change[:, 0], change[:, 1]) and torch.equal(change[:, 0], change[:, 2])
+
+
 def test_random_signs_leave_a_class_no_mean_and_fixed_ones_all_of_it(pictures):
     left = {}
     for sign in ("fixed", "random"):

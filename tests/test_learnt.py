@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 
 from unlearnable import protect_folder
+from unlearnable.accuse.ownership import Ownership
 from unlearnable.datasets import load
 from unlearnable.hiding.surrogates import SURROGATES
 from unlearnable.hiding.targeting import Targeting, pairs_of
@@ -84,6 +85,7 @@ def test_a_folder_is_pulled_away_from_what_it_teaches(tmp_path):
         report = protect_folder(tmp_path / "photos", tmp_path / copies, key=tmp_path / "key", method=PULLING)
     assert report.summary["protected"] == 8 and not report.summary["over_budget"]
     assert report.options["surrogates"] == NAME
+    assert not Ownership.of(tmp_path / "copies", tmp_path / "key", "render", None).pulls  # most is hidden: secrets tell
     files = [file.relative_to(tmp_path / "copies") for file in sorted((tmp_path / "copies").rglob("*.png"))]
     assert len(files) == 8
     for file in files:

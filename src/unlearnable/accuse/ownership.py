@@ -17,6 +17,7 @@ from unlearnable.hiding.inference import weights_recorded
 from unlearnable.hiding.network import Hider
 from unlearnable.images.scan import Found, scan
 from unlearnable.keys import Key
+from unlearnable.protections.learnt import is_learnt
 from unlearnable.semantics.secrets import Secrets
 from unlearnable.semantics.thumbnails import standardised
 
@@ -69,7 +70,8 @@ class Ownership:
     @property
     def pulls(self) -> bool:
         """Whether the pictures were pulled against backbones, to other classes of which there may be clean pictures."""
-        return bool(self.report.options.get("pull")) and "classes" not in self.report.options
+        options = self.report.options
+        return not all(map(is_learnt, options.get("surrogates", "").split("+"))) and "classes" not in options
 
     @property
     def size(self) -> tuple[int, int]:

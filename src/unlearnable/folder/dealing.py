@@ -38,7 +38,7 @@ class ClassWaves:
     def of(cls, src: Path, found: Iterable[Found], classes: Sequence[str], working_size: int) -> "ClassWaves":
         """Look at up to 32 pictures of every class, at working size."""
         spectra, sizes = [], []
-        for pictures in working_samples(src, found, classes, working_size):
+        for pictures in working_samples(src, found, classes, working_size, SAMPLE, SAMPLES):
             spectra.append(mean_spectrum(map(spectrum, pictures)))
             sizes += [picture.shape[1:] for picture in pictures]
         height, width = (median_low(lengths) for lengths in zip(*sizes, strict=True)) if sizes else (1, 1)
@@ -79,15 +79,15 @@ def working_samples(
     found: Iterable[Found],
     classes: Sequence[str],
     working_size: int,
-    most: int = SAMPLE,
-    in_all: int = SAMPLES,
+    per_class: int,
+    in_all: int,
 ) -> Iterator[list[UInt8[ndarray, "3 h w"]]]:
-    """Of each class the working pictures of up to ``most`` files, those that can be read."""
+    """Of each class the working pictures of up to so many files, those that can be read."""
     files: dict[str, list[str]] = {name: [] for name in classes}
     for file in found:
         if not file.refused and file.class_name in files:
             files[file.class_name].append(file.name)
-    each = max(1, min(most, in_all // len(classes)))
+    each = max(1, min(per_class, in_all // len(classes)))
     with ThreadPoolExecutor(2) as pool:
         for name in classes:
             read = map_ahead(pool, lambda file: _readable(src / file, working_size), evenly(files[name], each))
