@@ -90,3 +90,6 @@ def test_a_folder_is_pulled_away_from_what_it_teaches(tmp_path):
     assert len(files) == 8
     for file in files:
         assert (tmp_path / "copies" / file).read_bytes() == (tmp_path / "again" / file).read_bytes()
+    with pytest.raises(ValueError, match="two classes or more, got one class"):
+        protect_folder(tmp_path / "photos" / "red", tmp_path / "one", key=tmp_path / "key", method=PULLING)
+    assert not (tmp_path / "one").exists()

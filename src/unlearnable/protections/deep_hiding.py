@@ -156,6 +156,11 @@ class DeepHiding(Protection):
             ValueError: they are of one class, and a surrogate knows none of its own (`hiding.foreign`).
         """
         device = device or best_device()
+        if classes == 1 and self.learns:
+            raise ValueError(
+                "expected pictures of two classes or more, got one class: a network that learns them has nothing to "
+                f"tell apart; take surrogates among {', '.join(SURROGATES)}, or no pull"
+            )
         if classes == 1:
             foreign, pair = foreign_surrogates(self.surrogate_names, pictures, key, device), torch.tensor([1])
             return Targeting(foreign, pair.to(device), key.seed("targeting"))
