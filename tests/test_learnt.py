@@ -1,7 +1,5 @@
 """Pictures that are made against a network which has learnt them first."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
@@ -10,11 +8,14 @@ from PIL import Image
 from unlearnable import protect_folder
 from unlearnable.accuse.ownership import Ownership
 from unlearnable.datasets import load
+from unlearnable.folder.methods import Hiding
 from unlearnable.hiding.surrogates import SURROGATES
 from unlearnable.hiding.targeting import Targeting, pairs_of
+from unlearnable.images.scan import scan
 from unlearnable.keys import Key
 from unlearnable.protections import protection_named
 from unlearnable.protections.learnt import Learnt, is_learnt
+from unlearnable.protections.pulling import FROZEN, LEARNING, Pulling
 
 CPU = torch.device("cpu")
 NAME = "resnet9:width=4"
@@ -46,14 +47,21 @@ def test_it_has_learnt_the_pictures(toy, learnt):
 
 def test_the_same_seed_gives_the_same_network_for_use(toy, learnt):
     again = Learnt.of(NAME, toy, 0, CPU)
-    weights, same = learnt.model.state_dict(), again.model.state_dict()
+    other = Learnt.of(NAME, toy, 1, CPU)
+    weights, same, others = (one.model.state_dict() for one in (learnt, again, other))
     assert all(torch.equal(weights[name], same[name]) for name in weights)
+    assert not torch.equal(weights["head.weight"], others["head.weight"])
     assert not learnt.model.training and not any(weight.requires_grad for weight in learnt.model.parameters())
 
 
-@pytest.mark.parametrize(("size", "sizes"), [(32, (26, 32)), (64, (51, 64)), (96, (51, 80))])
+@pytest.mark.parametrize(("size", "sizes"), [(32, (26, 32)), (64, (51, 64)), (96, (51, 64))])
 def test_it_sees_pictures_at_about_the_size_at_which_it_learnt_them(size, sizes):
     assert Learnt.of("resnet9:width=1", load(f"toy:size={size},count=4"), 0, CPU).sizes == sizes
+
+
+@pytest.mark.parametrize("name", ["vgg19:multiplier=0.02", "vit:multiplier=0.05"])
+def test_a_network_that_takes_one_size_alone_sees_pictures_at_that(name):
+    assert Learnt.of(name, load("toy:size=32,count=4"), 0, CPU).sizes == (32, 32)
 
 
 def test_pulled_pictures_are_taken_for_the_class_of_the_pair(toy, learnt):
@@ -66,12 +74,20 @@ def test_pulled_pictures_are_taken_for_the_class_of_the_pair(toy, learnt):
     assert (after.argmax(1) == pairs[toy.labels]).float().mean() > 0.4
 
 
-def test_one_class_has_nothing_to_be_told_from(toy):
-    alone = toy[toy.labels == 0]
+def test_what_cannot_be_learnt_is_refused_before_anything_is_made(toy):
     with pytest.raises(ValueError, match="expected pictures of two classes or more"):
-        protection_named(PULLING).changes(alone, 0)
-    with pytest.raises(ValueError, match="unknown among the victims: 'nobody'"):
-        replace(protection_named(PULLING), surrogates="nobody").changes(toy, 0)
+        protection_named(PULLING).check_serves(toy[toy.labels == 0], 0)
+    with pytest.raises(ValueError, match=r"expected surrogates among efficientnet_lite0, .* got 'efficientnet-lite0'"):
+        protection_named("deep_hiding:pull=0.3,surrogates=efficientnet-lite0")
+    with pytest.raises(ValueError, match=r"all have weights, or none of them, got resnet9.efficientnet_lite0"):
+        protection_named("deep_hiding:pull=0.3,surrogates=resnet9+efficientnet_lite0")
+    with pytest.raises(ValueError, match="learns the pictures from nothing"):
+        Pulling.parse("resnet9:pretrained=file.safetensors")
+
+
+def test_where_many_classes_are_fewer_of_each_are_looked_at():
+    assert [LEARNING.each(classes) for classes in (10, 100, 30_000)] == [1000, 200, 1]
+    assert [FROZEN.each(classes) for classes in (10, 100, 30_000)] == [32, 20, 1]
 
 
 def test_a_folder_is_pulled_away_from_what_it_teaches(tmp_path):
@@ -81,15 +97,36 @@ def test_a_folder_is_pulled_away_from_what_it_teaches(tmp_path):
         for number in range(4):
             noise = rng.normal(colour, 40, (40, 48, 3)).clip(0, 255).astype(np.uint8)
             Image.fromarray(noise).save(tmp_path / "photos" / name / f"{number}.png")
+    job = {"key": tmp_path / "key", "budget": "rms:8"}
     for copies in ("copies", "again"):
-        report = protect_folder(tmp_path / "photos", tmp_path / copies, key=tmp_path / "key", method=PULLING)
+        report = protect_folder(tmp_path / "photos", tmp_path / copies, method=PULLING, **job)
+    plain = protect_folder(tmp_path / "photos", tmp_path / "plain", **job)
     assert report.summary["protected"] == 8 and not report.summary["over_budget"]
-    assert report.options["surrogates"] == NAME
+    assert report.options["surrogates"] == NAME and "surrogates" not in plain.options
     assert not Ownership.of(tmp_path / "copies", tmp_path / "key", "render", None).pulls  # most is hidden: secrets tell
     files = [file.relative_to(tmp_path / "copies") for file in sorted((tmp_path / "copies").rglob("*.png"))]
     assert len(files) == 8
     for file in files:
-        assert (tmp_path / "copies" / file).read_bytes() == (tmp_path / "again" / file).read_bytes()
-    with pytest.raises(ValueError, match="two classes or more, got one class"):
-        protect_folder(tmp_path / "photos" / "red", tmp_path / "one", key=tmp_path / "key", method=PULLING)
+        first, again, hidden = ((tmp_path / copies / file).read_bytes() for copies in ("copies", "again", "plain"))
+        assert first == again != hidden
+    assert protect_folder(tmp_path / "photos", tmp_path / "copies", method=PULLING, **job).summary["protected"] == 8
+    with pytest.raises(ValueError, match=r"two classes or more, got 4 of '\.' alone"):
+        protect_folder(tmp_path / "photos" / "red", tmp_path / "one", method=PULLING, classes="one", **job)
     assert not (tmp_path / "one").exists()
+
+
+def test_pictures_of_many_sizes_are_learnt_at_the_usual_one(tmp_path):
+    rng = np.random.default_rng(0)
+    for name, sides in {"red": [(40, 48), (200, 300)], "blue": [(48, 40), (20, 90)]}.items():
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for number, (height, width) in enumerate(sides):
+            noise = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
+            Image.fromarray(noise).save(tmp_path / "photos" / name / f"{number}.png")
+    method = Hiding(protection_named(PULLING), 512, CPU)
+    seen, labels, classes = _looked(method, tmp_path / "photos")
+    assert seen.shape == (4, 3, 40, 40) and labels.tolist() == [0, 0, 1, 1] and classes == 2
+
+
+def _looked(method, src):
+    method.inspect(src, list(scan(src)))
+    return method._look(["red", "blue"])

@@ -218,7 +218,7 @@ def test_one_class_is_pulled_to_one_that_the_networks_know_and_it_looks_unlike(n
     images, labels = pictures
     red = images[labels == 0]
     (surrogate,) = foreign_surrogates([network], red, Key.of_seed(0), CPU)
-    targeting = protection_named(f"deep_hiding:pull=0.3,surrogates={network}").targeting(
+    targeting = protection_named(f"deep_hiding:pull=0.3,surrogates={network}").pulling.targeting(
         red, torch.zeros(len(red), dtype=torch.int64), 1, Key.of_seed(0), CPU
     )
     assert targeting.pairs.tolist() == [1] and torch.equal(targeting.surrogates[0].centres, surrogate.centres)

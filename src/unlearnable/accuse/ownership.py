@@ -69,9 +69,14 @@ class Ownership:
 
     @property
     def pulls(self) -> bool:
-        """Whether the pictures were pulled against backbones, to other classes of which there may be clean pictures."""
+        """Whether the pictures were pulled against backbones, to other classes of which there may be clean pictures.
+
+        Of those that were pulled away from what a network had learnt of them most is what is hidden, and tells more.
+        """
         options = self.report.options
-        return not all(map(is_learnt, options.get("surrogates", "").split("+"))) and "classes" not in options
+        surrogates = options.get("surrogates", "")
+        backbones = bool(surrogates) and not is_learnt(surrogates.partition("+")[0])
+        return backbones and "classes" not in options
 
     @property
     def size(self) -> tuple[int, int]:

@@ -21,6 +21,7 @@ from unlearnable.hiding.inference import perturbations, prepare, weights_digest,
 from unlearnable.hiding.network import Hider
 from unlearnable.hiding.surrogates import resized
 from unlearnable.hiding.targeting import Targeting
+from unlearnable.images.imageset import ImageSet
 from unlearnable.images.photos import Photo
 from unlearnable.images.scan import Found
 from unlearnable.keys import KEY_BYTES, Key
@@ -69,27 +70,28 @@ class Hiding(Method):
         numbers = deal_secrets(deal, self.src, self.found, report.classes, taken, self.secrets, self.working_size)
         if self.protection.pull:
             self.seen = self._look(report.classes)
-        if self.protection.learns:
-            self.targeting  # noqa: B018 -- learnt once, here, and not by every machine
         del self.src, self.found
         return numbers
 
     def _look(self, classes: Sequence[str]) -> tuple[UInt8[Tensor, "n 3 side side"], Int64[Tensor, " n"], int]:
         """What surrogates look at to know where classes lie: some pictures, their classes, and how many there are."""
-        look = self.protection.look
+        look = self.protection.pulling.look
         samples = working_samples(self.src, self.found, classes, look.read_at, look.per_class, look.in_all)
         pictures = [(label, torch.tensor(picture)) for label, of_class in enumerate(samples) for picture in of_class]
         if not pictures:
             raise RefusedError("expected pictures that can be read, to see where their features lie, got none")
+        labels = torch.tensor([label for label, _ in pictures])
         short = median_low(min(picture.shape[1:]) for _, picture in pictures)
-        side = min(short, look.side) if self.protection.learns else look.side
-        squares = torch.cat([resized(picture[None].float(), side) for _, picture in pictures])
-        return squares.round().to(torch.uint8), torch.tensor([label for label, _ in pictures]), len(classes)
+        side = min(short, look.side) if self.protection.pulling.learns else look.side
+        squares = [resized(picture[None].float(), side).round().to(torch.uint8) for _, picture in pictures]
+        seen = ImageSet(torch.cat(squares), labels, tuple(classes))
+        self.protection.pulling.check_serves(seen)
+        return seen.images, seen.labels, len(classes)
 
     @cached_property
     def targeting(self) -> Targeting:
         """What pulls, on the machine that perturbs."""
-        return self.protection.targeting(*self.seen, self.secrets.key, self.device)
+        return self.protection.pulling.targeting(*self.seen, self.secrets.key, self.device)
 
     @cached_property
     def prepared(self) -> Hider:

@@ -1,9 +1,10 @@
-"""A second carrier: a change that pulls a picture's features away from its class, to another (not in the paper).
+"""A second carrier: a change that moves what networks see in a picture away from its class (not in the paper).
 
-Whoever starts from a pretrained backbone learns from features that were there before, and no wave changes those. So
-each picture is changed, in small steps, until frozen networks see anything but its own class in it, and rather the one
-that is paired with its own: adversarial examples as poison (Fowl et al., NeurIPS 2021, arXiv 2106.10807), of features
-in place of logits, through what happens to published pictures, in light and dark, and where the eye sees it least.
+Whoever starts from a pretrained backbone learns from features that were there before, and no wave changes those; and
+whoever takes the waves out looks at what is left. So each picture is changed, in small steps, until networks see
+anything but its own class in it, and rather the one that is paired with its own: adversarial examples as poison (Fowl
+et al., NeurIPS 2021, arXiv 2106.10807), through what happens to published pictures, in light and dark, and where the
+eye sees it least. The networks are backbones (`hiding.surrogates`), or learn the pictures first (`protections.learnt`).
 """
 
 from collections.abc import Sequence

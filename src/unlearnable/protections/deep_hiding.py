@@ -7,53 +7,29 @@ secrets are `semantics.secrets`.
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
-from unlearnable.compute.devices import best_device
-from unlearnable.hiding.foreign import foreign_surrogates
 from unlearnable.hiding.inference import perturbations, prepare, weights_named
 from unlearnable.hiding.network import WEIGHTS, Hider
 from unlearnable.hiding.stamp import stamped
-from unlearnable.hiding.surrogates import SIDE, SURROGATES, Surrogate, surrogate_file
-from unlearnable.hiding.targeting import Targeting, pairs_of, scaled
+from unlearnable.hiding.surrogates import SURROGATES
+from unlearnable.hiding.targeting import Targeting, scaled
 from unlearnable.images.budget import Budget, Change, Pixels
 from unlearnable.images.imageset import ImageSet
 from unlearnable.images.strength import check_strength, within
 from unlearnable.keys import Key
 from unlearnable.options import BelowOne, Deal, Per, Strength
 from unlearnable.protections.base import Protection, protections, stacked, variations
-from unlearnable.protections.learnt import Learnt, is_learnt
+from unlearnable.protections.pulling import Pulling
 from unlearnable.semantics.assignment import contrary, evenly, mean_spectrum, spectrum
 from unlearnable.semantics.bank import BANK
 from unlearnable.semantics.secrets import RENDER, Secrets, secrets_named
 from unlearnable.semantics.textures import textures
-from unlearnable.victims.architectures import SMALL_SIDE
 
 SAMPLE = 200  # pictures of a class at which the dealing looks
-
-
-class Look(NamedTuple):
-    """At which pictures surrogates look before anything is made against them.
-
-    Attributes:
-        per_class: at most so many of each class.
-        in_all: at most so many, but one of every class.
-        read_at: px of the long side, to which they are reduced.
-        side: px of the squares that they become.
-    """
-
-    per_class: int
-    in_all: int
-    read_at: int
-    side: int
-
-
-FROZEN = Look(32, 2000, SIDE, SIDE)  # to know where each class lies
-LEARNING = Look(1000, 20_000, 2 * SMALL_SIDE, SMALL_SIDE)
 
 
 @protections.register("deep_hiding")
@@ -69,12 +45,11 @@ class DeepHiding(Protection):
         deal: which secret serves which class: ``contrary`` to the pictures (`semantics.assignment`), or in ``order``.
         strength: how much of the budget is spent where people would see it: ``light``, ``standard``, ``strong``
             (`images.strength`), or all of it (``full``; the paper's).
-        pull: share of the energy that pulls each picture's features away from its class, against pretrained backbones
-            of the surrogates' family (`hiding.targeting`; paper: 0). A change of all values alike, it asks for a
-            budget of energy.
-        surrogates: whose features, joined by ``+``: names of `hiding.surrogates.SURROGATES`, or ``NETWORK@FILE``. A
-            victim's name alone, such as ``resnet9``, is a network that learns the pictures first, against who trains
-            from scratch (`protections.learnt`).
+        pull: share of the energy that pulls what surrogates see in each picture away from its class
+            (`hiding.targeting`; paper: 0). A change of all values alike, it asks for a budget of energy.
+        surrogates: the networks, joined by ``+``: names of `hiding.surrogates.SURROGATES`, or ``NETWORK@FILE``,
+            against pretrained backbones of their family; or victims, such as ``resnet9``, which learn the pictures
+            first, against who trains from scratch on small ones (`protections.learnt`).
         stamp: share of the energy that pictures of 32 to 64 px give to a stamp against adversarial training
             (`hiding.stamp`; paper: 0). Under a budget that bounds every value there is none: adversarial training takes
             away what is left of it then.
@@ -96,32 +71,24 @@ class DeepHiding(Protection):
         check_strength(self.strength, budget)
         if self.pull and budget.norm != "rms":
             raise ValueError(f"expected with a pull a budget such as rms:8, got {budget}")
+        self.pulling  # noqa: B018 -- says what is wrong with it
 
     def find_files(self) -> tuple[Path, ...]:
         """The network's weights, and what says the content of every picture of a bank."""
         bank = () if self.secrets == RENDER else (Path(self.secrets) / BANK,)
-        frozen = [name for name in self.surrogate_names if not is_learnt(name)] if self.pull else []
-        networks = tuple(map(surrogate_file, frozen))
+        networks = self.pulling.find_files() if self.pull else ()
         return (weights_named(self.weights) / WEIGHTS, *bank, *networks)
 
     @property
-    def surrogate_names(self) -> list[str]:
-        """One by one."""
-        return self.surrogates.split("+")
-
-    @property
-    def learns(self) -> bool:
-        """Whether a surrogate learns the pictures first."""
-        return self.pull > 0 and any(map(is_learnt, self.surrogate_names))
-
-    @property
-    def look(self) -> Look:
-        """At which pictures surrogates look."""
-        return LEARNING if self.learns else FROZEN
+    def pulling(self) -> Pulling:
+        """The surrogates."""
+        return Pulling.parse(self.surrogates)
 
     def check_serves(self, data: ImageSet, seed: int) -> None:
-        """See `Protection`: every class needs a secret."""
+        """See `Protection`: every class needs a secret, and what learns the pictures has to be able to."""
         super().check_serves(data, seed)
+        if self.pull:
+            self.pulling.check_serves(data)
         capacity = self._secrets(seed).capacity
         if len(data.classes) > capacity:
             raise ValueError(
@@ -141,37 +108,6 @@ class DeepHiding(Protection):
         if not self.stamp or budget.norm != "rms":
             return changes
         return stamped(changes, covers, torch.from_numpy(textures(key, labels)), self.stamp, budget.radius)
-
-    def targeting(
-        self,
-        pictures: UInt8[Tensor, "n 3 h w"],
-        labels: Int64[Tensor, " n"],
-        classes: int,
-        key: Key,
-        device: torch.device | None = None,
-    ) -> Targeting:
-        """What pulls, after a look at some pictures of every class; on the best device when None.
-
-        Raises:
-            ValueError: they are of one class, and a surrogate knows none of its own (`hiding.foreign`).
-        """
-        device = device or best_device()
-        if classes == 1 and self.learns:
-            raise ValueError(
-                "expected pictures of two classes or more, got one class: a network that learns them has nothing to "
-                f"tell apart; take surrogates among {', '.join(SURROGATES)}, or no pull"
-            )
-        if classes == 1:
-            foreign, pair = foreign_surrogates(self.surrogate_names, pictures, key, device), torch.tensor([1])
-            return Targeting(foreign, pair.to(device), key.seed("targeting"))
-        data = ImageSet(pictures, labels, tuple(map(str, range(classes))))
-        surrogates = [
-            Learnt.of(name, data, key.seed("learnt"), device)
-            if is_learnt(name)
-            else Surrogate.of(name, pictures, labels, classes, device)
-            for name in self.surrogate_names
-        ]
-        return Targeting(surrogates, pairs_of(key, classes).to(device), key.seed("targeting"))
 
     def with_pull(
         self,
@@ -204,8 +140,9 @@ class DeepHiding(Protection):
         changes = self.with_stamps(changes, data.images, data.labels.tolist(), key)
         if not self.pull:
             return changes
-        seen = torch.tensor([index for indices in self._some(data, self.look.per_class).values() for index in indices])
-        targeting = self.targeting(data.images[seen], data.labels[seen], len(data.classes), key)
+        looked_at = self._some(data, self.pulling.look.each(len(data.classes)))
+        seen = torch.tensor([index for indices in looked_at.values() for index in indices])
+        targeting = self.pulling.targeting(data.images[seen], data.labels[seen], len(data.classes), key)
         return self.with_pull(changes, data.images, data.labels, targeting)
 
     def published(self, original: Pixels, change: Change) -> Pixels:
