@@ -1,5 +1,6 @@
 """Small pictures and small networks for tests."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,3 +31,13 @@ def opened(file) -> Image.Image:
     with Image.open(file) as image:
         image.load()
         return image
+
+
+def red_and_blue(place: Path, count: int) -> None:
+    """A folder of two class folders, each with so many pictures of noise of its own colour."""
+    rng = np.random.default_rng(0)
+    for name, colour in {"red": (200, 90, 90), "blue": (90, 90, 200)}.items():
+        (place / name).mkdir(parents=True)
+        for number in range(count):
+            noise = rng.normal(colour, 40, (40, 48, 3)).clip(0, 255).astype(np.uint8)
+            Image.fromarray(noise).save(place / name / f"{number}.png")

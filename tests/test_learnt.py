@@ -5,6 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
+from samples import red_and_blue
 from unlearnable import protect_folder
 from unlearnable.accuse.ownership import Ownership
 from unlearnable.datasets import load
@@ -91,12 +92,7 @@ def test_where_many_classes_are_fewer_of_each_are_looked_at():
 
 
 def test_a_folder_is_pulled_away_from_what_it_teaches(tmp_path):
-    rng = np.random.default_rng(0)
-    for name, colour in {"red": (200, 90, 90), "blue": (90, 90, 200)}.items():
-        (tmp_path / "photos" / name).mkdir(parents=True)
-        for number in range(4):
-            noise = rng.normal(colour, 40, (40, 48, 3)).clip(0, 255).astype(np.uint8)
-            Image.fromarray(noise).save(tmp_path / "photos" / name / f"{number}.png")
+    red_and_blue(tmp_path / "photos", 4)
     job = {"key": tmp_path / "key", "budget": "rms:8"}
     for copies in ("copies", "again"):
         report = protect_folder(tmp_path / "photos", tmp_path / copies, method=PULLING, **job)

@@ -4,7 +4,6 @@ import shutil
 from dataclasses import replace
 from importlib.util import find_spec
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from torch.nn import functional as F
 
+from samples import red_and_blue
 from unlearnable import protect_folder
 from unlearnable.datasets import load
 from unlearnable.folder.method import RefusedError
@@ -190,12 +190,7 @@ def test_a_pull_asks_for_energy_and_surrogates(network):
 
 
 def test_a_folder_is_pulled_like_a_set(network, tmp_path):
-    rng = np.random.default_rng(0)
-    for name, colour in {"red": (200, 90, 90), "blue": (90, 90, 200)}.items():
-        (tmp_path / "photos" / name).mkdir(parents=True)
-        for number in range(3):
-            noise = rng.normal(colour, 40, (40, 48, 3)).clip(0, 255).astype(np.uint8)
-            Image.fromarray(noise).save(tmp_path / "photos" / name / f"{number}.png")
+    red_and_blue(tmp_path / "photos", 3)
     job = {"key": tmp_path / "key", "method": f"deep_hiding:pull=0.3,surrogates={network}"}
     report = protect_folder(tmp_path / "photos", tmp_path / "copies", **job)
     assert report.summary["protected"] == 6

@@ -71,7 +71,7 @@ class DeepHiding(Protection):
         check_strength(self.strength, budget)
         if self.pull and budget.norm != "rms":
             raise ValueError(f"expected with a pull a budget such as rms:8, got {budget}")
-        self.pulling  # noqa: B018 -- says what is wrong with it
+        Pulling.parse(self.surrogates)  # says what is wrong with them
 
     def find_files(self) -> tuple[Path, ...]:
         """The network's weights, and what says the content of every picture of a bank."""

@@ -57,7 +57,6 @@ class Learnt:
         Raises:
             ValueError: as `check` does.
         """
-        cls.check(name, data)
         side = _side(data)
         parts = data.images.split(at_once(data.images))
         squares = torch.cat([to_bytes(255 * resized(part.float() / 255, side)) for part in parts])
