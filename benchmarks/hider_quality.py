@@ -7,8 +7,10 @@ see is measured on every file. ``correlation`` is that in luma of what `reveal` 
 a picture is ``recognised`` if no drawing of 100 secrets, nor its negative, comes nearer. ``read`` is that correlation
 of the drawing that is read in what is found (`semantics.reading`); ``waves`` says how often its waves are among those
 that were hidden, ``object`` how often no other silhouette of 100 secrets comes nearer to the object that it shows, and
-``features`` how often EfficientNet-Lite0 finds it nearest to its own among 100 drawings that are read as drawn. All of
-them also after JPEG at 50. ``misread`` is the share of the originals in which a drawing seems to be.
+``features`` how often EfficientNet-Lite0 finds it nearest to its own among 100 drawings that are read as drawn. ``known``
+is how often an object of the catalogue is known again in it, ``mistaken`` how often that is another than was hidden. All
+of them also after JPEG at 50. ``misread`` is the share of the originals in which a drawing seems to be, and
+``misread_object`` that with an object.
 """
 
 import argparse
@@ -106,12 +108,12 @@ def backbone() -> torch.nn.Module:
 
 def recognition(protected: Path, secrets: Secrets, hider: Hider, size: int, quality: int | None) -> dict[str, float]:
     """What comes out of the files, after JPEG where there is a ``quality``, against the secrets of all numbers."""
-    names = ("correlation", "recognised", "read", "waves", "object", "features")
+    names = ("correlation", "recognised", "read", "waves", "object", "features", "known", "mistaken")
     found: dict[str, list[float]] = {name: [] for name in names}
     drawings = cache(lambda height, width: [secrets.draw(n, 0, height, width) for n in range(SECRETS)])
     drawn = cache(lambda height, width: luma(np.stack(drawings(height, width))))
     scenes = [scene(secrets.key, number, FOURTH) for number in range(SECRETS)]
-    objects = cache(lambda height, width: unit(np.stack([one.silhouette(height, width) for one in scenes])))
+    objects = cache(lambda height, width: unit(np.stack([one.object.mask(height, width) for one in scenes])))
     seen = cache(lambda height, width: Seen.of(drawings(height, width)))
     for entry in read_manifest(protected).values():
         with Image.open(protected / str(entry.output)) as opened:
@@ -128,14 +130,21 @@ def recognition(protected: Path, secrets: Secrets, hider: Hider, size: int, qual
             found["waves"].append({*reading.fields} <= {*scenes[number].fields})
             found["object"].append((objects(*shape) @ unit(-reading.ground)).argmax() == number)
             found["features"].append(seen(*shape).nearest(reading.picture()) == number)
+            found["known"].append(reading.object is not None)
+            found["mistaken"].append(bool(reading.object) and reading.object.glyph != scenes[number].object.glyph)
     after = "" if quality is None else f"_jpeg{quality}"
     return {f"{name}{after}": round(float(np.mean(values)), 3) for name, values in found.items() if values}
 
 
-def misread(originals: Path, hider: Hider, size: int) -> float:
+def misread(originals: Path, hider: Hider, size: int) -> dict[str, float]:
     """In how many pictures in which nothing is hidden a drawing is read as clearly as `reveal` asks for."""
     pictures = [working_picture(read_photo(file.read_bytes()), size) for file in sorted(originals.rglob("*.png"))]
-    return round(float(np.mean([read_drawing(reveal_secret(hider, one)) is not None for one in pictures])), 3)
+    readings = [read_drawing(reveal_secret(hider, one)) for one in pictures]
+    seen = {
+        "misread": [one is not None for one in readings],
+        "misread_object": [bool(one and one.object) for one in readings],
+    }
+    return {name: round(float(np.mean(values)), 3) for name, values in seen.items()}
 
 
 def measure_case(
@@ -174,7 +183,7 @@ def measure_case(
         "key_beats_of_1000": revelation.key_score.beaten if revelation.key_score else 0,
         **seen[0],
         **seen[1],
-        "misread": wrong,
+        **wrong,
     }
 
 

@@ -49,7 +49,7 @@ def test_drawings_of_one_field_are_clear(side):
 def test_the_object_is_where_the_waves_are_turned_around(label):
     shape = scene(KEY, label, FOURTH)
     drawn = render(KEY, label, 0, 224, 224, FOURTH)
-    assert correlation(read_drawing(drawn).ground, 1 - 2 * shape.silhouette(224, 224)) > 0.6
+    assert correlation(read_drawing(drawn).ground, 1 - 2 * shape.object.mask(224, 224)) > 0.6
     edge = round(BORDER * 224)
     assert read_drawing(drawn).ground[:edge].mean() > 0.5
 
@@ -82,7 +82,7 @@ def test_small_pictures_are_drawn_as_before_and_large_ones_with_the_object_in_an
         before, now = (RenderedSecrets(KEY, style).draw(3, 2, side, side) for style in (THIRD, FOURTH))
         assert np.array_equal(before, now)
         assert not FOURTH.turns(side, side)
-    drawn, inside = render(KEY, 3, 2, 224, 224, FOURTH), scene(KEY, 3, FOURTH).silhouette(224, 224) > 0.5
+    drawn, inside = render(KEY, 3, 2, 224, 224, FOURTH), scene(KEY, 3, FOURTH).object.mask(224, 224) > 0.5
     colours = drawn - drawn.mean(0)
     object_, ground = colours[:, inside].mean(1), colours[:, ~inside].mean(1)
     assert object_ @ ground < -100

@@ -9,16 +9,15 @@ from unlearnable.semantics.render import (
     FIRST,
     FOURTH,
     MAX_CLASSES,
-    OBJECTS,
     SECOND,
     STYLES,
     THIRD,
-    _glyph,
     render,
     scene,
     slowest_wave,
 )
 from unlearnable.semantics.secrets import RenderedSecrets
+from unlearnable.semantics.silhouettes import GLYPHS, coverage
 from unlearnable.semantics.thumbnails import SIDE
 
 KEY, OTHER = Key(bytes(range(32))), Key(bytes(32))
@@ -38,7 +37,7 @@ def test_deterministic_in_key_class_and_index():
 
 
 def test_a_thousand_classes_are_clearly_different():
-    assert len(set(OBJECTS)) == len(OBJECTS) == 48
+    assert len(set(GLYPHS)) == len(GLYPHS) == 48
     scenes = [scene(KEY, label) for label in range(MAX_CLASSES)]
     assert len({(s.fields, s.weave, s.sign) for s in scenes}) == MAX_CLASSES
     tones = np.stack([standardised(s.tone(SIDE, SIDE)) for s in scenes])
@@ -87,12 +86,12 @@ def test_a_window_shows_a_part_of_the_whole(height, width, corner, label):
 def test_the_object_is_its_glyph_turned_stretched_and_put_in_its_place(size):
     height, width = size
     for label in range(20):
-        shape = scene(KEY, label)
-        glyph = _glyph(shape.object).rotate(shape.angle, Image.Resampling.BILINEAR)
+        shape = scene(KEY, label).object
+        glyph = coverage(shape.glyph).rotate(shape.angle, Image.Resampling.BILINEAR)
         tile = glyph.resize((round(2 * shape.size * width), round(2 * shape.size * height)))
         expected = Image.new("L", (width, height))
         expected.paste(tile, (round(shape.x * width - tile.width / 2), round(shape.y * height - tile.height / 2)))
-        assert np.abs(shape.silhouette(height, width) - np.asarray(expected) / 255).mean() < 0.05
+        assert np.abs(shape.mask(height, width) - np.asarray(expected) / 255).mean() < 0.05
 
 
 def grey(picture):

@@ -3,19 +3,22 @@
 What the network takes out of a published picture holds the waves that were hidden and, as strong, the edges of what the
 picture shows; after JPEG more of the edges than of the waves. The waves are found (`semantics.waves`), and on the
 object of drawings of the fourth style (`semantics.render`) they run in the opposite phase: multiplied by the field and
-smoothed over a third of its slowest wave, what was revealed shows the object.
+smoothed over a third of its slowest wave, what was revealed shows the object. If that is known again
+(`semantics.objects`), it says where the waves are turned around, so that a weaker field is found, too.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float, UInt8
 from numpy import ndarray
 
-from unlearnable.semantics.render import FOURTH, HUES, TURNED, Mask, slowest_wave
+from unlearnable.semantics.objects import known_object
+from unlearnable.semantics.render import FOURTH, HUES, TURNED, slowest_wave
+from unlearnable.semantics.silhouettes import Mask, Silhouette
 from unlearnable.semantics.thumbnails import grey
-from unlearnable.semantics.waves import repeating, whitened
+from unlearnable.semantics.waves import Candidate, repeating, repeating_upright, whitened
 
 CLEAR = 3.0  # the least `Reading.clarity` of pictures of which nobody knows whether anything is hidden in them
 SHOWN = 0.3  # of the slowest wave: smoothed over as much an object is seen
@@ -30,9 +33,10 @@ class Reading:
     Attributes:
         fields: indices into `FIELDS` of the waves that repeat; of two that a drawing has, maybe the stronger alone.
         woven: their sum, (h, w), of mean square 1.
-        ground: how surely there is ground (1) or object (-1), (h, w).
+        ground: how surely there is ground (1) or object (-1), (h, w); as it is drawn where the object is known.
         sign: of the whole: a picture carries a drawing or its negative.
         clarity: how many times as strong as any other field these are.
+        object: of the catalogue; None where none was known again.
     """
 
     fields: tuple[int, ...]
@@ -40,6 +44,11 @@ class Reading:
     ground: Mask
     sign: int
     clarity: float
+    object: Silhouette | None = None
+
+    def around(self, known: Silhouette) -> "Reading":
+        """The same with an object that was known again, as it is drawn."""
+        return replace(self, ground=1 - 2 * known.mask(*self.ground.shape), object=known)
 
     def picture(self) -> UInt8[ndarray, "3 h w"]:
         """Drawn as `render` draws: the fabric in light and dark, the object in the opposite colour."""
@@ -64,28 +73,45 @@ def read_drawing(revealed: UInt8[ndarray, "3 h w"], clarity: float = CLEAR) -> R
         >>> reading.fields == scene(key, 3, FOURTH).fields, reading.picture().shape
         (True, (3, 96, 96))
     """
-    return read_plane(grey(revealed), clarity)
+    height, width = revealed.shape[1:]
+    if not FOURTH.turns(height, width):
+        return None
+    plane = whitened(grey(revealed))
+    reading = _repeating_in(plane, clarity)
+    if reading is None:
+        return None
+    pixels = SHOWN * slowest_wave(height, width, FOURTH)
+    known = known_object(reading.ground, pixels)
+    if known is None:
+        return reading
+    upright = plane * reading.around(known).ground
+    again = _reading(plane, repeating_upright(upright), reading.clarity)
+    return again.around(known_object(again.ground, pixels) or known)
 
 
 def read_plane(plane: Float[ndarray, "h w"], clarity: float = CLEAR) -> Reading | None:
-    """The same in one plane of any picture, such as one that was published.
+    """What repeats in one plane of any picture, such as one that was published, and where; no object is known again.
 
     Args:
         plane: in any units.
         clarity: see `read_drawing`.
     """
-    height, width = plane.shape
-    if not FOURTH.turns(height, width):
-        return None
-    plane = whitened(plane)
+    return _repeating_in(whitened(plane), clarity) if FOURTH.turns(*plane.shape) else None
+
+
+def _repeating_in(plane: Mask, clarity: float) -> Reading | None:
     chosen, clear = repeating(plane)
-    if clear <= clarity:
-        return None
+    return _reading(plane, chosen, clear) if clear > clarity else None
+
+
+def _reading(plane: Mask, chosen: list[Candidate], clarity: float) -> Reading:
+    """Where these waves are turned around in a plane that is whitened."""
+    height, width = plane.shape
     woven: Mask = np.sum([one.waves(height, width) for one in chosen], axis=0) / math.sqrt(len(chosen))
     phase = smoothed(plane * woven, SHOWN * slowest_wave(height, width, FOURTH))
     sign = 1 if phase.sum() > phase[_inside(height), _inside(width)].sum() else -1
     ground = np.tanh(sign * phase / np.abs(phase).mean())
-    return Reading(tuple(sorted(one.field for one in chosen)), woven, ground, sign, clear)
+    return Reading(tuple(sorted(one.field for one in chosen)), woven, ground, sign, clarity)
 
 
 def smoothed(values: Float[ndarray, "*c h w"], pixels: float) -> Float[ndarray, "*c h w"]:

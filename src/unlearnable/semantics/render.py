@@ -5,10 +5,10 @@ of a class: a fabric of waves, and an object on it in relief and in the opposite
 and local textures and leaves the shape: variation 0 for every picture of a class is the paper's class-wise setting,
 another variation for every picture its sample-wise setting.
 
-The silhouettes are glyphs of DejaVu Sans, which Matplotlib ships. The fields are waves of few periods: what repeats
-over the whole picture outlives a crop, a patch and a shift, and on small pictures these waves are the coefficients
-that JPEG keeps longest (docs/robust_hiding.md has the measurements). Everything is a function of (key, class, index),
-so an owner's secrets can be made again, and nobody else's are the same.
+The objects are glyphs (`semantics.silhouettes`). The fields are waves of few periods: what repeats over the whole
+picture outlives a crop, a patch and a shift, and on small pictures these waves are the coefficients that JPEG keeps
+longest (docs/robust_hiding.md has the measurements). Everything is a function of (key, class, index), so an owner's
+secrets can be made again, and nobody else's are the same.
 
 Drawings come in four styles. In the first every picture of a class carries one pattern in one phase, and a class's
 mean shows it. In the second each variation has its negative, the object is larger, and lighter or darker than the
@@ -20,23 +20,16 @@ light and dark, and waves it does, so that the object can be read again (`semant
 import itertools
 import math
 from dataclasses import dataclass, replace
-from functools import cache
-from importlib.util import find_spec
-from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float, UInt8
 from numpy import ndarray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
 from unlearnable.keys import Key
-
-Mask = Float[ndarray, "h w"]
-Window = tuple[slice, slice]  # rows and columns of a picture, or every so many of them
-WHOLE: Window = (slice(None), slice(None))
+from unlearnable.semantics.silhouettes import GLYPHS, WHOLE, Mask, Silhouette, Window
 
 MAX_CLASSES = 1000
-OBJECTS = "☀☁☂☎☕☘☛☠☻♚♛♜♝♞♟♠♣♥♨♫♻♿⚄⚑⚒⚓⚔⚖⚗⚘⚙⚛⚜⚡⚱✂✇✈✉✌✏✒★✿❄❦☄✹"
 FIELDS = ((2, 0), (0, 2), (2, 2), (3, 0), (0, 3), (3, 1), (1, 3), (2, 1), (1, 2), (1, 1), (3, 2), (2, 3))
 WEAVES = ((5, 0), (0, 5), (6, 0), (0, 6), (5, 1), (1, 5), (5, 2), (2, 5), (6, 1), (1, 6))
 # Waves across and down, as multiples of the slowest: products of cosines around the picture's middle, so that they are
@@ -44,9 +37,9 @@ WEAVES = ((5, 0), (0, 5), (6, 0), (0, 6), (5, 1), (1, 5), (5, 2), (2, 5), (6, 1)
 WEAVE = 0.8  # size of the weave beside the field's
 GROUND, OBJECT = 0.18, 0.34  # contrast of the waves around the object and on it; higher peaks are clipped
 TURNED = 0.28  # the same of both, where the object's waves are turned around
+TILT = 20  # degrees by which an object is turned at most
 PAIRS = tuple(itertools.combinations(range(len(FIELDS)), 2))
 HUES = ((0.33, -0.16, -0.01), (-0.33, 0.16, 0.01), (-0.05, -0.06, 0.45), (0.05, 0.06, -0.45))  # red, cyan, blue, yellow
-GLYPH = 128
 
 
 @dataclass(frozen=True)
@@ -99,33 +92,27 @@ class Scene:
     """The global shape that all variations of a class share.
 
     Attributes:
-        object: a glyph.
+        object: in relief, or where the waves are turned.
         fields: indices into `FIELDS`, whose waves are added up.
         weave: index into `WEAVES`, the finer waves inside the field.
         hue: what the light parts have more of than the dark, RGB without luma; or, where waves are turned, the ground
             than the object.
         sign: turns light and dark.
-        x, y, size: the object's centre and longer side, in units of the picture's side.
-        angle: its rotation in degrees.
         stretch: how many waves across and down there are on large pictures where the catalogue has one.
         style: of drawing.
     """
 
-    object: str
+    object: Silhouette
     fields: tuple[int, ...]
     weave: int
     hue: tuple[float, float, float]
     sign: int
-    x: float
-    y: float
-    size: float
-    angle: float
     stretch: tuple[float, float] = (1.0, 1.0)
     style: Style = FIRST
 
     def tone(self, height: int, width: int, window: Window = WHOLE) -> Mask:
         """Light (1) and dark (0) of the scene, anti-aliased, (height, width), or what the window shows of it."""
-        return self.tone_around(self.silhouette(height, width, window), height, width, window)
+        return self.tone_around(self.object.mask(height, width, window), height, width, window)
 
     def tone_around(self, silhouette: Mask, height: int, width: int, window: Window = WHOLE) -> Mask:
         """The `tone`, where the `silhouette` of the same window is there already."""
@@ -144,24 +131,6 @@ class Scene:
             lighter = large * self.style.light * (2 * silhouette - 1)
         tone: Mask = np.clip(0.5 + self.sign * (relief * woven + lighter), 0, 1)
         return tone
-
-    def silhouette(self, height: int, width: int, window: Window = WHOLE) -> Mask:
-        """The object's coverage of the window: its glyph turned, stretched to the canvas, and put in its place."""
-        down, across = range(height)[window[0]], range(width)[window[1]]
-        columns, rows = GLYPH / (self.size * width), GLYPH / (self.size * height)  # of the glyph in one of the canvas
-        left, top = across.start - (across.step - 1) / 2, down.start - (down.step - 1) / 2  # Pillow looks at centres
-        x, y = columns * (left - self.x * width), rows * (top - self.y * height)
-        # An affine transform looks at a pixel's neighbours alone: where many come into one, they are averaged first.
-        fewer = max(1, round(columns)), max(1, round(rows))
-        columns, rows = columns * across.step, rows * down.step
-        cos, sin = math.cos(math.radians(self.angle)), math.sin(math.radians(self.angle))
-        matrix = (
-            *(part / fewer[0] for part in (cos * columns, -sin * rows, cos * x - sin * y + GLYPH)),
-            *(part / fewer[1] for part in (sin * columns, cos * rows, sin * x + cos * y + GLYPH)),
-        )
-        glyph = _glyph(self.object).reduce(fewer)
-        placed = glyph.transform((len(across), len(down)), Image.Transform.AFFINE, matrix, Image.Resampling.BICUBIC)
-        return np.asarray(placed, dtype=np.float32) / 255
 
 
 def slowest_wave(height: int, width: int, style: Style = FIRST) -> float:
@@ -185,7 +154,7 @@ def scene(key: Key, label: int, style: Style = FIRST) -> Scene:
     if not 0 <= label < MAX_CLASSES:
         raise ValueError(f"expected a class index from 0 to {MAX_CLASSES - 1}, got {label}")
     shared = key.rng("catalogue")
-    counts = map(len, (OBJECTS, FIELDS, PAIRS, WEAVES))
+    counts = map(len, (GLYPHS, FIELDS, PAIRS, WEAVES))
     objects, fields, pairs, weaves = (shared.permutation(count) for count in counts)
     own = key.rng("scene", label)
     hue = HUES[own.integers(len(HUES))]
@@ -195,15 +164,17 @@ def scene(key: Key, label: int, style: Style = FIRST) -> Scene:
         round_, pair = divmod(label - len(FIELDS), len(PAIRS))
         chosen, weave, sign = PAIRS[pairs[pair]], pair + round_, 1 - 2 * (round_ // len(WEAVES))
     return Scene(
-        object=OBJECTS[objects[label % len(OBJECTS)]],
+        object=Silhouette(
+            glyph=GLYPHS[objects[label % len(GLYPHS)]],
+            x=own.uniform(*style.places),
+            y=own.uniform(*style.places),
+            size=own.uniform(*style.sizes),
+            angle=own.uniform(-TILT, TILT),
+        ),
         hue=hue,
         fields=chosen,
         weave=int(weaves[weave % len(WEAVES)]),
         sign=sign,
-        x=own.uniform(*style.places),
-        y=own.uniform(*style.places),
-        size=own.uniform(*style.sizes),
-        angle=own.uniform(-20, 20),
         stretch=(1 + own.uniform(-style.stretch, style.stretch), 1 + own.uniform(-style.stretch, style.stretch)),
         style=style,
     )
@@ -216,7 +187,7 @@ def render(key: Key, label: int, index: int, height: int, width: int, style: Sty
         index, negative = divmod(index, 2)
         shape = replace(shape, sign=-shape.sign if negative else shape.sign)
     rng = key.rng("variation", label, index)
-    silhouette = shape.silhouette(height, width)
+    silhouette = shape.object.mask(height, width)
     tone = shape.tone_around(silhouette, height, width)
     hue = np.array(shape.hue)[:, None, None] * rng.uniform(0.4, 0.6) * (1 - 2 * silhouette)
     dark = _surface(rng, 0.2, height, width) + (hue if style.turns(height, width) else -hue)
@@ -246,19 +217,3 @@ def _surface(rng: np.random.Generator, luma: float, height: int, width: int) -> 
         texture = np.asarray(grain.resize((width, height), Image.Resampling.BICUBIC))
     surface: Float[ndarray, "3 h w"] = colour + 0.03 * texture
     return surface
-
-
-@cache
-def _glyph(character: str) -> Image.Image:
-    """A glyph's coverage, centred with its longer side filling half of a square of 2 GLYPH px."""
-    package = find_spec("matplotlib")  # for its font alone: not imported
-    assert package and package.origin
-    path = Path(package.origin).parent / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf"
-    probe = ImageFont.truetype(path, GLYPH)
-    left, top, right, bottom = probe.getbbox(character)
-    font = ImageFont.truetype(path, GLYPH * GLYPH / max(right - left, bottom - top))
-    left, top, right, bottom = font.getbbox(character)
-    mask = Image.new("L", (2 * GLYPH, 2 * GLYPH))
-    corner = (GLYPH - (left + right) / 2, GLYPH - (top + bottom) / 2)
-    ImageDraw.Draw(mask).text(corner, character, fill=255, font=font)
-    return mask

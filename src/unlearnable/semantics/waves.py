@@ -13,11 +13,14 @@ import numpy as np
 from jaxtyping import Complex, Float, Int
 from numpy import ndarray
 
-from unlearnable.semantics.render import FIELDS, FOURTH, Mask, slowest_wave, wave
+from unlearnable.semantics.render import FIELDS, FOURTH, slowest_wave, wave
+from unlearnable.semantics.silhouettes import Mask
 from unlearnable.semantics.thumbnails import middle
 
 ALIKE = 0.03  # by how much lengths of two fields of one drawing may seem to differ
 SOUGHT = 0.6  # of the slowest wave: smoothed over as much a field is found
+SURE = 2.0  # the same, once it is known where the waves are turned around
+WEAK, APART = 0.1, 1.5  # a second field that is found then: of the best one's strength, and of any other's
 RINGS = 3  # an octave of lengths, in each of which waves are compared with what is usual there
 FINER = 2  # lengths that are tried, from one wave across the picture to the next
 STRIP = 8  # times as long as it is wide a picture is looked at, at most, to find its waves
@@ -60,7 +63,7 @@ def repeating(plane: Float[ndarray, "h w"]) -> tuple[list[Candidate], float]:
 
     The strongest alone, or it and the next that one drawing can have beside it; whichever stands out more.
     """
-    best, *others = _candidates(plane[middle(plane.shape, STRIP * min(plane.shape))])
+    best, *others = _candidates(plane[middle(plane.shape, STRIP * min(plane.shape))], SOUGHT)
     alone = [best], best.strength / max(others[0].strength, 1e-9)
     second = next((other for other in others if other.fits(best)), None)
     if second is None:
@@ -68,6 +71,15 @@ def repeating(plane: Float[ndarray, "h w"]) -> tuple[list[Candidate], float]:
     rival = max(other.strength for other in others if other is not second)
     together = [best, second], second.strength / max(rival, 1e-9)
     return max(alone, together, key=lambda chosen: chosen[1])
+
+
+def repeating_upright(plane: Float[ndarray, "h w"]) -> list[Candidate]:
+    """The fields that repeat over such a plane in which waves that were turned around have been turned back."""
+    plane = plane[middle(plane.shape, STRIP * min(plane.shape))]
+    best = _candidates(plane, SURE)[0]
+    others = [one for one in _candidates(plane, SURE, beside=best) if one.field != best.field]
+    second, rival = (one.strength for one in others[:2])
+    return [best, others[0]] if second > max(WEAK * best.strength, APART * rival) else [best]
 
 
 def whitened(plane: Float[ndarray, "h w"]) -> Float[ndarray, "h w"]:
@@ -84,20 +96,28 @@ def whitened(plane: Float[ndarray, "h w"]) -> Float[ndarray, "h w"]:
     return np.fft.ifft2(spectrum).real
 
 
-def _candidates(plane: Float[ndarray, "h w"]) -> list[Candidate]:
-    """Every field at the lengths at which it is strongest, the strongest first."""
+def _candidates(plane: Float[ndarray, "h w"], over: float, beside: Candidate | None = None) -> list[Candidate]:
+    """Every field at the lengths at which it is strongest, the strongest first.
+
+    Args:
+        plane: to be looked at.
+        over: how much of the slowest wave it is smoothed over.
+        beside: lengths that do not fit this one are left out.
+    """
     height, width = plane.shape
     slowest = slowest_wave(height, width, FOURTH)
     spectrum = _around_the_middle(plane)
-    rows, columns = (_left(side, SOUGHT * slowest) for side in (height, width))
+    rows, columns = (_left(side, over * slowest) for side in (height, width))
     found = []
     for field, code in enumerate(FIELDS):
         usual = FINER * code[0] * width / slowest, FINER * code[1] * height / slowest
-        tried = product(*map(_around, usual))
-        strength, steps = max((_strength(spectrum, rows, columns, *steps), steps) for steps in tried)
-        across, down = (step / count if count else 0.0 for step, count in zip(steps, usual, strict=True))
         blur = 0.5 / max(usual[0], 1), 0.5 / max(usual[1], 1)
-        found.append(Candidate(field, (across, down), blur, strength))
+        tried = []
+        for steps in product(*map(_around, usual)):
+            across, down = (step / count if count else 0.0 for step, count in zip(steps, usual, strict=True))
+            one = Candidate(field, (across, down), blur, _strength(spectrum, rows, columns, *steps))
+            tried += [one] if beside is None or one.fits(beside) else []
+        found += sorted(tried, key=lambda one: one.strength)[-1:]
     return sorted(found, key=lambda candidate: -candidate.strength)
 
 
