@@ -7,9 +7,9 @@ see is measured on every file. ``correlation`` is that in luma of what `reveal` 
 a picture is ``recognised`` if no drawing of 100 secrets, nor its negative, comes nearer. ``read`` is that correlation
 of the drawing that is read in what is found (`semantics.reading`); ``waves`` says how often its waves are among those
 that were hidden, ``object`` how often no other silhouette of 100 secrets comes nearer to the object that it shows, and
-``features`` how often EfficientNet-Lite0 finds it nearest to its own among 100 drawings that are read as drawn. ``known``
-is how often an object of the catalogue is known again in it, ``mistaken`` how often that is another than was hidden. All
-of them also after JPEG at 50. ``misread`` is the share of the originals in which a drawing seems to be, and
+``features`` how often EfficientNet-Lite0 finds it nearest to its own among 100 drawings that are read as drawn;
+``known`` is how often an object of the catalogue is known again in it, ``mistaken`` how often that is another than was
+hidden. All of them also after JPEG at 50. ``misread`` is the share of the originals in which a drawing seems to be, and
 ``misread_object`` that with an object.
 """
 

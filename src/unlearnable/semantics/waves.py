@@ -6,6 +6,7 @@ hidden. No key is needed to find them, and it does not matter where they are tur
 """
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import product
 
@@ -63,7 +64,7 @@ def repeating(plane: Float[ndarray, "h w"]) -> tuple[list[Candidate], float]:
 
     The strongest alone, or it and the next that one drawing can have beside it; whichever stands out more.
     """
-    best, *others = _candidates(plane[middle(plane.shape, STRIP * min(plane.shape))], SOUGHT)
+    best, *others = _strongest(_tried(plane[middle(plane.shape, STRIP * min(plane.shape))], SOUGHT))
     alone = [best], best.strength / max(others[0].strength, 1e-9)
     second = next((other for other in others if other.fits(best)), None)
     if second is None:
@@ -75,9 +76,9 @@ def repeating(plane: Float[ndarray, "h w"]) -> tuple[list[Candidate], float]:
 
 def repeating_upright(plane: Float[ndarray, "h w"]) -> list[Candidate]:
     """The fields that repeat over such a plane in which waves that were turned around have been turned back."""
-    plane = plane[middle(plane.shape, STRIP * min(plane.shape))]
-    best = _candidates(plane, SURE)[0]
-    others = [one for one in _candidates(plane, SURE, beside=best) if one.field != best.field]
+    tried = _tried(plane[middle(plane.shape, STRIP * min(plane.shape))], SURE)
+    best = max(tried, key=lambda one: one.strength)
+    others = _strongest(one for one in tried if one.field != best.field and one.fits(best))
     second, rival = (one.strength for one in others[:2])
     return [best, others[0]] if second > max(WEAK * best.strength, APART * rival) else [best]
 
@@ -96,29 +97,28 @@ def whitened(plane: Float[ndarray, "h w"]) -> Float[ndarray, "h w"]:
     return np.fft.ifft2(spectrum).real
 
 
-def _candidates(plane: Float[ndarray, "h w"], over: float, beside: Candidate | None = None) -> list[Candidate]:
-    """Every field at the lengths at which it is strongest, the strongest first.
-
-    Args:
-        plane: to be looked at.
-        over: how much of the slowest wave it is smoothed over.
-        beside: lengths that do not fit this one are left out.
-    """
+def _tried(plane: Float[ndarray, "h w"], over: float) -> list[Candidate]:
+    """Every field at all lengths that a key may have given it, smoothed over so much of the slowest wave."""
     height, width = plane.shape
     slowest = slowest_wave(height, width, FOURTH)
     spectrum = _around_the_middle(plane)
     rows, columns = (_left(side, over * slowest) for side in (height, width))
-    found = []
+    tried = []
     for field, code in enumerate(FIELDS):
         usual = FINER * code[0] * width / slowest, FINER * code[1] * height / slowest
         blur = 0.5 / max(usual[0], 1), 0.5 / max(usual[1], 1)
-        tried = []
         for steps in product(*map(_around, usual)):
             across, down = (step / count if count else 0.0 for step, count in zip(steps, usual, strict=True))
-            one = Candidate(field, (across, down), blur, _strength(spectrum, rows, columns, *steps))
-            tried += [one] if beside is None or one.fits(beside) else []
-        found += sorted(tried, key=lambda one: one.strength)[-1:]
-    return sorted(found, key=lambda candidate: -candidate.strength)
+            tried.append(Candidate(field, (across, down), blur, _strength(spectrum, rows, columns, *steps)))
+    return tried
+
+
+def _strongest(tried: Iterable[Candidate]) -> list[Candidate]:
+    """Every field at the lengths at which it is strongest, the strongest first."""
+    best: dict[int, Candidate] = {}
+    for one in sorted(tried, key=lambda one: -one.strength):
+        best.setdefault(one.field, one)
+    return list(best.values())
 
 
 def _around(usual: float) -> range:
