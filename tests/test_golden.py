@@ -27,6 +27,7 @@ from unlearnable.folder.method import RefusedError
 from unlearnable.semantics.bank import Bank, BankClass, BankPicture, encoded
 from unlearnable.semantics.render import FIRST, STYLES, Scene, scene
 from unlearnable.semantics.secrets import BankSecrets, RenderedSecrets
+from unlearnable.semantics.silhouettes import Silhouette
 from unlearnable.semantics.textures import texture
 from unlearnable.storage.provenance import __version__
 
@@ -95,16 +96,10 @@ def test_what_torch_draws():
 
 
 def test_scenes_of_drawings():
-    single = Scene(
-        "♝",
-        *((10,), 6, (0.05, 0.06, -0.45), 1),
-        *(0.4293890450010214, 0.5271238312008443, 0.6962444711000944, -14.188762820201234),
-    )
-    double = Scene(
-        "☻",
-        *((6, 7), 5, (-0.05, -0.06, 0.45), -1),
-        *(0.5168010482270631, 0.5034936332940906, 0.6708963809254245, -7.715908561569318),
-    )
+    bishop = Silhouette("♝", 0.4293890450010214, 0.5271238312008443, 0.6962444711000944, -14.188762820201234)
+    face = Silhouette("☻", 0.5168010482270631, 0.5034936332940906, 0.6708963809254245, -7.715908561569318)
+    single = Scene(bishop, (10,), 6, (0.05, 0.06, -0.45), 1)
+    double = Scene(face, (6, 7), 5, (-0.05, -0.06, 0.45), -1)
     assert scene(KEY, 0) == single and scene(KEY, 999) == double
 
 

@@ -126,7 +126,7 @@ def test_the_drawing_in_a_published_photograph_is_read_without_a_key(copies, tmp
     revelation = reveal_folder(tmp_path / "found", tmp_path / "secrets", working_size=320)
     assert len(revelation.read) == len(revelation.revealed) == 2
     raw = reveal_folder(tmp_path / "found", tmp_path / "raw", working_size=320, raw=True)
-    assert raw.read == [] and len(raw.revealed) == 2
+    assert raw.read == {} and len(raw.revealed) == 2
     secrets = RenderedSecrets(KEY, FOURTH)
     for entry in entries:
         read, taken = (pixels(tmp_path / folder / f"{entry.class_name}.png") for folder in ("secrets", "raw"))
@@ -143,7 +143,7 @@ def test_a_report_says_which_drawings_are_read(copies, tmp_path):
     assert len(reveal_folder(copies / "protected", tmp_path / "a").read) == 2
     report.write_text(content.replace('"render-5"', '"render-4"'))
     try:
-        assert reveal_folder(copies / "protected", tmp_path / "b").read == []
+        assert reveal_folder(copies / "protected", tmp_path / "b").read == {}
         score = reveal_folder(copies / "protected", tmp_path / "c", key=copies / "key").key_score
         assert score and score.decoys == 1000  # scored by the drawings of then
     finally:
@@ -152,12 +152,14 @@ def test_a_report_says_which_drawings_are_read(copies, tmp_path):
 
 
 def test_other_weights_than_those_that_hid_it_read_nothing_that_is_not_clear(copies, tmp_path, weights):
-    assert reveal_folder(copies / "protected", tmp_path / "a", weights=weights).read == []
+    assert reveal_folder(copies / "protected", tmp_path / "a", weights=weights).read == {}
 
 
-def test_the_command_says_in_how_many_a_drawing_was_read(copies, tmp_path):
-    said = run("reveal", copies / "protected", "--out", tmp_path / "a").output
-    assert "2 hidden pictures" in said and "in 2 of them a drawing was read" in said
+def test_the_command_says_in_how_many_a_drawing_was_read_and_of_what(copies, tmp_path):
+    said = " ".join(run("reveal", copies / "protected", "--out", tmp_path / "a").output.split())
+    assert "2 hidden pictures" in said and "in 2 of them a drawing was read: " in said
+    for label in (0, 1):
+        assert f"{scene(KEY, label, FOURTH).object.name} (1)" in said
     assert "was read" not in run("reveal", copies / "protected", "--raw", "--out", tmp_path / "b").output
 
 

@@ -1,5 +1,6 @@
 """Take hidden pictures out of protected ones, and say whose they are."""
 
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -18,6 +19,8 @@ from unlearnable.cli.console import (
     progress,
     say,
 )
+
+NAMED = 5  # objects, at most
 
 
 def reveal(
@@ -70,11 +73,20 @@ def reveal(
     else:
         for name, reason in revelation.skipped.items():
             say(f"skipped {name}: {reason}")
-        read = f"; in {len(revelation.read)} of them a drawing was read" if revelation.read else ""
-        say(f"{len(revelation.revealed)} hidden pictures in {out}{read}")
+        say(f"{len(revelation.revealed)} hidden pictures in {out}{_read(revelation.read)}")
         if score := revelation.key_score:
             say(f"{score.verdict} (p = {score.p_value:.4f}, {score.deviations:+.1f} standard deviations)")
     if not revelation.revealed:
         raise typer.Exit(USAGE)
     if revelation.skipped:
         raise typer.Exit(SKIPPED)
+
+
+def _read(read: dict[str, str | None]) -> str:
+    """In how many pictures a drawing was read, and of what."""
+    if not read:
+        return ""
+    objects = Counter(name for name in read.values() if name).most_common()
+    named = ", ".join(f"{name} ({count})" for name, count in objects[:NAMED])
+    more = f", {len(objects) - NAMED} other objects" if len(objects) > NAMED else ""
+    return f"; in {len(read)} of them a drawing was read" + (f": {named}{more}" if named else "")

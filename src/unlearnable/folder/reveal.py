@@ -40,13 +40,14 @@ class Revelation:
 
     Attributes:
         revealed: protected file to the picture of its secret, both as paths.
-        read: those in which a drawing was read: the others show what the network takes out.
+        read: those in which a drawing was read, to the name of its object; None where no object was known again. The
+            others show what the network takes out.
         skipped: file to the reason why nothing was revealed.
         key_score: the score of the key, where one was given and any picture was revealed.
     """
 
     revealed: dict[str, str]
-    read: list[str]
+    read: dict[str, str | None]
     skipped: dict[str, str]
     key_score: KeyScore | None
 
@@ -135,7 +136,7 @@ def reveal_folder(
     readable = not raw and style is not None and style.turned
     own = report is not None and weights_digest(folder) == report.weights  # others take out what was never hidden
     hider = prepare(hider, device_named(device))
-    revealed, read, skipped = {}, list[str](), {}
+    revealed, read, skipped = {}, dict[str, str | None](), {}
     gathered = Gathered()
     for done, (name, target) in enumerate(targets.items(), 1):
         try:
@@ -149,7 +150,8 @@ def reveal_folder(
             drawing = _clearest(found.values(), CLEAR if number is None or not own else 1) if readable else None
             _save(drawing.picture() if drawing else next(iter(found.values())), target)
             revealed[name] = str(target)
-            read += [name] if drawing else []
+            if drawing:
+                read[name] = drawing.object.name if drawing.object else None
             if claimed:
                 gathered.add(claimed, found, assumed if number is None else [number])
         if on_file:

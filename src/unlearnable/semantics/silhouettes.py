@@ -1,6 +1,7 @@
 """The objects of drawings: glyphs of DejaVu Sans, which Matplotlib ships, turned and put in their places."""
 
 import math
+import unicodedata
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -34,6 +35,15 @@ class Silhouette:
     y: float
     size: float
     angle: float
+
+    @property
+    def name(self) -> str:
+        """What a person calls it, as Unicode does.
+
+        >>> Silhouette("♚", 0.5, 0.5, 0.8, 0).name
+        'chess king'
+        """
+        return unicodedata.name(self.glyph).lower().replace("black ", "")
 
     def mask(self, height: int, width: int, window: Window = WHOLE) -> Mask:
         """Coverage of the window, 0 to 1: the glyph turned, stretched to the canvas, and put in its place."""
