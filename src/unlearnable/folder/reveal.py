@@ -124,9 +124,10 @@ def reveal_folder(
     assumed = report.secret_numbers if report and secret_number is None else [secret_number or 0]
     options = report.options if report else {}
     if report and key is not None:
-        folder = weights_recorded(report.weights, weights)  # a key is scored by what they reveal
+        folder, own = weights_recorded(report.weights, weights), True  # a key is scored by what they reveal
     else:
         folder = weights_named(weights or (generation_of(report.weights) if report else None))
+        own = report is not None and weights_digest(folder) == report.weights  # others take out what was never hidden
     hider = Hider.load(folder)
     claimed = claimed_secrets(key, secrets, hider, options.get("secrets")) if key is not None else None
     recorded_size = options.get("working_size", working_size)
@@ -134,7 +135,6 @@ def reveal_folder(
     sizes = sorted({recorded_size, *(min(max(shape), 2 * min(shape)) for shape in shapes)}, reverse=True)
     style = style_recorded(options.get("secrets", f"{RENDER}-{hider.drawings}")) if str(secrets) == RENDER else None
     readable = not raw and style is not None and style.turned
-    own = report is not None and weights_digest(folder) == report.weights  # others take out what was never hidden
     hider = prepare(hider, device_named(device))
     revealed, read, skipped = {}, dict[str, str | None](), {}
     gathered = Gathered()

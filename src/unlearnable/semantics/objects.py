@@ -6,7 +6,7 @@ and moved a little further. It is believed if it leaves clearly less unexplained
 """
 
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from itertools import product
 
 import numpy as np
@@ -104,7 +104,7 @@ def _shapes() -> list[Silhouette]:
     return [Silhouette(glyph, 0.5, 0.5, size, angle) for glyph, size, angle in product(GLYPHS, SIZES, ANGLES)]
 
 
-@cache
+@lru_cache(maxsize=4)  # 5 MB for every size of pictures
 def _templates(blur: Blur) -> Windows:
     """What would be seen of them, but for the border to which they are moved; of zero mean and unit length."""
     inner = slice(MOVED, SIDE - MOVED)
