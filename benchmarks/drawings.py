@@ -11,7 +11,7 @@ test accuracy; all of them in the file, a line as soon as it is measured, and th
 import argparse
 import json
 from dataclasses import replace
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +30,8 @@ PROTECTION, RECIPE = "deep_hiding:strength=standard", "quick:epochs=12,long_epoc
 
 
 def parts(text: str) -> dict[str, Any]:
-    """``growth=0.15,stretch=0.2`` as attributes of a style."""
-    return {name: json.loads(value) for name, _, value in (part.partition("=") for part in text.split(",") if part)}
+    """``growth=0.15,stretch=0.2`` as attributes of a style, of those that are one number."""
+    return {name: float(value) for name, _, value in (part.partition("=") for part in text.split(",") if part)}
 
 
 def published(data: ImageSet, changed: str) -> ImageSet:
@@ -57,7 +57,7 @@ def main() -> None:
         for split, fraction in (("train", options.fraction), ("val", "1"))
     )
     lines = json.loads(options.out.read_text()) if options.out.exists() else []
-    made = cache(lambda changed: published(train, changed))
+    made = lru_cache(1)(lambda changed: published(train, changed))
     for changed in options.styles:
         for way in options.ways:
             for seed in range(options.seeds):

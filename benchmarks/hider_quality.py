@@ -44,26 +44,44 @@ from unlearnable.semantics.render import FOURTH, scene
 from unlearnable.semantics.secrets import RENDER, Secrets, secrets_named
 
 SECRETS = 100  # numbers, among which what is revealed is looked for
-CASES: dict[str, tuple[int, int, bool, Strength]] = {  # side of the pictures, working size, grey, strength
-    "32 px, all of rms:8": (32, 512, False, "full"),
-    "64 px, all of rms:8": (64, 512, False, "full"),
-    "128 px, all of rms:8": (128, 512, False, "full"),
-    "224 px, all of rms:8": (224, 512, False, "full"),
-    "224 px, strong": (224, 512, False, "strong"),
-    "224 px, standard": (224, 512, False, "standard"),
-    "224 px, light": (224, 512, False, "light"),
-    "224 px, grey, standard": (224, 512, True, "standard"),
+WORKING_SIZE = 512
+
+
+@dataclass(frozen=True)
+class Case:
+    """Which pictures, and how strong: their side in px, and in how many parts each class is, to have more secrets."""
+
+    side: int
+    strength: Strength
+    grey: bool = False
+    parts: int = 1
+
+
+CASES = {
+    "32 px, all of rms:8": Case(32, "full"),
+    "64 px, all of rms:8": Case(64, "full"),
+    "128 px, all of rms:8": Case(128, "full"),
+    "224 px, all of rms:8": Case(224, "full"),
+    "224 px, strong": Case(224, "strong"),
+    "224 px, standard": Case(224, "standard"),
+    "224 px, light": Case(224, "light"),
+    "224 px, grey, standard": Case(224, "standard", grey=True),
+    "224 px, three times the classes, standard": Case(224, "standard", parts=3),
 }
 
 
-def make_pictures(photos: Path, folder: Path, count: int, side: int, grey: bool) -> None:
+def make_pictures(photos: Path, folder: Path, count: int, case: Case) -> None:
     names = [found.name for found in scan(photos) if not found.refused]
-    for name in names[:: max(1, len(names) // count)][:count]:
+    for place, name in enumerate(names[:: max(1, len(names) // count)][:count]):
+        size = (case.side, case.side)
         with Image.open(photos / name) as opened:
-            picture = ImageOps.fit(opened.convert("L" if grey else "RGB"), (side, side), Image.Resampling.BICUBIC)
-        file = (folder / name).with_suffix(".png")
-        file.parent.mkdir(parents=True, exist_ok=True)
-        picture.save(file)
+            picture = ImageOps.fit(opened.convert("L" if case.grey else "RGB"), size, Image.Resampling.BICUBIC)
+        class_name, _, file = name.partition("/")
+        target = (folder / (class_name if case.parts == 1 else f"{class_name}{place % case.parts}") / file).with_suffix(
+            ".png"
+        )
+        target.parent.mkdir(parents=True, exist_ok=True)
+        picture.save(target)
 
 
 def luma(pictures: np.ndarray) -> np.ndarray:
@@ -106,7 +124,7 @@ def backbone() -> torch.nn.Module:
     return network_named("efficientnet_lite0", best_device())
 
 
-def recognition(protected: Path, secrets: Secrets, hider: Hider, size: int, quality: int | None) -> dict[str, float]:
+def recognition(protected: Path, secrets: Secrets, hider: Hider, quality: int | None) -> dict[str, float]:
     """What comes out of the files, after JPEG where there is a ``quality``, against the secrets of all numbers."""
     names = ("correlation", "recognised", "read", "waves", "object", "features", "known", "mistaken")
     found: dict[str, list[float]] = {name: [] for name in names}
@@ -119,7 +137,7 @@ def recognition(protected: Path, secrets: Secrets, hider: Hider, size: int, qual
         with Image.open(protected / str(entry.output)) as opened:
             file = io.BytesIO()
             opened.save(file, **({"format": "PNG"} if quality is None else {"format": "JPEG", "quality": quality}))
-        picture = working_picture(read_photo(file.getvalue()), size)
+        picture = working_picture(read_photo(file.getvalue()), WORKING_SIZE)
         taken, shape = reveal_secret(hider, picture), picture.shape[1:]
         number, index = int(entry.secret_number or 0), secrets.index(int(entry.variation or 0), entry.file)
         hidden, revealed = luma(secrets.draw(number, index, *shape)), luma(taken)
@@ -136,9 +154,11 @@ def recognition(protected: Path, secrets: Secrets, hider: Hider, size: int, qual
     return {f"{name}{after}": round(float(np.mean(values)), 3) for name, values in found.items() if values}
 
 
-def misread(originals: Path, hider: Hider, size: int) -> dict[str, float]:
+def misread(originals: Path, hider: Hider) -> dict[str, float]:
     """In how many pictures in which nothing is hidden a drawing is read as clearly as `reveal` asks for."""
-    pictures = [working_picture(read_photo(file.read_bytes()), size) for file in sorted(originals.rglob("*.png"))]
+    pictures = [
+        working_picture(read_photo(file.read_bytes()), WORKING_SIZE) for file in sorted(originals.rglob("*.png"))
+    ]
     readings = [read_drawing(reveal_secret(hider, one)) for one in pictures]
     seen = {
         "misread": [one is not None for one in readings],
@@ -147,27 +167,25 @@ def misread(originals: Path, hider: Hider, size: int) -> dict[str, float]:
     return {name: round(float(np.mean(values)), 3) for name, values in seen.items()}
 
 
-def measure_case(
-    photos: Path, count: int, side: int, working_size: int, grey: bool, strength: Strength, weights: Path
-) -> dict[str, Any]:
+def measure_case(photos: Path, count: int, case: Case, weights: Path) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as temporary:
         work = Path(temporary)
-        make_pictures(photos, work / "pictures", count, side, grey)
+        make_pictures(photos, work / "pictures", count, case)
         (work / "key").write_bytes(bytes(range(32)))
         report = protect_folder(
             work / "pictures",
             work / "protected",
             key=work / "key",
-            working_size=working_size,
+            working_size=WORKING_SIZE,
             weights=weights,
-            strength=strength,
+            strength=case.strength,
             visibility=None,
         )
         revelation = reveal_folder(work / "protected", work / "secrets", key=work / "key", weights=weights)
         hider = Hider.load(weights)
         secrets, prepared = secrets_named(RENDER, Key.read(work / "key"), hider.drawings), prepare(hider)
-        seen = [recognition(work / "protected", secrets, prepared, working_size, quality) for quality in (None, 50)]
-        wrong = misread(work / "pictures", prepared, working_size)
+        seen = [recognition(work / "protected", secrets, prepared, quality) for quality in (None, 50)]
+        wrong = misread(work / "pictures", prepared)
     summary = report.summary
     return {
         "pictures": summary["protected"],
@@ -196,7 +214,7 @@ def main() -> None:
     arguments = parser.parse_args()
     cases = {}
     for name, case in CASES.items():
-        cases[name] = measure_case(arguments.photos, arguments.count, *case, arguments.weights)
+        cases[name] = measure_case(arguments.photos, arguments.count, case, arguments.weights)
         print(name, json.dumps(cases[name]), flush=True)
     result = {
         "command": f"python benchmarks/hider_quality.py PHOTOS --count {arguments.count}",

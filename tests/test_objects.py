@@ -10,6 +10,7 @@ from unlearnable.semantics.objects import known_object
 from unlearnable.semantics.reading import read_drawing, read_plane, smoothed
 from unlearnable.semantics.render import FOURTH, TILT, render, scene
 from unlearnable.semantics.silhouettes import GLYPHS, Silhouette
+from unlearnable.semantics.thumbnails import grey
 from unlearnable.semantics.waves import Candidate
 
 KEY = Key(bytes(range(32)))
@@ -29,8 +30,11 @@ def overlap(one, other):
 def test_every_object_is_known_again(size):
     placed = [Silhouette(glyph, 0.52, 0.47, 0.81, 7.0) for glyph in GLYPHS]
     known = [known_object(seen(one, *size), PIXELS) for one in placed]
-    assert all(found is None or found.glyph == one.glyph for found, one in zip(known, placed, strict=True))
-    assert sum(found is not None for found in known) >= len(GLYPHS) - 2  # kings and queens look alike
+    assert [found and found.glyph for found in known] == list(GLYPHS)
+
+
+def test_no_two_objects_have_one_name():
+    assert len({Silhouette(glyph, 0.5, 0.5, 0.8, 0).name for glyph in GLYPHS}) == len(GLYPHS)
 
 
 @settings(max_examples=20)
@@ -50,8 +54,9 @@ def test_an_object_is_put_where_it_was(x, y, size, angle):
 def test_nothing_is_known_in_nothing():
     rng = np.random.default_rng(0)
     noise = [smoothed(rng.normal(size=(224, 224)), PIXELS) for _ in range(40)]
-    assert sum(known_object(one / one.std(), PIXELS) is not None for one in noise) <= 1
-    assert known_object(np.zeros((224, 224)), PIXELS) is None
+    assert all(known_object(one, PIXELS) is None for one in noise)
+    for nothing in (0.0, np.nan):
+        assert known_object(np.full((224, 224), nothing), PIXELS) is None
 
 
 def test_where_all_look_alike_none_is_known():
@@ -63,7 +68,7 @@ def test_a_drawing_whose_object_is_known_is_read_as_it_was_drawn(label):
     drawn = scene(KEY, label, FOURTH)
     reading = read_drawing(render(KEY, label, 0, 224, 224, FOURTH))
     assert reading.object.glyph == drawn.object.glyph and overlap(reading.object, drawn.object) > 0.8
-    assert np.array_equal(reading.ground, 1 - 2 * reading.object.mask(224, 224))
+    assert np.corrcoef(reading.ground.ravel(), drawn.object.mask(224, 224).ravel())[0, 1] < -0.85
 
 
 def test_a_weaker_field_is_found_once_the_object_is_known():
@@ -77,3 +82,27 @@ def test_a_weaker_field_is_found_once_the_object_is_known():
         before += read_plane(plane, clarity=1).fields == wanted
         after += read_drawing(np.stack([plane.clip(0, 255).astype(np.uint8)] * 3), clarity=1).fields == wanted
     assert before < len(labels) / 2 and after >= len(labels) - 2
+
+
+@pytest.mark.parametrize("side", [128, 224])
+def test_no_field_is_added_to_a_drawing_of_one(side):
+    rng = np.random.default_rng(0)
+    for label in range(12):
+        noisy = render(KEY, label, 0, side, side, FOURTH) * 0.3 + rng.normal(0, 140, (side, side)) + 90
+        reading = read_drawing(noisy.clip(0, 255).astype(np.uint8), clarity=1)
+        assert reading.fields == scene(KEY, label, FOURTH).fields
+
+
+def test_where_no_object_is_known_the_first_reading_stays(monkeypatch):
+    drawn = render(KEY, 3, 0, 224, 224, FOURTH)
+    monkeypatch.setattr("unlearnable.semantics.reading.known_object", lambda *_: None)
+    reading = read_drawing(drawn)
+    assert reading.object is None
+    assert np.array_equal(reading.ground, read_plane(grey(drawn)).ground)
+
+
+def test_an_object_that_is_lost_in_the_second_reading_is_kept(monkeypatch):
+    known = scene(KEY, 3, FOURTH).object
+    answers = iter((known, None))
+    monkeypatch.setattr("unlearnable.semantics.reading.known_object", lambda *_: next(answers))
+    assert read_drawing(render(KEY, 3, 0, 224, 224, FOURTH)).object == known

@@ -9,8 +9,9 @@ from sklearn.datasets import load_sample_image
 
 from commands import run
 from unlearnable import Key, protect_folder, reveal_folder
+from unlearnable.cli.reveal import objects_in_words
 from unlearnable.folder.manifest import read_manifest
-from unlearnable.semantics.reading import BORDER, read_drawing
+from unlearnable.semantics.reading import BORDER, read_drawing, read_plane
 from unlearnable.semantics.render import FOURTH, THIRD, render, scene
 from unlearnable.semantics.secrets import RenderedSecrets, style_recorded
 from unlearnable.semantics.thumbnails import grey
@@ -49,9 +50,9 @@ def test_drawings_of_one_field_are_clear(side):
 def test_the_object_is_where_the_waves_are_turned_around(label):
     shape = scene(KEY, label, FOURTH)
     drawn = render(KEY, label, 0, 224, 224, FOURTH)
-    assert correlation(read_drawing(drawn).ground, 1 - 2 * shape.object.mask(224, 224)) > 0.6
+    assert correlation(read_plane(grey(drawn)).ground, 1 - 2 * shape.object.mask(224, 224)) > 0.6
     edge = round(BORDER * 224)
-    assert read_drawing(drawn).ground[:edge].mean() > 0.5
+    assert read_plane(grey(drawn)).ground[:edge].mean() > 0.5
 
 
 def test_a_drawing_and_its_negative_have_the_same_object_and_opposite_signs():
@@ -161,6 +162,24 @@ def test_the_command_says_in_how_many_a_drawing_was_read_and_of_what(copies, tmp
     for label in (0, 1):
         assert f"{scene(KEY, label, FOURTH).object.name} (1)" in said
     assert "was read" not in run("reveal", copies / "protected", "--raw", "--out", tmp_path / "b").output
+
+
+@pytest.mark.parametrize(
+    ("read", "said"),
+    [
+        ({}, ""),
+        (
+            {"a": "anchor", "b": None, "c": "anchor"},
+            "in 3 of them a drawing was read: anchor (2), an unknown object (1)",
+        ),
+        (
+            {name: name for name in "abcdefg"},
+            "in 7 of them a drawing was read: a (1), b (1), c (1), d (1), e (1), others (2)",
+        ),
+    ],
+)
+def test_at_most_five_objects_are_named(read, said):
+    assert objects_in_words(read).lstrip("; ") == said
 
 
 def pixels(file):

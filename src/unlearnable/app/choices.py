@@ -12,10 +12,10 @@ STRENGTHS: dict[str, str] = {
     "has 90. A classifier trained on such photographs at 64 px got 76 % of its tests right, and 75 % from clean ones: "
     "this did not stop it.",
     "standard": "No copy scores less than 78, between JPEG 75 and JPEG 90; faint spots or lines can be seen in clear "
-    "skies and on pale, even ground. A classifier trained from scratch on such photographs at 64 px got 21 % of its "
-    "tests right, at most, where clean ones gave 75 %.",
+    "skies and on pale, even ground. A classifier trained from scratch on such photographs at 64 px got about 21 % of "
+    "its tests right in its best epoch, where clean ones gave 75 %.",
     "strong": "No copy scores less than 65, between JPEG 50 and JPEG 75; the change can be seen. The same classifier "
-    "got 16 % right, at most.",
+    "got about 16 % right.",
 }
 PLATFORMS = {
     "": "Anywhere, or not decided (keep the size)",

@@ -73,7 +73,7 @@ def reveal(
     else:
         for name, reason in revelation.skipped.items():
             say(f"skipped {name}: {reason}")
-        say(f"{len(revelation.revealed)} hidden pictures in {out}{_read(revelation.read)}")
+        say(f"{len(revelation.revealed)} hidden pictures in {out}{objects_in_words(revelation.read)}")
         if score := revelation.key_score:
             say(f"{score.verdict} (p = {score.p_value:.4f}, {score.deviations:+.1f} standard deviations)")
     if not revelation.revealed:
@@ -82,11 +82,11 @@ def reveal(
         raise typer.Exit(SKIPPED)
 
 
-def _read(read: dict[str, str | None]) -> str:
+def objects_in_words(read: dict[str, str | None]) -> str:
     """In how many pictures a drawing was read, and of what."""
     if not read:
         return ""
-    objects = Counter(name for name in read.values() if name).most_common()
-    named = ", ".join(f"{name} ({count})" for name, count in objects[:NAMED])
-    more = f", {len(objects) - NAMED} other objects" if len(objects) > NAMED else ""
-    return f"; in {len(read)} of them a drawing was read" + (f": {named}{more}" if named else "")
+    objects = Counter(name or "an unknown object" for name in read.values()).most_common()
+    named = [f"{name} ({count})" for name, count in objects[:NAMED]]
+    others = [f"others ({sum(count for _, count in objects[NAMED:])})"] if len(objects) > NAMED else []
+    return f"; in {len(read)} of them a drawing was read: {', '.join(named + others)}"

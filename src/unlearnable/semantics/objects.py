@@ -23,8 +23,8 @@ SIZES = tuple(np.linspace(*FOURTH.sizes, 7)[1::2])
 ANGLES = tuple(np.linspace(-TILT, TILT, 11)[1::2])
 STEPS = {"angle": 4.0, "size": 0.035, "x": 0.01, "y": 0.01}  # of the first turn further; halved each time
 TURNS = 3
-ALIKE = 0.5  # the least correlation with what is seen
-APART = 0.85  # of what the next glyph leaves unexplained, the best may leave as much
+LIKE = 0.5  # the least correlation with what is seen
+RIVAL = 0.85  # of what correlation 1 lacks with the next glyph, it may lack as much with the best
 BLURRED = 3.0  # px of `SIDE` under a wider Gaussian than which glyphs look alike
 
 Blur = tuple[float, float]  # standard deviation of a Gaussian in px of `SIDE`, down and across
@@ -64,7 +64,7 @@ class _Seen:
         return placed, float(likeness[place, move]), float(likeness[others].max())
 
     def refined(self, silhouette: Silhouette) -> Silhouette:
-        """Turned, stretched and moved in smaller and smaller steps, as long as it becomes more alike."""
+        """Turned, stretched and moved, in three rounds of smaller and smaller steps, wherever it becomes more alike."""
         best, most = silhouette, self.likeness(silhouette)
         for turn in range(TURNS):
             for (name, step), sign in product(STEPS.items(), (-1, 1)):
@@ -75,10 +75,10 @@ class _Seen:
 
 
 def known_object(ground: Mask, pixels: float) -> Silhouette | None:
-    """The object that a ground shows; None where no glyph stands out, or all are too blurred (below about 112 px).
+    """The object that a ground shows; None where no glyph stands out, or all are too blurred (sides below 112 px).
 
     Args:
-        ground: how surely there is ground (1) or object (-1).
+        ground: how surely there is ground (1) or object (-1), (h, w).
         pixels: standard deviation of the Gaussian under which it was read.
 
     Examples:
@@ -93,9 +93,8 @@ def known_object(ground: Mask, pixels: float) -> Silhouette | None:
     if max(seen.blur) > BLURRED:
         return None
     nearest, likeness, rival = seen.nearest()
-    if likeness < ALIKE or 1 - likeness > APART * (1 - rival):
-        return None
-    return seen.refined(nearest)
+    stands_out = likeness >= LIKE and 1 - likeness <= RIVAL * (1 - rival)
+    return seen.refined(nearest) if stands_out else None
 
 
 @cache

@@ -35,7 +35,7 @@ class Reading:
         woven: their sum, (h, w), of mean square 1.
         ground: how surely there is ground (1) or object (-1), (h, w); as it is drawn where the object is known.
         sign: of the whole: a picture carries a drawing or its negative.
-        clarity: how many times as strong as any other field these are.
+        clarity: how many times as strong as any other field those are that were found first.
         object: of the catalogue; None where none was known again.
     """
 

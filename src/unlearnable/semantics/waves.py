@@ -21,7 +21,8 @@ from unlearnable.semantics.thumbnails import middle
 ALIKE = 0.03  # by how much lengths of two fields of one drawing may seem to differ
 SOUGHT = 0.6  # of the slowest wave: smoothed over as much a field is found
 SURE = 2.0  # the same, once it is known where the waves are turned around
-WEAK, APART = 0.1, 1.5  # a second field that is found then: of the best one's strength, and of any other's
+SECOND, SIDE = 0.1, 224  # a weaker field then has as much of the best one's strength on pictures of as many px,
+RIVAL = 1.5  # on smaller ones more; and as many times that of any other
 RINGS = 3  # an octave of lengths, in each of which waves are compared with what is usual there
 FINER = 2  # lengths that are tried, from one wave across the picture to the next
 STRIP = 8  # times as long as it is wide a picture is looked at, at most, to find its waves
@@ -32,7 +33,7 @@ Left = tuple[Int[ndarray, "_"], Float[ndarray, "_"]]  # steps of a spectrum, and
 
 @dataclass(frozen=True)
 class Candidate:
-    """A field at the lengths at which it is strongest in a picture.
+    """A field at lengths that a key may have given it.
 
     Attributes:
         field: index into `FIELDS`.
@@ -64,7 +65,7 @@ def repeating(plane: Float[ndarray, "h w"]) -> tuple[list[Candidate], float]:
 
     The strongest alone, or it and the next that one drawing can have beside it; whichever stands out more.
     """
-    best, *others = _strongest(_tried(plane[middle(plane.shape, STRIP * min(plane.shape))], SOUGHT))
+    best, *others = _strongest(_tried(plane, SOUGHT))
     alone = [best], best.strength / max(others[0].strength, 1e-9)
     second = next((other for other in others if other.fits(best)), None)
     if second is None:
@@ -76,11 +77,12 @@ def repeating(plane: Float[ndarray, "h w"]) -> tuple[list[Candidate], float]:
 
 def repeating_upright(plane: Float[ndarray, "h w"]) -> list[Candidate]:
     """The fields that repeat over such a plane in which waves that were turned around have been turned back."""
-    tried = _tried(plane[middle(plane.shape, STRIP * min(plane.shape))], SURE)
+    tried = _tried(plane, SURE)
     best = max(tried, key=lambda one: one.strength)
     others = _strongest(one for one in tried if one.field != best.field and one.fits(best))
     second, rival = (one.strength for one in others[:2])
-    return [best, others[0]] if second > max(WEAK * best.strength, APART * rival) else [best]
+    least = SECOND * SIDE / math.sqrt(plane.size) * best.strength
+    return [best, others[0]] if second > max(least, RIVAL * rival) else [best]
 
 
 def whitened(plane: Float[ndarray, "h w"]) -> Float[ndarray, "h w"]:
@@ -99,6 +101,7 @@ def whitened(plane: Float[ndarray, "h w"]) -> Float[ndarray, "h w"]:
 
 def _tried(plane: Float[ndarray, "h w"], over: float) -> list[Candidate]:
     """Every field at all lengths that a key may have given it, smoothed over so much of the slowest wave."""
+    plane = plane[middle(plane.shape, STRIP * min(plane.shape))]
     height, width = plane.shape
     slowest = slowest_wave(height, width, FOURTH)
     spectrum = _around_the_middle(plane)
