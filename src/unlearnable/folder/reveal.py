@@ -147,7 +147,7 @@ def reveal_folder(
             number = numbers.get((root / name).relative_to(destination or root).as_posix())
             ways = ways_of(photo, sizes) if number is None else {"": working_picture(photo, recorded_size)}
             found = {way: reveal_secret(hider, working) for way, working in ways.items()}
-            drawing = _clearest(found.values(), CLEAR if number is None or not own else 1) if readable else None
+            drawing = _clearest(found.values(), number is not None and own) if readable else None
             _save(drawing.picture() if drawing else next(iter(found.values())), target)
             revealed[name] = str(target)
             if drawing:
@@ -169,10 +169,13 @@ def _common_shapes(entries: Iterable[ManifestEntry]) -> list[Shape]:
     return [shape for shape, _ in shapes.most_common(MOST_SHAPES)]
 
 
-def _clearest(revealed: Iterable[UInt8[ndarray, "3 _ _"]], clarity: float) -> Reading | None:
-    """The drawing that stands out most in what was taken out of a picture in several ways."""
-    drawings = filter(None, (read_drawing(picture, clarity) for picture in revealed))
-    return max(drawings, key=lambda drawing: drawing.clarity, default=None)
+def _clearest(revealed: Iterable[UInt8[ndarray, "3 _ _"]], hidden: bool) -> Reading | None:
+    """The drawing that stands out most in what was taken out of a picture in several ways.
+
+    Where nobody knows that one is hidden, it has to be clear, and its object to be known again.
+    """
+    drawings = filter(None, (read_drawing(picture, 1 if hidden else CLEAR) for picture in revealed))
+    return max((one for one in drawings if hidden or one.object), key=lambda one: one.clarity, default=None)
 
 
 def _save(secret: UInt8[ndarray, "3 h w"], target: Path) -> None:
