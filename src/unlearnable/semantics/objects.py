@@ -21,10 +21,10 @@ SIDE = 48  # px to which pictures are brought
 MOVED = 3  # of them, by how much at most a glyph is moved from the middle
 SIZES = tuple(np.linspace(*FOURTH.sizes, 7)[1::2])
 ANGLES = tuple(np.linspace(-TILT, TILT, 11)[1::2])
-STEPS = {"angle": 4.0, "size": 0.035, "x": 0.01, "y": 0.01}  # of the first turn further; halved each time
-TURNS = 3
+STEPS = {"angle": 4.0, "size": 0.035, "x": 0.01, "y": 0.01}  # of the first round further; halved each time
+ROUNDS = 3
 LIKE = 0.5  # the least correlation with what is seen
-RIVAL = 0.85  # of what correlation 1 lacks with the next glyph, it may lack as much with the best
+RIVAL = 0.85  # of what the correlation with the next glyph lacks to 1, that with the best may lack as much
 BLURRED = 3.0  # px of `SIDE` under a wider Gaussian than which glyphs look alike
 
 Blur = tuple[float, float]  # standard deviation of a Gaussian in px of `SIDE`, down and across
@@ -66,9 +66,9 @@ class _Seen:
     def refined(self, silhouette: Silhouette) -> Silhouette:
         """Turned, stretched and moved, in three rounds of smaller and smaller steps, wherever it becomes more alike."""
         best, most = silhouette, self.likeness(silhouette)
-        for turn in range(TURNS):
+        for done in range(ROUNDS):
             for (name, step), sign in product(STEPS.items(), (-1, 1)):
-                changed = replace(best, **{name: getattr(best, name) + sign * step / 2**turn})
+                changed = replace(best, **{name: getattr(best, name) + sign * step / 2**done})
                 if (likeness := self.likeness(changed)) > most:
                     best, most = changed, likeness
         return best
