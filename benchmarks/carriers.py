@@ -14,7 +14,6 @@ Few pictures and epochs, one seed: a comparison, not a result.
 """
 
 import argparse
-import json
 import math
 import time
 from dataclasses import asdict, replace
@@ -24,6 +23,7 @@ from typing import Literal
 
 import torch
 from jaxtyping import Float
+from lines import Lines
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -42,7 +42,6 @@ from unlearnable.options import NonNegativeFloat, PositiveFloat, PositiveInt
 from unlearnable.protections.base import protection_named
 from unlearnable.protections.learnt import Learnt
 from unlearnable.registry import Registry
-from unlearnable.storage.atomic import write
 from unlearnable.training.loop import fit
 from unlearnable.training.recipes import recipe_named
 from unlearnable.victims.architectures import victim_named
@@ -248,11 +247,11 @@ def main() -> None:
     train, test = load(f"{of},split=train,fraction={options.fraction}"), load(f"{of},split=val,fraction=1")
     made = cache(lambda part: CARRIERS.make(part).changes(train))
     recipe = replace(recipe_named("quick"), epochs=options.epochs, long_epochs=0)
-    lines = json.loads(options.out.read_text()) if options.out.exists() else []
+    lines = Lines(options.out)
     for spec in ("", *options.carriers):
         what = {"carrier": spec, "fraction": options.fraction, "epochs": options.epochs}
         what |= {"target": options.ssimulacra2} if spec else {}
-        todo = [way for way in options.ways if not any(line | what | {"way": way} == line for line in lines)]
+        todo = [way for way in options.ways if not lines.has(what | {"way": way})]
         if not todo:
             continue
         data = train
@@ -265,9 +264,7 @@ def main() -> None:
             start = time.perf_counter()
             done = fit(victim_named("resnet9"), data, test, countermeasure_named(way), recipe, seed=0)
             measured = {"way": way, "peak": round(done.peak, 4), "final": round(done.final, 4)}
-            lines.append(what | measured | {"seconds": round(time.perf_counter() - start)})
-            print(json.dumps(lines[-1]), flush=True)
-            write(options.out, json.dumps(lines, indent=1) + "\n")
+            lines.add(what | measured | {"seconds": round(time.perf_counter() - start)})
 
 
 if __name__ == "__main__":

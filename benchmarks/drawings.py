@@ -9,18 +9,17 @@ test accuracy; all of them in the file, a line as soon as it is measured, and th
 """
 
 import argparse
-import json
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+
+from lines import Lines
 
 from unlearnable.countermeasures import countermeasure_named
 from unlearnable.datasets import load
 from unlearnable.images.imageset import ImageSet
 from unlearnable.protections.base import protection_named
 from unlearnable.semantics.render import FOURTH, STYLES
-from unlearnable.storage.atomic import write
 from unlearnable.storage.provenance import __version__
 from unlearnable.training.loop import fit
 from unlearnable.training.recipes import recipe_named
@@ -29,7 +28,7 @@ from unlearnable.victims.architectures import victim_named
 PROTECTION, RECIPE = "deep_hiding:strength=standard", "quick:epochs=12,long_epochs=0"
 
 
-def parts(text: str) -> dict[str, Any]:
+def parts(text: str) -> dict[str, float]:
     """``growth=0.15,stretch=0.2`` as attributes of a style, of those that are one number."""
     return {name: float(value) for name, _, value in (part.partition("=") for part in text.split(",") if part)}
 
@@ -56,22 +55,20 @@ def main() -> None:
         load(f"imagenet:root={options.photos},split={split},classes=10,fraction={fraction},size=224")
         for split, fraction in (("train", options.fraction), ("val", "1"))
     )
-    lines = json.loads(options.out.read_text()) if options.out.exists() else []
+    lines = Lines(options.out)
     made = lru_cache(1)(lambda changed: published(train, changed))
     for changed in options.styles:
         for way in options.ways:
             for seed in range(options.seeds):
                 what = {"style": changed, "fraction": options.fraction, "way": way, "seed": seed}
                 what["unlearnable"] = __version__
-                if any(line | what == line for line in lines):
+                if lines.has(what):
                     continue
                 pictures = made(changed)
                 rms = (pictures.images.float() - train.images.float()).square().mean().sqrt().item()
                 victim, recipe = victim_named("resnet9"), recipe_named(RECIPE)
                 done = fit(victim, pictures, test, countermeasure_named(way), recipe, seed=seed)
-                lines.append(what | {"rms": round(rms, 2), "final": round(done.final, 4), "peak": round(done.peak, 4)})
-                print(json.dumps(lines[-1]), flush=True)
-                write(options.out, json.dumps(lines, indent=1) + "\n")
+                lines.add(what | {"rms": round(rms, 2), "final": round(done.final, 4), "peak": round(done.peak, 4)})
 
 
 if __name__ == "__main__":

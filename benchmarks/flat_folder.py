@@ -11,7 +11,6 @@ of the training, of which `--seeds` says how many.
 """
 
 import argparse
-import json
 import time
 from collections import Counter
 from dataclasses import asdict, replace
@@ -22,6 +21,7 @@ from statistics import mean
 
 import numpy as np
 import torch
+from lines import Lines
 
 from unlearnable.bench.sets import SetQuality
 from unlearnable.compute.devices import best_device, name_of
@@ -121,20 +121,18 @@ def main() -> None:
     options = parser.parse_args()
     of = f"imagenet:root={options.photos},classes=10,size=224"
     train, test = load(f"{of},split=train,fraction={options.fraction}"), load(f"{of},split=val,fraction=1")
-    lines = json.loads(options.out.read_text()) if options.out.exists() else []
+    lines = Lines(options.out)
     for way in options.ways:
         what = {"way": way, "strength": options.strength, "fraction": options.fraction, "version": __version__}
         seeds = [{"seed": seed} for seed in range(options.seeds)]
-        if not (todo := [seed for seed in seeds if not any(line | what | seed == line for line in lines)]):
+        if not (todo := [seed for seed in seeds if not lines.has(what | seed)]):
             continue
         published, done = protected(train, way, options.strength)
         for seed in todo:
             start = time.perf_counter()
             found = done | trained(published, test, **seed) | {"seconds": round(time.perf_counter() - start)}
-            lines.append(what | seed | found | {"device": name_of(best_device())})
-            print(json.dumps(lines[-1]), flush=True)
-            write(options.out, json.dumps(lines, indent=1) + "\n")
-            write(options.out.with_suffix(".md"), table(lines))
+            lines.add(what | seed | found | {"device": name_of(best_device())})
+            write(options.out.with_suffix(".md"), table(lines.measured))
 
 
 if __name__ == "__main__":

@@ -77,9 +77,8 @@ def make_pictures(photos: Path, folder: Path, count: int, case: Case) -> None:
         with Image.open(photos / name) as opened:
             picture = ImageOps.fit(opened.convert("L" if case.grey else "RGB"), size, Image.Resampling.BICUBIC)
         class_name, _, file = name.partition("/")
-        target = (folder / (class_name if case.parts == 1 else f"{class_name}{place % case.parts}") / file).with_suffix(
-            ".png"
-        )
+        part = str(place % case.parts) if case.parts > 1 else ""
+        target = (folder / (class_name + part) / file).with_suffix(".png")
         target.parent.mkdir(parents=True, exist_ok=True)
         picture.save(target)
 

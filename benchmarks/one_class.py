@@ -10,12 +10,12 @@ A line is there as soon as it is measured, and the same command goes on from the
 """
 
 import argparse
-import json
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
+from lines import Lines
 
 from unlearnable.bench.sets import SetQuality
 from unlearnable.compute.devices import best_device, name_of
@@ -23,7 +23,6 @@ from unlearnable.countermeasures import countermeasure_named
 from unlearnable.datasets import load
 from unlearnable.images.imageset import ImageSet
 from unlearnable.protections import protection_named
-from unlearnable.storage.atomic import write
 from unlearnable.storage.provenance import __version__
 from unlearnable.training.loop import fit
 from unlearnable.training.recipes import recipe_named
@@ -56,11 +55,11 @@ def main() -> None:
     options = parser.parse_args()
     of = f"imagenet:root={options.photos},classes=10,size=224"
     train, test = load(f"{of},split=train,fraction={options.fraction}"), load(f"{of},split=val,fraction=1")
-    lines = json.loads(options.out.read_text()) if options.out.exists() else []
+    lines = Lines(options.out)
     for name in options.protections:
         for label in options.classes:
             what = {"protection": name, "class": label, "fraction": options.fraction, "version": __version__}
-            todo = [way for way in options.ways if not any(line | what | {"way": way} == line for line in lines)]
+            todo = [way for way in options.ways if not lines.has(what | {"way": way})]
             if not todo:
                 continue
             data, done = published(train, label, name)
@@ -72,9 +71,7 @@ def main() -> None:
                     what | done | {"way": way, "recall": round(float(right[label] / found.confusion[label].sum()), 4)}
                 )
                 line |= {"accuracy": round(found.final, 4), "seconds": round(time.perf_counter() - start)}
-                lines.append(line | {"device": name_of(best_device())})
-                print(json.dumps(lines[-1]), flush=True)
-                write(options.out, json.dumps(lines, indent=1) + "\n")
+                lines.add(line | {"device": name_of(best_device())})
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ JSON object a line of the file; a line is there as soon as it is measured, and t
 """
 
 import argparse
-import json
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -21,6 +20,7 @@ import torch
 import yaml
 from carriers import HALVINGS, STRONGEST, WEAKEST, published, seen, whole
 from jaxtyping import Float
+from lines import Lines
 from torch import Tensor
 
 from unlearnable.compute.devices import best_device
@@ -32,7 +32,6 @@ from unlearnable.images.imageset import ImageSet
 from unlearnable.images.ssimulacra2 import Ssimulacra2
 from unlearnable.keys import Key
 from unlearnable.protections.base import protection_named
-from unlearnable.storage.atomic import write
 from unlearnable.storage.provenance import __version__
 from unlearnable.training.countermeasure import Knowledge
 from unlearnable.training.loop import fit
@@ -99,11 +98,11 @@ def main() -> None:
     if options.hidden:
         hidden = scaled(protection_named("deep_hiding").changes(few, 0), 1)
         hidden *= strengths(few, hidden, options.hidden, torch.zeros(()))[:, None, None, None]
-    lines = json.loads(options.out.read_text()) if options.out.exists() else []
+    lines = Lines(options.out)
     for way in (None, *options.ways):
         what = {"way": way, "each": options.each, "target": options.ssimulacra2, "hidden": options.hidden}
         what |= {"version": __version__}
-        if any(line | what == line for line in lines):
+        if lines.has(what):
             continue
         start, made = time.perf_counter(), few
         if way is not None:
@@ -114,9 +113,7 @@ def main() -> None:
             times = strengths(few, change, options.ssimulacra2, hidden)
             made = published(few, change * times[:, None, None, None] + hidden, 1)
             what |= {"rms": round(float(times.mean()), 2), "visibility": asdict(seen(few, made))}
-        lines.append(what | judged(judge, made, test, pairs))
-        print(json.dumps(lines[-1]), flush=True)
-        write(options.out, json.dumps(lines, indent=1) + "\n")
+        lines.add(what | judged(judge, made, test, pairs))
 
 
 if __name__ == "__main__":

@@ -10,11 +10,11 @@ line as soon as it is measured, and the same command goes on from there.
 """
 
 import argparse
-import json
 import math
 from functools import cache
 from pathlib import Path
 
+from lines import Lines
 from torch import Tensor
 
 from unlearnable.countermeasures import countermeasure_named
@@ -23,7 +23,6 @@ from unlearnable.hiding.targeting import scaled
 from unlearnable.images.budget import Budget
 from unlearnable.images.imageset import ImageSet
 from unlearnable.protections.base import protection_named
-from unlearnable.storage.atomic import write
 from unlearnable.storage.provenance import __version__
 from unlearnable.training.loop import fit
 from unlearnable.training.recipes import recipe_named
@@ -59,20 +58,18 @@ def main() -> None:
         load(f"cifar10:root={options.cifar10},split={split},per_class={count}")
         for split, count in (("train", 1000), ("test", 200))
     )
-    lines = json.loads(options.out.read_text()) if options.out.exists() else []
+    lines = Lines(options.out)
     made = cache(lambda name: published(train, name))
     for name in options.sets:
         for spec in options.countermeasures:
             what = {"set": name, "countermeasure": spec, "unlearnable": __version__}
-            if any(line | what == line for line in lines):
+            if lines.has(what):
                 continue
             rms = (made(name).images.float() - train.images.float()).square().mean().sqrt().item()
             done = fit(
                 victim_named("resnet9"), made(name), test, countermeasure_named(spec), recipe_named("quick"), seed=0
             )
-            lines.append(what | {"rms": round(rms, 2), "final": round(done.final, 4), "peak": round(done.peak, 4)})
-            print(json.dumps(lines[-1]), flush=True)
-            write(options.out, json.dumps(lines, indent=1) + "\n")
+            lines.add(what | {"rms": round(rms, 2), "final": round(done.final, 4), "peak": round(done.peak, 4)})
 
 
 if __name__ == "__main__":
