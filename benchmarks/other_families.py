@@ -9,11 +9,11 @@ line of the file, with the accuracy on test pictures; a network whose file of we
 """
 
 import argparse
-import json
 import time
 from pathlib import Path
 
 import torch
+from lines import Lines
 
 from unlearnable.compute.devices import best_device, name_of
 from unlearnable.countermeasures import countermeasure_named
@@ -21,7 +21,6 @@ from unlearnable.datasets import load
 from unlearnable.datasets.imagenet import ImageNet
 from unlearnable.images.decode import square, stacked
 from unlearnable.images.imageset import ImageSet
-from unlearnable.storage.atomic import write
 from unlearnable.storage.provenance import __version__
 from unlearnable.training.loop import fit
 from unlearnable.training.recipes import recipe_named
@@ -57,7 +56,7 @@ def main() -> None:
     options.weights.mkdir(parents=True, exist_ok=True)
     train = unpublished(options.photos)
     test = load(f"imagenet:root={options.photos},classes=10,size={SIDE},split=val,fraction=1")
-    lines = json.loads(options.out.read_text()) if options.out.exists() else []
+    lines = Lines(options.out)
     for family in options.families:
         file = options.weights / f"{family}.safetensors"
         if file.exists():
@@ -68,9 +67,7 @@ def main() -> None:
         save_weights(trained.model, file, train.classes)
         line = {"family": family, "victim": victim, "recipe": recipe, "pictures": len(train), "side": SIDE}
         line |= {"accuracy": round(trained.final, 4), "seconds": round(time.perf_counter() - start)}
-        lines.append(line | {"version": __version__, "device": name_of(best_device())})
-        print(json.dumps(lines[-1]), flush=True)
-        write(options.out, json.dumps(lines, indent=1) + "\n")
+        lines.add(line | {"version": __version__, "device": name_of(best_device())})
 
 
 if __name__ == "__main__":

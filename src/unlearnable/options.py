@@ -22,6 +22,8 @@ Platform = Literal["instagram", "x", "facebook", "bluesky", "mastodon", "wordpre
 Strength = Literal["light", "standard", "strong", "full"]  # how much of a budget is spent where people would see it
 Per = Literal["class", "sample"]  # whether the pictures of a class share one secret
 
+QUERIES, LEVEL = 3000, 0.01  # of an accusation: pictures that a model is shown, at most; the p-value to be reached
+
 PositiveInt = Annotated[int, Ge(1)]
 NonNegativeInt = Annotated[int, Ge(0)]
 OddInt = Annotated[int, Ge(1), Predicate(odd)]  # side of a kernel that has a centre

@@ -21,11 +21,10 @@ from unlearnable.compute.devices import device_named
 from unlearnable.images.encode import encode_photo
 from unlearnable.images.photos import Photo
 from unlearnable.keys import Key
+from unlearnable.options import LEVEL, QUERIES
 from unlearnable.semantics.secrets import RENDER
 from unlearnable.storage.atomic import PARTIAL
 from unlearnable.storage.provenance import __version__
-
-QUERIES, LEVEL = 3000, 0.01
 
 
 def make_probes(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from unlearnable.accuse.answers import Answers
 from unlearnable.accuse.judge import Judgement, judge_answers, read_mapping
-from unlearnable.accuse.make import QUERIES, make_probes, probes_of
+from unlearnable.accuse.make import make_probes, probes_of
 from unlearnable.accuse.page import PAGE, write_judgement
 from unlearnable.accuse.sealed import PICTURES, SEALED, TEMPLATE, Sealed
 from unlearnable.accuse.suspects import Suspect, suspect_named
@@ -14,6 +14,7 @@ from unlearnable.accuse.words import headline
 from unlearnable.app.form import Form
 from unlearnable.app.jobs import Job
 from unlearnable.app.session import Session
+from unlearnable.options import QUERIES
 
 STEPS = ("probe", "judge", "model")
 

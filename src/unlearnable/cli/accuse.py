@@ -17,6 +17,7 @@ from unlearnable.cli.console import (
     say,
     stages,
 )
+from unlearnable.options import LEVEL, QUERIES
 
 if TYPE_CHECKING:
     from unlearnable.accuse.judge import Judgement
@@ -56,8 +57,8 @@ def probe(
     out: Annotated[Path, typer.Option(help="New folder for the probes.")],
     key: OwnersKey = None,
     originals: Originals = None,
-    queries: Queries = 3000,
-    level: Level = 0.01,
+    queries: Queries = QUERIES,
+    level: Level = LEVEL,
     secrets: SecretsOption = "render",
     weights: Weights = None,
     device: Device = None,
@@ -134,8 +135,8 @@ def model(
     mean: Annotated[str, typer.Option(help="Of an ONNX model: subtracted from values of 0 to 1; one, or R,G,B.")] = "0",
     std: Annotated[str, typer.Option(help="The same, by which they are divided; 0.00392157 for values to 255.")] = "1",
     mapping: MappingFile = None,
-    queries: Queries = 3000,
-    level: Level = 0.01,
+    queries: Queries = QUERIES,
+    level: Level = LEVEL,
     secrets: SecretsOption = "render",
     weights: Weights = None,
     device: Device = None,
