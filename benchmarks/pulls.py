@@ -5,10 +5,11 @@
 Each way changes the same photographs against one network, EfficientNet-Lite0, and is judged by another, Lite2: how much
 nearer than to their own class's centre their features are to the other's (cosine of standardised features: below zero
 the own one is nearer, and a clean picture's stands in the first line), the share of pictures for which that is so, and
-what a linear probe that was fitted on them gets of clean test pictures; as published, and after JPEG 75 and 50. All
-ways get the strength at which SSIMULACRA2 of each picture is `--ssimulacra2`; with `--hidden` a picture is hidden
-first, up to that score. Lite1, which tests the carrier, is not looked at: what is chosen here is chosen without it. One
-JSON object a line of the file; a line is there as soon as it is measured, and the same command goes on from there.
+what a linear probe that was fitted on them gets of clean test pictures; as published, and after JPEG 80, 75, 70 and
+50. All ways get the strength at which SSIMULACRA2 of each picture is `--ssimulacra2`; with `--hidden` a picture is
+hidden first, up to that score. Lite1, which tests the carrier, is not looked at: what is chosen here is chosen without
+it. One JSON object a line of the file; a line is there as soon as it is measured, and the same command goes on from
+there.
 """
 
 import argparse
@@ -41,6 +42,7 @@ from unlearnable.victims.architectures import victim_named
 ASKED, JUDGE = SURROGATES
 LOOKED_AT = 32  # pictures of each class, by which networks know where it lies
 TARGET = 78.0  # SSIMULACRA2 of each copy
+QUALITIES = (80, 75, 70, 50)  # of JPEG
 TESTED = 20  # clean pictures of each class on which a probe is tested
 
 
@@ -64,7 +66,7 @@ def strengths(data: ImageSet, change: Float[Tensor, "n 3 h w"], target: float, b
 def judged(judge: Surrogate, made: ImageSet, test: ImageSet, pairs: Tensor) -> dict[str, dict[str, float]]:
     """Mean margin, share of pictures beyond the middle, and what a probe gets, by what happened to the pictures."""
     found = {}
-    for handling in ("vanilla", "jpeg:quality=75", "jpeg:quality=50"):
+    for handling in ("vanilla", *(f"jpeg:quality={quality}" for quality in QUALITIES)):
         way = countermeasure_named(f"{handling}+probe:weights={JUDGE}")
         handled = way.purify(made, Knowledge())
         directions = judge.standardised(features_of_all(judge.model, handled.images, judge.centres.device)).cpu()

@@ -27,7 +27,7 @@ from unlearnable.hiding.surrogates import (
     network_named,
     resized,
 )
-from unlearnable.hiding.targeting import RADIUS, Targeting, on_its_way, pairs_of, scaled
+from unlearnable.hiding.targeting import NEVER, RADIUS, Targeting, on_its_way, pairs_of, scaled
 from unlearnable.keys import Key
 from unlearnable.protections import protection_named
 from unlearnable.victims.architectures import victim_named
@@ -136,11 +136,12 @@ def test_features_count_by_how_little_they_differ_within_classes(network, pictur
     assert not found.centres[-1].any()
 
 
-def test_the_change_is_grey_and_keeps_its_radius(surrogate, pictures):
-    change = pulled(surrogate, pictures)
+@pytest.mark.parametrize(("outliving", "most"), [(NEVER, RADIUS + 1e-3), (75, RADIUS * 1.1)])
+def test_the_change_is_grey_and_keeps_its_radius(surrogate, pictures, outliving, most):
+    change = pulled(surrogate, pictures, outliving=outliving)
     assert change.shape == pictures[0].shape
     rms = change.square().mean((1, 2, 3)).sqrt()
-    assert torch.all(rms <= RADIUS + 1e-3)
+    assert torch.all(rms <= most)
     assert rms.mean() > RADIUS / 2
     assert torch.equal(change[:, 0], change[:, 2])
     assert torch.equal(change[:, 0], change[:, 1])

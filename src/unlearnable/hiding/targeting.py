@@ -19,15 +19,16 @@ from unlearnable.compute.devices import at_once
 from unlearnable.hiding.masking import PLANES_POWER, Plane, activity
 from unlearnable.hiding.surrogates import Features, Labels, Squares, resized
 from unlearnable.images.imageset import Images, Images8
-from unlearnable.images.jpeg import jpeg
+from unlearnable.images.jpeg import jpeg, lifted
 from unlearnable.keys import Key
-from unlearnable.options import BelowOne, NonNegativeFloat, PositiveFloat, PositiveInt
+from unlearnable.options import BelowOne, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 RADIUS = 3.0  # RMS in grey levels for which the steps are made: about what people let pass
 TOGETHER = 16 * 224 * 224  # pixels of pictures that are changed together
 PART = 0.8  # of the side, that is seen at least
 COMPRESSED = 0.5  # how often JPEG comes first
 QUALITIES = (40, 90)
+NEVER = 0  # no quality at all
 
 Changes = Float[Tensor, "n 3 h w"]
 Pairs = Int64[Tensor, " classes"]
@@ -62,6 +63,8 @@ class Targeting:
         momentum: part of the last step that goes into the next.
         push: how much it counts to be far from the own class, where to be near the other counts 1.
         power: of the mask (`masking.activity`).
+        outliving: quality of a JPEG in the picture's own blocks that is to take nothing back of the change
+            (`images.jpeg.lifted`), or `NEVER`.
     """
 
     surrogates: Sequence[Answering]
@@ -72,9 +75,10 @@ class Targeting:
     momentum: BelowOne = 0.8
     push: NonNegativeFloat = 2.0
     power: NonNegativeFloat = PLANES_POWER
+    outliving: NonNegativeInt = 75  # as many programs write
 
     def __call__(self, covers: Images8, hidden: Changes, labels: Labels) -> Changes:
-        """What to add to pictures in which something is hidden, in grey levels, at an RMS of `RADIUS` at most.
+        """What to add to pictures in which something is hidden, in grey levels, at an RMS of about `RADIUS` at most.
 
         Args:
             covers: the pictures.
@@ -94,15 +98,19 @@ class Targeting:
         for step in range(self.steps):
             surrogate = self.surrogates[step % len(self.surrogates)]
             plane.requires_grad_()
-            change = _masked(plane, mask) * (RADIUS / 255)
+            change = self._change(plane, mask) / 255
             found = surrogate.directions(on_its_way((covered + change).clamp(0, 1), generator, surrogate.sizes))
             # Nearer to the other class's centre, further from the own; a batch's sum keeps its pictures apart.
             loss = (found * (self.push * surrogate.centres[labels] - surrogate.centres[self.pairs[labels]])).sum()
             (gradient,) = torch.autograd.grad(loss, plane)
             speed = self.momentum * speed + _unit(gradient)
             plane = plane.detach() - self.stride * _unit(speed)
-        change = _masked(plane.detach(), mask) * RADIUS
-        return change.cpu().expand_as(covers)
+        return self._change(plane.detach(), mask).cpu().expand_as(covers)
+
+    def _change(self, plane: Plane, mask: Plane) -> Plane:
+        """What a plane adds to all three colours, in grey levels."""
+        change = _masked(plane, mask) * RADIUS
+        return change if self.outliving == NEVER else lifted(change, self.outliving)
 
 
 def scaled(changes: Changes, radius: float) -> Changes:

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from unlearnable.images.imageset import LUMA, Images
 
 BLOCK = 8
+WORTH, KEPT = 0.35, 0.65  # of a step; half a step is what rounding takes back
 LUMA_TABLE = (
     (16, 11, 10, 16, 24, 40, 51, 61),
     (12, 12, 14, 19, 26, 58, 60, 55),
@@ -49,15 +50,45 @@ def jpeg(pictures: Images, qualities: Int64[Tensor, " n"]) -> Images:
     return decoded[..., :height, :width].clamp(0, 255) / 255
 
 
+def lifted(change: Float[Tensor, "n 1 h w"], quality: int) -> Float[Tensor, "n 1 h w"]:
+    """A change of luma, in grey levels, that JPEG's rounding does not take back; the gradient passes straight through.
+
+    A picture that JPEG has written lies on its steps, and of any other most coefficients are rounded to zero: there
+    all that is less than half a step is lost. What is at least `WORTH` of a step becomes at least `KEPT` of it; the
+    rest stays, for who compresses otherwise.
+
+    Args:
+        change: laid on the blocks of the picture.
+        quality: of the JPEG, from 1 to 100.
+    """
+    height, width = change.shape[-2:]
+    steps = _table(LUMA_TABLE, torch.full((len(change),), quality, device=change.device))[:, None, None, None]
+    coefficients = _coefficients(F.pad(change, (0, -width % BLOCK, 0, -height % BLOCK)))
+    kept = coefficients.sign() * coefficients.abs().maximum(KEPT * steps)
+    kept = torch.where(coefficients.abs() >= WORTH * steps, kept, coefficients)
+    return _from_coefficients(coefficients + (kept - coefficients).detach())[..., :height, :width]
+
+
 def _quantised(plane: Float[Tensor, "n c h w"], table: Float[Tensor, "n 8 8"]) -> Float[Tensor, "n c h w"]:
     """Round the cosine coefficients of every block to multiples of the table."""
-    count, channels, height, width = plane.shape
-    basis, steps = _cosines().to(plane.device), table[:, None, None, None]
-    blocks = plane.reshape(count, channels, height // BLOCK, BLOCK, width // BLOCK, BLOCK).transpose(3, 4)
-    coefficients = basis @ blocks @ basis.T
+    coefficients, steps = _coefficients(plane), table[:, None, None, None]
     rounded = (coefficients / steps).round() * steps
-    blocks = basis.T @ (coefficients + (rounded - coefficients).detach()) @ basis
-    return blocks.transpose(3, 4).reshape(plane.shape)
+    return _from_coefficients(coefficients + (rounded - coefficients).detach())
+
+
+def _coefficients(plane: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c rows columns 8 8"]:
+    """The cosine coefficients of every block; sides must be whole blocks."""
+    count, channels, height, width = plane.shape
+    blocks = plane.reshape(count, channels, height // BLOCK, BLOCK, width // BLOCK, BLOCK).transpose(3, 4)
+    basis = _cosines().to(plane.device)
+    return basis @ blocks @ basis.T
+
+
+def _from_coefficients(coefficients: Float[Tensor, "n c rows columns 8 8"]) -> Float[Tensor, "n c h w"]:
+    basis = _cosines().to(coefficients.device)
+    blocks = basis.T @ coefficients @ basis
+    count, channels, rows, columns = blocks.shape[:4]
+    return blocks.transpose(3, 4).reshape(count, channels, rows * BLOCK, columns * BLOCK)
 
 
 def _table(base: tuple[tuple[int, ...], ...], qualities: Int64[Tensor, " n"]) -> Float[Tensor, "n 8 8"]:

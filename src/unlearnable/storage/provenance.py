@@ -10,7 +10,7 @@ from pathlib import Path
 PACKAGES = ("torch", "torchvision", "kornia", "timm", "pillow", "numpy")  # that a result depends on
 _installed = cache(version)  # reads a file each time
 
-__version__ = "0.4.0"
+__version__ = "0.5.0"
 
 
 def check_files(files: Iterable[Path], of: object) -> None:
