@@ -24,7 +24,8 @@ out = Path(sys.argv[1] if len(sys.argv) > 1 else "accuse_digits_example")
 digits = out / "samples" / "digits"
 sample_pictures(out / "samples")
 if not (out / "digits" / "report.json").exists():
-    # Nobody looks at 16 px, so all of the budget; dealt in order, as keys that look at pictures agree on most of these.
+    # Nobody looks at 16 px: all of the budget. Dealt by what such pictures look like, nearly all keys would agree, and
+    # the owner's could not be told from decoys: they are dealt in order.
     protect_folder(digits / "train", out / "digits", key=out / "key", strength="full", deal="order")
 shutil.rmtree(out / "accusation", ignore_errors=True)
 
@@ -32,7 +33,7 @@ test = load(f"folder:path={digits / 'test'},size=16")
 victim, recipe = victim_named("resnet9:width=8"), recipe_named("quick:epochs=18")
 probes = out / "accusation" / "probes"
 probes.parent.mkdir(parents=True)
-sealed = make_probes(out / "digits", digits / "test", out / "key", probes)
+sealed = make_probes(out / "digits", digits / "test", out / "key", probes, originals=digits / "train")
 print(f"{len(sealed.files)} pictures to show, sealed: {sealed.seal[:16]}…")
 for name, folder in {"trained on the copies": out / "digits", "innocent": digits / "train"}.items():
     pictures = load(f"folder:path={folder},size=16")

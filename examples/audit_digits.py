@@ -16,7 +16,7 @@ digits = out / "samples" / "digits"
 sample_pictures(out / "samples")
 for earlier in ("digits", "audit"):  # of the last demo
     shutil.rmtree(out / earlier, ignore_errors=True)
-# Nobody looks at 16 px, so all of the budget; dealt in order, so that `accuse_digits.py` can tell keys apart.
+# Nobody looks at 16 px: all of the budget; and dealt in order, so that `accuse_digits.py` can tell keys apart.
 protect_folder(digits / "train", out / "digits", key=out / "key", strength="full", deal="order")
 
 print("training on faint handwritten digits, on the originals and on the protected copies ...")

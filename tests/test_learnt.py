@@ -111,6 +111,12 @@ def test_a_folder_is_pulled_away_from_what_it_teaches(tmp_path):
     assert not (tmp_path / "one").exists()
 
 
+def test_what_is_made_for_small_pictures_is_not_lifted_for_jpeg(toy):
+    """What was measured of two carriers on small pictures was not."""
+    targeting = Pulling.parse(NAME).targeting(toy.images, toy.labels, len(toy.classes), Key.of_seed(0), CPU)
+    assert targeting.lifted_at is None
+
+
 def test_pictures_of_many_sizes_are_learnt_at_the_usual_one(tmp_path):
     rng = np.random.default_rng(0)
     for name, sides in {"red": [(40, 48), (200, 300)], "blue": [(48, 40), (20, 90)]}.items():

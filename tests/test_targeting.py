@@ -27,7 +27,8 @@ from unlearnable.hiding.surrogates import (
     network_named,
     resized,
 )
-from unlearnable.hiding.targeting import NEVER, RADIUS, Targeting, on_its_way, pairs_of, scaled
+from unlearnable.hiding.targeting import RADIUS, Targeting, on_its_way, pairs_of, scaled
+from unlearnable.images.jpeg import lifted
 from unlearnable.keys import Key
 from unlearnable.protections import protection_named
 from unlearnable.victims.architectures import victim_named
@@ -136,15 +137,22 @@ def test_features_count_by_how_little_they_differ_within_classes(network, pictur
     assert not found.centres[-1].any()
 
 
-@pytest.mark.parametrize(("outliving", "most"), [(NEVER, RADIUS + 1e-3), (75, RADIUS * 1.1)])
-def test_the_change_is_grey_and_keeps_its_radius(surrogate, pictures, outliving, most):
-    change = pulled(surrogate, pictures, outliving=outliving)
+@pytest.mark.parametrize(("quality", "most"), [(None, RADIUS + 1e-3), (75, RADIUS * 1.1)])
+def test_the_change_is_grey_and_keeps_its_radius(surrogate, pictures, quality, most):
+    change = pulled(surrogate, pictures, lifted_at=quality)
     assert change.shape == pictures[0].shape
     rms = change.square().mean((1, 2, 3)).sqrt()
     assert torch.all(rms <= most)
     assert rms.mean() > RADIUS / 2
     assert torch.equal(change[:, 0], change[:, 2])
     assert torch.equal(change[:, 0], change[:, 1])
+
+
+def test_the_change_is_lifted_over_what_jpeg_rounds_away(surrogate, pictures):
+    """Against frozen networks only: of 48 px all blocks are whole, and lifting twice changes nothing."""
+    change, weak = pulled(surrogate, pictures)[:, :1], pulled(surrogate, pictures, lifted_at=None)[:, :1]
+    assert torch.allclose(lifted(change, 75), change, atol=1e-3)
+    assert not torch.allclose(lifted(weak, 75), weak, atol=0.5)
 
 
 def test_it_repeats_and_a_picture_hangs_on_no_other(surrogate, pictures):

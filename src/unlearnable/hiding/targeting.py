@@ -21,14 +21,13 @@ from unlearnable.hiding.surrogates import Features, Labels, Squares, resized
 from unlearnable.images.imageset import Images, Images8
 from unlearnable.images.jpeg import jpeg, lifted
 from unlearnable.keys import Key
-from unlearnable.options import BelowOne, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from unlearnable.options import BelowOne, NonNegativeFloat, PositiveFloat, PositiveInt
 
 RADIUS = 3.0  # RMS in grey levels for which the steps are made: about what people let pass
 TOGETHER = 16 * 224 * 224  # pixels of pictures that are changed together
 PART = 0.8  # of the side, that is seen at least
 COMPRESSED = 0.5  # how often JPEG comes first
 QUALITIES = (40, 90)
-NEVER = 0  # no quality at all
 
 Changes = Float[Tensor, "n 3 h w"]
 Pairs = Int64[Tensor, " classes"]
@@ -63,8 +62,7 @@ class Targeting:
         momentum: part of the last step that goes into the next.
         push: how much it counts to be far from the own class, where to be near the other counts 1.
         power: of the mask (`masking.activity`).
-        outliving: quality of a JPEG in the picture's own blocks that is to take nothing back of the change
-            (`images.jpeg.lifted`), or `NEVER`.
+        lifted_at: quality of JPEG, over whose rounding the change is lifted (`images.jpeg.lifted`); None lifts nothing.
     """
 
     surrogates: Sequence[Answering]
@@ -75,10 +73,10 @@ class Targeting:
     momentum: BelowOne = 0.8
     push: NonNegativeFloat = 2.0
     power: NonNegativeFloat = PLANES_POWER
-    outliving: NonNegativeInt = 75  # as many programs write
+    lifted_at: PositiveInt | None = 75  # as many programs write
 
     def __call__(self, covers: Images8, hidden: Changes, labels: Labels) -> Changes:
-        """What to add to pictures in which something is hidden, in grey levels, at an RMS of about `RADIUS` at most.
+        """What to add to pictures in which something is hidden, in grey levels, at an RMS of `RADIUS` or little more.
 
         Args:
             covers: the pictures.
@@ -110,7 +108,7 @@ class Targeting:
     def _change(self, plane: Plane, mask: Plane) -> Plane:
         """What a plane adds to all three colours, in grey levels."""
         change = _masked(plane, mask) * RADIUS
-        return change if self.outliving == NEVER else lifted(change, self.outliving)
+        return lifted(change, self.lifted_at) if self.lifted_at else change
 
 
 def scaled(changes: Changes, radius: float) -> Changes:

@@ -1,4 +1,4 @@
-"""JPEG as a differentiable operation, for training a network whose secrets survive it (Wallace, 1992).
+"""JPEG as a differentiable operation, and changes that its rounding leaves alone (Wallace, 1992).
 
 Luma and halved chroma, cosine transform of blocks of 8x8, the quantisation tables of annex K scaled by quality as
 libjpeg does. Rounding passes its gradient straight through: a polynomial in its place has no gradient at zero, where
@@ -51,19 +51,19 @@ def jpeg(pictures: Images, qualities: Int64[Tensor, " n"]) -> Images:
 
 
 def lifted(change: Float[Tensor, "n 1 h w"], quality: int) -> Float[Tensor, "n 1 h w"]:
-    """A change of luma, in grey levels, that JPEG's rounding does not take back; the gradient passes straight through.
+    """A change of luma, in grey levels, of which JPEG's rounding takes less back; the gradient passes straight through.
 
-    A picture that JPEG has written lies on its steps, and of any other most coefficients are rounded to zero: there
-    all that is less than half a step is lost. What is at least `WORTH` of a step becomes at least `KEPT` of it; the
-    rest stays, for who compresses otherwise.
+    The coefficients of a picture that JPEG has written are whole steps, and any other picture has many near zero: there
+    a change of less than half a step is rounded away. What is at least `WORTH` of a step becomes at least `KEPT` of it;
+    the rest stays, for who compresses otherwise.
 
     Args:
-        change: laid on the blocks of the picture.
+        change: as strong as it will be published, and in the picture's place, so that it has the same blocks.
         quality: of the JPEG, from 1 to 100.
     """
     height, width = change.shape[-2:]
     steps = _table(LUMA_TABLE, torch.full((len(change),), quality, device=change.device))[:, None, None, None]
-    coefficients = _coefficients(F.pad(change, (0, -width % BLOCK, 0, -height % BLOCK)))
+    coefficients = _coefficients(F.pad(change, (0, -width % BLOCK, 0, -height % BLOCK), mode="replicate"))
     kept = coefficients.sign() * coefficients.abs().maximum(KEPT * steps)
     kept = torch.where(coefficients.abs() >= WORTH * steps, kept, coefficients)
     return _from_coefficients(coefficients + (kept - coefficients).detach())[..., :height, :width]

@@ -10,7 +10,7 @@ from torch import Tensor
 from unlearnable.compute.devices import best_device
 from unlearnable.hiding.foreign import foreign_surrogates
 from unlearnable.hiding.surrogates import SIDE, SURROGATES, Surrogate, surrogate_file
-from unlearnable.hiding.targeting import NEVER, Targeting, pairs_of
+from unlearnable.hiding.targeting import Targeting, pairs_of
 from unlearnable.images.imageset import ImageSet
 from unlearnable.keys import Key
 from unlearnable.protections.learnt import SQUARE, Learnt, is_learnt
@@ -118,7 +118,7 @@ class Pulling:
             learnt = [
                 Learnt.of(name, data, key.seed("learnt") + place, device) for place, name in enumerate(self.names)
             ]
-            return Targeting(learnt, pairs_of(key, classes).to(device), seed, outliving=NEVER)
+            return Targeting(learnt, pairs_of(key, classes).to(device), seed, lifted_at=None)
         if classes == 1:
             foreign = foreign_surrogates(self.names, pictures, key, device)
             return Targeting(foreign, torch.ones(1).long().to(device), seed)
