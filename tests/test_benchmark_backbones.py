@@ -109,7 +109,7 @@ def test_what_a_judge_says_of_pictures_that_nobody_changed():
     device = best_device()
     judge = Surrogate.of(pulls.JUDGE, data.images, data.labels, len(data.classes), device)
     found = pulls.judged(judge, pulls.some(data, 2), data, pairs_of(Key.of_seed(0), len(data.classes)))
-    assert list(found) == ["vanilla", "jpeg:quality=75", "jpeg:quality=50"]
+    assert list(found) == ["vanilla", *(f"jpeg:quality={quality}" for quality in pulls.QUALITIES)]
     assert found["vanilla"]["margin"] < 0 and found["vanilla"]["beyond"] < 0.5
     seen = features_of_all(network_named(pulls.JUDGE, device), data.images, device)
     assert torch.allclose(judge.standardised(seen).norm(dim=1), torch.ones(len(data), device=device))
