@@ -1,4 +1,4 @@
-"""JPEG as a differentiable operation, and changes that its rounding leaves alone (Wallace, 1992).
+"""JPEG as a differentiable operation, and changes of which its rounding takes less back (Wallace, 1992).
 
 Luma and halved chroma, cosine transform of blocks of 8x8, the quantisation tables of annex K scaled by quality as
 libjpeg does. Rounding passes its gradient straight through: a polynomial in its place has no gradient at zero, where
